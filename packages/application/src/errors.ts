@@ -1,0 +1,54 @@
+import { type InvalidInputError, type TaskNotFoundError, TodoError } from '@todo-backend/domain';
+
+/** Why a caller could not be authenticated: for logs and counters, not for the caller. */
+export type AuthenticationFailure =
+  | 'missing'
+  | 'malformed'
+  | 'algorithm'
+  | 'unknown_key'
+  | 'signature'
+  | 'expired'
+  | 'claims';
+
+/** The caller did not prove who they are: the token is missing or bad. Code `UNAUTHENTICATED`. */
+export class UnauthenticatedError extends TodoError {
+  readonly code = 'UNAUTHENTICATED';
+  readonly reason: AuthenticationFailure;
+
+  constructor(message: string, reason: AuthenticationFailure, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** The caller is known, and asks for what belongs to somebody else. Code `FORBIDDEN`. */
+export class ForbiddenError extends TodoError {
+  readonly code = 'FORBIDDEN';
+
+  constructor() {
+    super("You can only use your own tasks: the user in the path is not the token's user.");
+  }
+}
+
+/** The token is good, but its user does not exist (any more). Code `USER_UNKNOWN`. */
+export class UserUnknownError extends TodoError {
+  readonly code = 'USER_UNKNOWN';
+
+  constructor(options?: ErrorOptions) {
+    super('Your account no longer exists. Please sign in again.', options);
+  }
+}
+
+/** Something this needs is out of reach for now; nothing was changed. Trying again later helps. Code `UNAVAILABLE`. */
+export class UnavailableError extends TodoError {
+  readonly code = 'UNAVAILABLE';
+}
+
+/** Every error that a use case or a port raises on purpose. Switch on `code`. */
+export type ApplicationError =
+  | InvalidInputError
+  | TaskNotFoundError
+  | UnauthenticatedError
+  | ForbiddenError
+  | UserUnknownError
+  | UnavailableError;

@@ -1,0 +1,4 @@
+export * from './errors.js';
+export * from './ports.js';
+export * from './task-input.js';
+export * from './tasks.js';

@@ -1,0 +1,3 @@
+export * from './deterministic.js';
+export * from './in-memory-task-repository.js';
+export * from './task-repository-contract.js';

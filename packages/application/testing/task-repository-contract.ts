@@ -1,0 +1,315 @@
+import assert from 'node:assert/strict';
+import {
+  SORT_KEYS,
+  type SortKey,
+  type SortOrder,
+  type TaskQuery,
+  type TaskRepository,
+} from '@todo-backend/application';
+import {
+  createTask,
+  type DueDate,
+  editTask,
+  parseDueDate,
+  setCompleted,
+  type Task,
+  type TaskContent,
+} from '@todo-backend/domain';
+
+/** What the contract needs of an adapter besides the port. */
+export interface TaskRepositoryHarness {
+  readonly tasks: TaskRepository;
+  /** A fresh id for a task: the adapter may have been used before. */
+  newId(): string;
+  /** Lets a new user exist. */
+  newUser(): Promise<string>;
+  /** Deletes a user the way the owner of the `user` table does. `undefined` where users are not checked. */
+  readonly deleteUser?: (user: string) => Promise<void>;
+}
+
+/** One thing that every {@link TaskRepository} does, as a test that throws where it does not. */
+export interface ContractCase {
+  readonly name: string;
+  verify(harness: TaskRepositoryHarness): Promise<void>;
+}
+
+/**
+ * The behaviour that the use cases rely on, for every adapter of {@link TaskRepository}, yours too. With any test
+ * runner:
+ *
+ * ```ts
+ * for (const { name, verify } of taskRepositoryContract) test(name, () => verify(harness));
+ * ```
+ */
+export const taskRepositoryContract: readonly ContractCase[] = [
+  contract('gives back every field of a task as it was stored', async ({ tasks, newTask, owner }) => {
+    const stored = [
+      newTask({ title: 'plain' }),
+      newTask({ title: 'all', description: 'd', priority: 'high', category: 'home', dueDate: due('2026-03-10') }),
+      newTask({ title: 'empty description', description: '' }),
+      newTask({ title: 'instant', dueDate: due('2026-03-10T09:30:00+05:00') }),
+      newTask({ title: 'milliseconds', dueDate: due('2026-03-10T09:30:00.120') }),
+      newTask({ title: 'first year', dueDate: due('0001-01-01') }),
+      newTask({ title: 'last moment', dueDate: due('9999-12-31T23:59:59.999Z') }),
+      newTask({ title: `'"\\%_ \u0001\t\u{1f600}\ufeff\u202e x`, description: "'; drop table tasks; --\r\n$1" }),
+      newTask({ title: '\u{1f600}'.repeat(255), description: '\u{1f600}'.repeat(1000) }),
+    ];
+    for (const task of stored) await tasks.add(task);
+    for (const task of stored) assert.deepEqual(await tasks.find(owner, task.id), task);
+    assert.deepEqual(
+      await listIds({ tasks, owner }, { sortBy: 'createdAt', sortOrder: 'asc' }),
+      stored.map(({ id }) => id),
+    );
+  }),
+
+  contract('finds nothing where there is nothing', async ({ tasks, newTask, owner }) => {
+    const { id } = newTask({});
+    assert.equal(await tasks.find(owner, id), undefined);
+    assert.equal(await tasks.update(owner, id, () => assert.fail('must not be called')), undefined);
+    assert.equal(await tasks.remove(owner, id), false);
+    assert.deepEqual(await tasks.list(owner, newestFirst), []);
+    assert.deepEqual(await tasks.count(owner), { total: 0, pending: 0, completed: 0 });
+  }),
+
+  contract('keeps owners apart', async ({ tasks, newTask, owner, newUser }) => {
+    const task = newTask({});
+    await tasks.add(task);
+    const stranger = await newUser();
+    assert.equal(await tasks.find(stranger, task.id), undefined);
+    assert.equal(await tasks.update(stranger, task.id, () => assert.fail('must not be called')), undefined);
+    assert.equal(await tasks.remove(stranger, task.id), false);
+    assert.deepEqual(await tasks.list(stranger, newestFirst), []);
+    assert.deepEqual(await tasks.count(stranger), { total: 0, pending: 0, completed: 0 });
+    assert.deepEqual(await tasks.find(owner, task.id), task);
+  }),
+
+  contract('saves an update and says what it became', async ({ tasks, newTask, owner }) => {
+    const task = newTask({ dueDate: due('2026-03-10') });
+    await tasks.add(task);
+    const expected = editTask(task, { title: 'new', description: 'd', dueDate: null }, '2026-03-02T00:00:00.000Z');
+    const updated = await tasks.update(owner, task.id, (current) => {
+      assert.deepEqual(current, task);
+      return expected;
+    });
+    assert.deepEqual(updated, expected);
+    assert.deepEqual(await tasks.find(owner, task.id), expected);
+  }),
+
+  contract('changes nothing when the update throws', async ({ tasks, newTask, owner }) => {
+    const task = newTask({});
+    await tasks.add(task);
+    const failure = new Error('on purpose');
+    await assert.rejects(
+      tasks.update(owner, task.id, () => {
+        throw failure;
+      }),
+      failure,
+    );
+    assert.deepEqual(await tasks.find(owner, task.id), task);
+    assert.ok(await tasks.update(owner, task.id, (current) => editTask(current, { title: 'goes on' }, later)));
+  }),
+
+  contract('refuses a second task with the same id, and keeps the first', async ({ tasks, newTask, owner }) => {
+    const task = newTask({ title: 'first' });
+    await tasks.add(task);
+    await assert.rejects(tasks.add({ ...task, title: 'second' }));
+    assert.deepEqual(await tasks.find(owner, task.id), task);
+  }),
+
+  contract('loses none of many concurrent updates of one task', async ({ tasks, newTask, owner }) => {
+    const task = newTask({ title: 'x', description: '' });
+    await tasks.add(task);
+    const letters = Array.from({ length: 40 }, (_, i) => String.fromCodePoint(0x4e00 + i));
+    await Promise.all(
+      letters.map((letter) =>
+        tasks.update(owner, task.id, (current) =>
+          editTask(current, { description: `${current.description}${letter}` }, later),
+        ),
+      ),
+    );
+    const { description } = (await tasks.find(owner, task.id)) ?? assert.fail();
+    assert.deepEqual([...(description ?? '')].sort(), letters);
+  }),
+
+  contract('removes once', async ({ tasks, newTask, owner }) => {
+    const [task, other] = [newTask({}), newTask({})];
+    await tasks.add(task);
+    await tasks.add(other);
+    const removed = await Promise.all([1, 2, 3].map(() => tasks.remove(owner, task.id)));
+    assert.equal(removed.filter(Boolean).length, 1);
+    assert.equal(await tasks.find(owner, task.id), undefined);
+    assert.deepEqual(await tasks.find(owner, other.id), other);
+  }),
+
+  contract('counts by status', async ({ tasks, newTask, owner }) => {
+    for (let i = 0; i < 5; i++) {
+      const task = newTask({});
+      await tasks.add(i < 2 ? setCompleted(task, true, later) : task);
+    }
+    assert.deepEqual(await tasks.count(owner), { total: 5, pending: 3, completed: 2 });
+  }),
+
+  contract('filters by each field, and by all together', async (context) => {
+    const { tasks, newTask } = context;
+    const all: Task[] = [];
+    for (const priority of ['low', 'medium', 'high'] as const) {
+      for (const category of ['work', 'personal', 'home', 'other'] as const) {
+        for (const completed of [true, false]) {
+          const task = setCompleted(newTask({ priority, category }), completed, later);
+          await tasks.add(task);
+          all.push(task);
+        }
+      }
+    }
+    const filters: Pick<TaskQuery, 'status' | 'priority' | 'category'>[] = [
+      { status: 'pending' },
+      { status: 'completed' },
+      { priority: 'medium' },
+      { category: 'home' },
+      { status: 'pending', priority: 'high' },
+      { status: 'completed', priority: 'low', category: 'other' },
+    ];
+    for (const filter of filters) {
+      const expected = all.filter((task) =>
+        Object.entries(filter).every(([field, value]) => task[field as keyof typeof filter] === value),
+      );
+      assert.notEqual(expected.length, 0);
+      assert.deepEqual(
+        await listIds(context, { ...filter, sortBy: 'createdAt', sortOrder: 'asc' }),
+        expected.map(({ id }) => id),
+      );
+    }
+  }),
+
+  contract('searches title and description literally, whatever the case', async (context) => {
+    const { tasks, newTask } = context;
+    const texts = [
+      '100% sure',
+      '100 sure',
+      'snake_case',
+      'snakeXcase',
+      'back\\slash',
+      'backslash',
+      'ÉCOLE',
+      'straße',
+      'ΟΔΟΣ',
+      "it's",
+    ];
+    for (const title of texts) await tasks.add(newTask({ title }));
+    for (const description of texts) await tasks.add(newTask({ title: '-', description }));
+    const found = async (search: string) => {
+      const results = await tasks.list(context.owner, { search, sortBy: 'createdAt', sortOrder: 'asc' });
+      const titles = results.filter(({ title }) => title !== '-').map(({ title }) => title);
+      const descriptions = results.filter(({ title }) => title === '-').map(({ description }) => description);
+      assert.deepEqual(descriptions, titles);
+      return titles;
+    };
+    assert.deepEqual(await found('%'), ['100% sure']);
+    assert.deepEqual(await found('_'), ['snake_case']);
+    assert.deepEqual(await found('\\'), ['back\\slash']);
+    assert.deepEqual(await found('SURE'), ['100% sure', '100 sure']);
+    assert.deepEqual(await found('école'), ['ÉCOLE']);
+    assert.deepEqual(await found('Straße'), ['straße']);
+    assert.deepEqual(await found('οδοσ'), ['ΟΔΟΣ']);
+    assert.deepEqual(await found("'"), ["it's"]);
+    assert.deepEqual(await found('nowhere'), []);
+    assert.equal((await found('')).length, texts.length);
+  }),
+
+  contract('sorts by every key in both directions, totally', async (context) => {
+    const { tasks, newTask } = context;
+    const created = ['2026-03-01T00:00:00.000Z', '2026-03-02T00:00:00.000Z'];
+    const dueDates = [due('2026-03-10'), due('2026-03-10T00:00:00Z'), due('2026-03-09T23:00:00-05:00'), null];
+    const titles = ['b', 'A', 'a', 'Ä', '\u{1f600}', '\uffee', '_'];
+    for (let i = 0; i < 28; i++) {
+      const task = newTask({
+        title: titles[i % 7] ?? '',
+        priority: (['high', 'low', 'medium'] as const)[i % 3] ?? 'low',
+        dueDate: dueDates[i % 4] ?? null,
+      });
+      const createdAt = created[i % 2] ?? '';
+      await tasks.add({ ...task, createdAt, updatedAt: i % 5 === 0 ? later : createdAt });
+    }
+    const inOrder: Record<SortKey, (task: Task) => string> = {
+      createdAt: ({ createdAt }) => createdAt,
+      updatedAt: ({ updatedAt }) => updatedAt,
+      dueDate: ({ dueDate }) => (dueDate === null || dueDate.endsWith('Z') ? String(dueDate) : `${dueDate}.000Z`),
+      priority: ({ priority }) => ({ low: '0', medium: '1', high: '2' })[priority],
+      title: ({ title }) =>
+        ({ _: '2', a: '0', A: '0', b: '1', Ä: '3', '\uffee': '4', '\u{1f600}': '5' })[title] ?? assert.fail(),
+    };
+    for (const sortBy of SORT_KEYS) {
+      for (const sortOrder of ['asc', 'desc'] as SortOrder[]) {
+        const sorted = await tasks.list(context.owner, { sortBy, sortOrder });
+        assert.equal(sorted.length, 28);
+        if (sortBy === 'dueDate') {
+          assert.ok(
+            sorted.slice(-7).every(({ dueDate }) => dueDate === null),
+            'a missing due date comes last',
+          );
+        }
+        const groups = sortBy === 'dueDate' ? [sorted.slice(0, -7), sorted.slice(-7)] : [sorted];
+        for (const group of groups) {
+          const keys = group.map((task) => `${inOrder[sortBy](task)} ${task.createdAt} ${task.id}`);
+          const expected = [...keys].sort();
+          assert.deepEqual(keys, sortOrder === 'asc' ? expected : expected.reverse(), `${sortBy} ${sortOrder}`);
+        }
+      }
+    }
+  }),
+
+  contract(
+    'refuses writes of a user who does not exist, and takes the tasks of a deleted one along',
+    async (context) => {
+      const { tasks, newTask, owner, deleteUser } = context;
+      if (deleteUser === undefined) return;
+      const task = newTask({});
+      await tasks.add(task);
+      await deleteUser(owner);
+      assert.equal(await tasks.find(owner, task.id), undefined);
+      const unknown = { code: 'USER_UNKNOWN' };
+      await assert.rejects(tasks.add(newTask({})), unknown);
+      await assert.rejects(
+        tasks.update(owner, task.id, (current) => current),
+        unknown,
+      );
+      await assert.rejects(tasks.remove(owner, task.id), unknown);
+      assert.deepEqual(await tasks.list(owner, newestFirst), []);
+    },
+  ),
+];
+
+const later = '2026-06-01T00:00:00.000Z';
+const newestFirst: TaskQuery = { sortBy: 'createdAt', sortOrder: 'desc' };
+
+interface Context extends TaskRepositoryHarness {
+  readonly owner: string;
+  /** A task of the owner, not stored yet, each one created a second after the one before. */
+  newTask(content: Partial<TaskContent>): Task;
+}
+
+function contract(name: string, verify: (context: Context) => Promise<void>): ContractCase {
+  return {
+    name,
+    async verify(harness) {
+      const owner = await harness.newUser();
+      let moment = Date.parse('2026-03-01T12:00:00.000Z');
+      const newTask = (content: Partial<TaskContent>) => {
+        moment += 1000;
+        return createTask(
+          { title: 'a task', description: null, priority: 'low', category: 'work', dueDate: null, ...content },
+          { id: harness.newId(), userId: owner, now: new Date(moment).toISOString() },
+        );
+      };
+      await verify({ ...harness, owner, newTask });
+    },
+  };
+}
+
+async function listIds({ tasks, owner }: Pick<Context, 'tasks' | 'owner'>, query: TaskQuery): Promise<string[]> {
+  return (await tasks.list(owner, query)).map(({ id }) => id);
+}
+
+function due(text: string): DueDate {
+  return parseDueDate(text) ?? assert.fail(`${text} is no due date`);
+}

@@ -1,0 +1,58 @@
+declare const dueDate: unique symbol;
+
+/**
+ * When a task is due, in its canonical spelling. It is one of two things, and stays what it was:
+ *
+ * - **floating**, a wall clock without a zone: `2026-03-10T00:00:00` (`.250` is added where there are milliseconds).
+ *   A browser reads that as local time, so 10 March is 10 March everywhere.
+ * - **an instant**, in UTC: `2026-03-10T04:30:00.000Z`.
+ *
+ * Two due dates are equal when their texts are.
+ */
+export type DueDate = string & { readonly [dueDate]: true };
+
+/** The sentence for a text that {@link parseDueDate} does not take. */
+export const DUE_DATE_PROBLEM =
+  'Due date must be a real date such as 2026-03-10, 2026-03-10T09:30 or 2026-03-10T09:30:00Z, in the years 0001 to 9999.';
+
+const SHAPE =
+  /^(?<date>\d{4}-\d{2}-\d{2})(?:T(?<time>\d{2}:\d{2})(?::(?<seconds>\d{2})(?:\.(?<fraction>\d{1,3})0*)?)?(?<zone>Z|[+-]\d{2}:\d{2})?)?$/;
+
+/**
+ * Reads a due date from the ISO 8601 profile of RFC 3339, where the time, the seconds and the zone may be left out.
+ * A date alone is midnight on the wall clock.
+ *
+ * @returns the canonical spelling, or `undefined` when the text is no date in the years 0001 to 9999 or is more exact
+ *   than a millisecond: nothing is rounded, nothing is guessed.
+ */
+export function parseDueDate(text: string): DueDate | undefined {
+  const parts = SHAPE.exec(text)?.groups;
+  if (parts === undefined) return undefined;
+  const { date, time = '00:00', seconds = '00', fraction = '', zone } = parts;
+
+  const wallClock = `${date}T${time}:${seconds}.${fraction.padEnd(3, '0')}`;
+  // `Date` rolls 30 February over to March: a real date comes back as it went in.
+  if (toIso(Date.parse(`${wallClock}Z`)) !== `${wallClock}Z` || wallClock < '0001') return undefined;
+  if (zone === undefined) return wallClock.replace(/\.000$/, '') as DueDate;
+
+  const instant = toIso(Date.parse(`${wallClock}${zone}`));
+  return instant !== undefined && /^\d/.test(instant) && instant >= '0001' ? (instant as DueDate) : undefined;
+}
+
+/** Whether the due date is a wall clock without a zone, rather than an instant. */
+export function isFloating(due: DueDate): boolean {
+  return !due.endsWith('Z');
+}
+
+/** Orders due dates by time; floating ones count as if they were UTC. Negative when `a` comes first. */
+export function compareDueDates(a: DueDate, b: DueDate): number {
+  return asUtc(a) - asUtc(b);
+}
+
+function asUtc(due: DueDate): number {
+  return Date.parse(isFloating(due) ? `${due}Z` : due);
+}
+
+function toIso(milliseconds: number): string | undefined {
+  return Number.isNaN(milliseconds) ? undefined : new Date(milliseconds).toISOString();
+}

@@ -1,0 +1,149 @@
+import type { DueDate } from './due-date.js';
+import { InvalidInputError, type Problem } from './errors.js';
+import { justAfter, type Timestamp } from './time.js';
+
+/** The priorities, lightest first. */
+export const PRIORITIES = ['low', 'medium', 'high'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+export const CATEGORIES = ['work', 'personal', 'home', 'other'] as const;
+export type Category = (typeof CATEGORIES)[number];
+
+export const STATUSES = ['pending', 'completed'] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** The longest title, in characters (Unicode code points, as PostgreSQL's `varchar` counts). */
+export const TITLE_MAX_LENGTH = 255;
+
+/** The longest description, in characters (Unicode code points). */
+export const DESCRIPTION_MAX_LENGTH = 1000;
+
+/** Better Auth's `user.id`: opaque text, not necessarily a UUID. */
+export type UserId = string;
+
+/** A UUID in lower case. */
+export type TaskId = string;
+
+/** What a person decides about a task. */
+export interface TaskContent {
+  /** 1 to {@link TITLE_MAX_LENGTH} characters, without white space around it. */
+  readonly title: string;
+  /** Up to {@link DESCRIPTION_MAX_LENGTH} characters; an empty one is not the same as none. */
+  readonly description: string | null;
+  readonly priority: Priority;
+  readonly category: Category;
+  readonly dueDate: DueDate | null;
+}
+
+/** Some of a task's content; what is left out or `undefined` stays as it is. */
+export type TaskChanges = { readonly [Field in keyof TaskContent]?: TaskContent[Field] | undefined };
+
+/** A task of one user. A plain, immutable value: the functions of this module make new ones. */
+export interface Task extends TaskContent {
+  readonly id: TaskId;
+  readonly userId: UserId;
+  readonly status: Status;
+  readonly createdAt: Timestamp;
+  /** The same as `createdAt` until the first change, later than before after each one. */
+  readonly updatedAt: Timestamp;
+}
+
+/** What {@link createTask} needs besides the content. */
+export interface TaskOrigin {
+  readonly id: TaskId;
+  readonly userId: UserId;
+  readonly now: Timestamp;
+}
+
+/**
+ * A new, pending task.
+ *
+ * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of the content
+ */
+export function createTask(content: TaskContent, { id, userId, now }: TaskOrigin): Task {
+  assertValid(content);
+  const { title, description, priority, category, dueDate } = content;
+  return {
+    id,
+    userId,
+    title: title.trim(),
+    description,
+    priority,
+    category,
+    status: 'pending',
+    dueDate,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+/**
+ * The task with some of its content changed.
+ *
+ * @returns the very same task when nothing differs, so that `updatedAt` tells of real changes only
+ * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of the changes
+ */
+export function editTask(task: Task, changes: TaskChanges, now: Timestamp): Task {
+  assertValid(changes);
+  const { title = task.title, description = task.description, priority = task.priority } = changes;
+  const { category = task.category, dueDate = task.dueDate } = changes;
+  return changed(task, { title: title.trim(), description, priority, category, dueDate }, now);
+}
+
+/** The task completed, or pending again. The very same task when it is so already. */
+export function setCompleted(task: Task, completed: boolean, now: Timestamp): Task {
+  return changed(task, { status: completed ? 'completed' : 'pending' }, now);
+}
+
+/** Whether the task is done. Derived from `status`, so that the two cannot disagree. */
+export function isCompleted(task: Pick<Task, 'status'>): boolean {
+  return task.status === 'completed';
+}
+
+/** What is wrong with a title, as a sentence; `undefined` when nothing is. Counted without the white space around it. */
+export function titleProblem(title: string): string | undefined {
+  const length = lengthOf(title.trim());
+  if (length < 1 || length > TITLE_MAX_LENGTH) return `Title must have 1 to ${TITLE_MAX_LENGTH} characters.`;
+  return textProblem('Title', title);
+}
+
+/** What is wrong with a description, as a sentence; `undefined` when nothing is. */
+export function descriptionProblem(description: string): string | undefined {
+  if (lengthOf(description) > DESCRIPTION_MAX_LENGTH) {
+    return `Description must have at most ${DESCRIPTION_MAX_LENGTH} characters.`;
+  }
+  return textProblem('Description', description);
+}
+
+/**
+ * What keeps a text from being stored exactly as it is, as a sentence: NUL, which PostgreSQL cannot hold, and lone
+ * surrogates, which UTF-8 cannot. `undefined` when nothing does.
+ */
+export function textProblem(name: string, text: string): string | undefined {
+  if (text.includes('\0')) return `${name} must not contain the NUL character.`;
+  if (!text.isWellFormed()) return `${name} must be well-formed Unicode (it contains half of a surrogate pair).`;
+  return undefined;
+}
+
+function changed(task: Task, changes: Partial<Task>, now: Timestamp): Task {
+  const differs = Object.entries(changes).some(([field, value]) => task[field as keyof Task] !== value);
+  if (!differs) return task;
+  // Strictly later even when the clock stands still or goes back: `updatedAt` is what tells two versions apart.
+  return { ...task, ...changes, updatedAt: now > task.updatedAt ? now : justAfter(task.updatedAt) };
+}
+
+function assertValid({ title, description }: TaskChanges): void {
+  const problems: Problem[] = [];
+  const check = (field: string, message: string | undefined) => {
+    if (message !== undefined) problems.push({ field, message });
+  };
+  if (title !== undefined) check('title', titleProblem(title));
+  if (description !== undefined && description !== null) check('description', descriptionProblem(description));
+  if (problems.length > 0) throw new InvalidInputError(problems);
+}
+
+function lengthOf(text: string): number {
+  let length = 0;
+  for (const _ of text) length++;
+  return length;
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import cors from '@koa/cors';
+import Router from '@koa/router';
+import type { Clock, ReadinessProbe, TaskUseCases, TokenVerifier } from '@todo-backend/application';
+import Koa, { type Middleware } from 'koa';
+import type { Logger } from 'pino';
+import { problemDetails, RequestError } from './problem-details.js';
+import { taskRoutes } from './task-routes.js';
+
+/** What the HTTP host needs from outside. */
+export interface AppOptions {
+  readonly tasks: TaskUseCases;
+  readonly tokens: TokenVerifier;
+  readonly readiness: ReadinessProbe;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The origins whose pages may call the API, exactly as browsers send them. */
+  readonly corsOrigins: readonly string[];
+  readonly version: string;
+}
+
+/** The HTTP host: Koa over the use cases. Opens no port and touches no database of its own. */
+export function createApp(options: AppOptions): Koa {
+  const app = new Koa();
+  app.use(requestId());
+  app.use(requestLog(options.logger));
+  app.use(crossOrigin(options.corsOrigins));
+  app.use(problemDetails(options.logger));
+  app.use(wellFormedTarget);
+  for (const router of [systemRoutes(options), taskRoutes(options.tasks, options.tokens)]) app.use(router.routes());
+  app.use(noSuchRoute);
+  app.on('error', (error) => options.logger.error({ err: error }, 'could not answer'));
+  return app;
+}
+
+function systemRoutes({ version, readiness, clock }: AppOptions): Router {
+  const router = new Router({ sensitive: true });
+
+  router.get('/', (ctx) => {
+    ctx.body = {
+      name: 'todo-backend',
+      version,
+      links: { health: '/health', ready: '/ready', tasks: '/api/{user_id}/tasks' },
+    };
+  });
+
+  router.get('/health', (ctx) => {
+    ctx.body = { status: 'healthy', timestamp: clock() };
+  });
+
+  router.get('/ready', async (ctx) => {
+    await readiness.check();
+    ctx.body = { status: 'ready', timestamp: clock() };
+  });
+
+  return router;
+}
+
+/** Takes a well-formed `X-Request-Id` over and makes one otherwise. */
+function requestId(): Middleware {
+  return (ctx, next) => {
+    const given = ctx.get('X-Request-Id');
+    ctx.state.requestId = /^[\w.-]{1,128}$/.test(given) ? given : randomUUID();
+    ctx.set('X-Request-Id', ctx.state.requestId);
+    return next();
+  };
+}
+
+/** One line for each request, with nothing in it that a user wrote. */
+function requestLog(logger: Logger): Middleware {
+  return async (ctx, next) => {
+    const start = performance.now();
+    await next();
+    logger.info(
+      {
+        method: ctx.method,
+        route: ctx._matchedRoute ?? null,
+        status: ctx.status,
+        milliseconds: Math.round((performance.now() - start) * 10) / 10,
+        requestId: ctx.state.requestId,
+        userId: ctx.state.userId,
+      },
+      'request',
+    );
+  };
+}
+
+/** Outside of the error handling, so that errors carry these headers too: without them a browser hides the message. */
+function crossOrigin(origins: readonly string[]): Middleware {
+  return cors({
+    origin: (ctx) => (origins.includes(ctx.get('Origin')) ? ctx.get('Origin') : ''),
+    credentials: true,
+    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
+    exposeHeaders: ['Location', 'X-Request-Id', 'Retry-After', 'WWW-Authenticate', 'Allow'],
+    maxAge: 600,
+  });
+}
+
+/** The router passes over what it cannot decode, and the query parser alters it. */
+const wellFormedTarget: Middleware = (ctx, next) => {
+  try {
+    decodeURIComponent(ctx.path);
+    decodeURIComponent(ctx.querystring);
+  } catch (cause) {
+    throw new RequestError('MALFORMED_REQUEST', 'The address is not correctly percent-encoded UTF-8.', { cause });
+  }
+  return next();
+};
+
+const noSuchRoute: Middleware = (ctx) => {
+  const layers: { methods: string[] }[] = ctx.matched ?? [];
+  const methods = new Set(layers.flatMap((layer) => layer.methods));
+  if (methods.size === 0) throw new RequestError('ROUTE_NOT_FOUND', 'There is nothing at this address.');
+  ctx.set('Allow', [...methods, 'OPTIONS'].join(', '));
+  if (ctx.method === 'OPTIONS') {
+    ctx.status = 204;
+    return;
+  }
+  throw new RequestError('METHOD_NOT_ALLOWED', `This address does not support ${ctx.method}.`);
+};

@@ -1,0 +1,199 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseDatabaseUrl } from '@todo-backend/infrastructure';
+import * as v from 'valibot';
+
+/** What the environment says, checked. Made by {@link loadConfig}. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly corsOrigins: readonly string[];
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** Milliseconds that a client may take to send a whole request. */
+  readonly requestTimeout: number;
+  /** Where the embedded database and the generated secret lie. */
+  readonly dataDirectory: string;
+  /** The PostgreSQL server to use; the embedded database when left out. */
+  readonly postgres?: {
+    readonly url: string;
+    readonly poolSize: number;
+    readonly connectTimeout: number;
+    readonly statementTimeout: number;
+  };
+  /** Stand in for Better Auth's `user` table. */
+  readonly standaloneUsers: boolean;
+  readonly auth: {
+    /** The secret of HS256 tokens. */
+    readonly secret?: string;
+    /** Where neither secret nor URL is given and nothing is at stake, a secret is generated. */
+    readonly generateSecret: boolean;
+    /** Better Auth's base URL, without a slash at the end. */
+    readonly url?: string;
+    readonly keys: 'table' | 'url';
+    /** Seconds that a token may be good for in all. */
+    readonly maxLifetime: number;
+  };
+}
+
+/** The environment is not one to start in. Names every problem. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const EnvironmentSchema = v.object({
+  NODE_ENV: v.optional(v.string()),
+  API_HOST: v.optional(v.string(), '0.0.0.0'),
+  API_PORT: wholeNumber(8000, 0, 65_535),
+  CORS_ORIGINS: v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((list) => list.split(',').map((origin) => origin.trim())),
+      v.array(
+        v.pipe(
+          v.string(),
+          v.check(isOrigin, ({ input }) => originProblem(input)),
+        ),
+      ),
+    ),
+    'http://localhost:3000',
+  ),
+  LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
+  REQUEST_TIMEOUT_MS: wholeNumber(10_000, 100, 600_000),
+  DATA_DIR: v.optional(v.string(), '.data'),
+  DATABASE_URL: v.optional(
+    v.pipe(
+      v.string(),
+      v.rawCheck(({ dataset, addIssue }) => {
+        const problem = dataset.typed && databaseUrlProblem(dataset.value);
+        if (problem) addIssue({ message: problem });
+      }),
+    ),
+  ),
+  DATABASE_POOL_SIZE: wholeNumber(10, 2, 1000),
+  DATABASE_CONNECT_TIMEOUT_MS: wholeNumber(3_000, 100, 60_000),
+  DATABASE_STATEMENT_TIMEOUT_MS: wholeNumber(10_000, 100, 600_000),
+  STANDALONE_USERS: v.optional(
+    v.pipe(
+      v.picklist(['true', 'false'], 'must be true or false'),
+      v.transform((text) => text === 'true'),
+    ),
+  ),
+  BETTER_AUTH_SECRET: v.optional(v.pipe(v.string(), v.minLength(32, 'must have at least 32 characters'))),
+  BETTER_AUTH_URL: v.optional(
+    v.pipe(
+      v.string(),
+      v.check(isHttpUrl, 'must be the http(s) URL of the app that runs Better Auth, such as https://app.example.com'),
+      v.transform((url) => url.replace(/\/+$/, '')),
+    ),
+  ),
+  AUTH_JWKS: v.optional(v.picklist(['table', 'url'], 'must be table or url')),
+  TOKEN_MAX_LIFETIME_S: wholeNumber(86_400, 60, 31_536_000),
+});
+
+/**
+ * Reads a `.env` file, where there is one, into `process.env`; what is set there already wins.
+ *
+ * @returns `process.env`
+ */
+export function loadEnvironment(): NodeJS.ProcessEnv {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  return process.env;
+}
+
+/**
+ * Checks the environment. An empty variable is as if absent.
+ *
+ * @throws {@link ConfigError} with every problem at once
+ */
+export function loadConfig(environment: NodeJS.ProcessEnv): Config {
+  const given = Object.entries(environment).filter(([, value]) => value?.trim());
+  const result = v.safeParse(EnvironmentSchema, Object.fromEntries(given));
+  const problems = (result.issues ?? []).map((issue) => `${issue.path?.[0].key} ${issue.message}`);
+
+  // These hold whatever the rest looks like, so that one start shows every problem.
+  const isSet = (name: string) => given.some(([key]) => key === name);
+  const isEmbedded = !isSet('DATABASE_URL');
+  const hasKey = isSet('BETTER_AUTH_SECRET') || isSet('BETTER_AUTH_URL');
+  if (!hasKey && (!isEmbedded || environment.NODE_ENV === 'production')) {
+    problems.push(
+      'BETTER_AUTH_URL or BETTER_AUTH_SECRET is missing: without one of them no token can be checked ' +
+        '(a secret is generated only for the embedded database outside production)',
+    );
+  }
+  if (isSet('AUTH_JWKS') && !isSet('BETTER_AUTH_URL')) {
+    problems.push('AUTH_JWKS needs BETTER_AUTH_URL, which says whose keys they are');
+  }
+  if (environment.AUTH_JWKS === 'table' && isEmbedded) {
+    problems.push('AUTH_JWKS=table needs DATABASE_URL: the embedded database has no table of keys');
+  }
+  if (!result.success || problems.length > 0) throw new ConfigError(problems);
+
+  const env = result.output;
+  return {
+    host: env.API_HOST,
+    port: env.API_PORT,
+    corsOrigins: env.CORS_ORIGINS,
+    logLevel: env.LOG_LEVEL,
+    requestTimeout: env.REQUEST_TIMEOUT_MS,
+    dataDirectory: resolve(env.DATA_DIR),
+    ...(env.DATABASE_URL !== undefined && {
+      postgres: {
+        url: env.DATABASE_URL,
+        poolSize: env.DATABASE_POOL_SIZE,
+        connectTimeout: env.DATABASE_CONNECT_TIMEOUT_MS,
+        statementTimeout: env.DATABASE_STATEMENT_TIMEOUT_MS,
+      },
+    }),
+    standaloneUsers: env.STANDALONE_USERS ?? isEmbedded,
+    auth: {
+      ...(env.BETTER_AUTH_SECRET !== undefined && { secret: env.BETTER_AUTH_SECRET }),
+      generateSecret: !hasKey,
+      ...(env.BETTER_AUTH_URL !== undefined && { url: env.BETTER_AUTH_URL }),
+      keys: env.AUTH_JWKS ?? (isEmbedded ? 'url' : 'table'),
+      maxLifetime: env.TOKEN_MAX_LIFETIME_S,
+    },
+  };
+}
+
+function wholeNumber(byDefault: number, least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,9}$/, message),
+      v.transform(Number),
+      v.minValue(least, message),
+      v.maxValue(most, message),
+    ),
+    String(byDefault),
+  );
+}
+
+function isOrigin(text: string): boolean {
+  return isHttpUrl(text) && new URL(text).origin === text;
+}
+
+function originProblem(text: string): string {
+  return text === '*'
+    ? 'must not be *: the API allows credentials, so every origin has to be named'
+    : `must be a comma-separated list of origins such as https://app.example.com, and "${text}" is none`;
+}
+
+function isHttpUrl(text: string): boolean {
+  return ['http:', 'https:'].includes(URL.parse(text)?.protocol ?? '');
+}
+
+function databaseUrlProblem(url: string): string | undefined {
+  try {
+    parseDatabaseUrl(url);
+    return undefined;
+  } catch (error) {
+    return `is not usable: ${(error as Error).message}`;
+  }
+}

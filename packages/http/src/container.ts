@@ -1,0 +1,105 @@
+import 'reflect-metadata';
+import {
+  type Clock,
+  type IdGenerator,
+  type TaskRepository,
+  type TaskUseCases,
+  type TokenVerifier,
+  taskUseCases,
+} from '@todo-backend/application';
+import { timestamp } from '@todo-backend/domain';
+import {
+  cachedKeySet,
+  type Database,
+  keysFromTable,
+  keysFromUrl,
+  SqlTaskRepository,
+  tokenVerifier,
+} from '@todo-backend/infrastructure';
+import type Koa from 'koa';
+import type { Logger } from 'pino';
+import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from 'tsyringe';
+import { v7 as uuidV7 } from 'uuid';
+import { createApp } from './app.js';
+import type { Config } from './config.js';
+import { version } from './version.js';
+
+/** What the system is made of, and where each part is looked up. */
+export const parts = {
+  config: token<Config>('config'),
+  logger: token<Logger>('logger'),
+  database: token<Database>('database'),
+  secret: token<string | undefined>('secret'),
+  clock: token<Clock>('clock'),
+  newId: token<IdGenerator>('newId'),
+  taskRepository: token<TaskRepository>('taskRepository'),
+  tasks: token<TaskUseCases>('tasks'),
+  tokens: token<TokenVerifier>('tokens'),
+  app: token<Koa>('app'),
+};
+
+/** What has to be there before the rest can be made. */
+export interface Foundations {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly database: Database;
+  /** The secret of HS256 tokens; none are accepted without one. */
+  readonly secret: string | undefined;
+}
+
+/** Wires the system. Every part is made when it is first asked for, once. */
+export function createContainer({ config, logger, database, secret }: Foundations): DependencyContainer {
+  const container = root.createChildContainer();
+  const part = <T>(token: InjectionToken<T>, make: (c: DependencyContainer) => T) =>
+    container.register(token, { useFactory: instanceCachingFactory(make) });
+
+  container.register(parts.config, { useValue: config });
+  container.register(parts.logger, { useValue: logger });
+  container.register(parts.database, { useValue: database });
+  container.register(parts.secret, { useValue: secret });
+
+  part(parts.clock, () => () => timestamp(new Date()));
+  part(parts.newId, () => () => uuidV7());
+  part(parts.taskRepository, (c) => new SqlTaskRepository(c.resolve(parts.database), c.resolve(parts.config)));
+  part(parts.tasks, (c) =>
+    taskUseCases({
+      tasks: c.resolve(parts.taskRepository),
+      clock: c.resolve(parts.clock),
+      newId: c.resolve(parts.newId),
+    }),
+  );
+  part(parts.tokens, (c) => {
+    const { auth } = c.resolve(parts.config);
+    const logger = c.resolve(parts.logger);
+    const load =
+      auth.keys === 'url' ? keysFromUrl(`${auth.url}/api/auth/jwks`) : keysFromTable(c.resolve(parts.database));
+    return tokenVerifier({
+      clock: c.resolve(parts.clock),
+      secret: c.resolve(parts.secret),
+      keys:
+        auth.url === undefined
+          ? undefined
+          : cachedKeySet(load, {
+              onLoadError: (err) => logger.error({ err }, 'could not load the keys of the auth server'),
+            }),
+      issuer: auth.url,
+      maxLifetime: auth.maxLifetime,
+    });
+  });
+  part(parts.app, (c) =>
+    createApp({
+      tasks: c.resolve(parts.tasks),
+      tokens: c.resolve(parts.tokens),
+      readiness: c.resolve(parts.database),
+      clock: c.resolve(parts.clock),
+      logger: c.resolve(parts.logger),
+      corsOrigins: c.resolve(parts.config).corsOrigins,
+      version,
+    }),
+  );
+  return container;
+}
+
+function token<T>(name: string): InjectionToken<T> {
+  return Symbol(name);
+}

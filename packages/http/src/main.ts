@@ -1,0 +1,137 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util';
+
+const OLDEST_NODE = [22, 22];
+
+const HELP = `Usage: todo-backend [command] [options]
+
+Commands:
+  start              migrate the database and serve the API (the default)
+  migrate            migrate the database and exit
+  token --user ID    print a token of that user, signed with the secret of this installation
+
+Options:
+  --user ID          the user whom the token is for
+  --hours N          how long the token is good for (default 24)
+  -h, --help         show this
+  -v, --version      show the version
+
+Settings come from the environment and from a .env file: see .env.example.`;
+
+/** What the caller asked for cannot be done. The message says what to do. */
+class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = readArguments();
+  if (values.help) return console.log(HELP);
+  if (values.version) return console.log((await import('./version.js')).version);
+  const [command = 'start', ...rest] = positionals;
+  if (rest.length > 0) throw new UsageError(`One command at a time; see --help.`);
+
+  const { loadConfig, loadEnvironment } = await import('./config.js');
+  switch (command) {
+    case 'start':
+      return start();
+    case 'migrate':
+      return migrate();
+    case 'token':
+      return token();
+    default:
+      throw new UsageError(`There is no command "${command}"; see --help.`);
+  }
+
+  async function start(): Promise<void> {
+    const [{ serve }, { default: closeWithGrace }] = await Promise.all([
+      import('./serve.js'),
+      import('close-with-grace'),
+    ]);
+    const service = await serve(loadConfig(loadEnvironment()));
+    closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
+      if (err) console.error(err);
+      await service.close();
+    });
+  }
+
+  async function migrate(): Promise<void> {
+    const config = loadConfig(loadEnvironment());
+    const { openDatabase } = await import('./serve.js');
+    const { database, close } = await openDatabase(config);
+    try {
+      const done = await database.migrate(config);
+      console.log(done.length === 0 ? 'The database is up to date.' : `Migrated: ${done.join(', ')}`);
+    } finally {
+      await close();
+    }
+  }
+
+  async function token(): Promise<void> {
+    if (!values.user) throw new UsageError('Say whom the token is for: --user ID');
+    const hours = Number(values.hours);
+    if (!(hours > 0)) throw new UsageError('--hours must be a number greater than 0');
+    const { auth, dataDirectory } = loadConfig(loadEnvironment());
+    const lifetime = Math.round(hours * 3600);
+    if (lifetime > auth.maxLifetime) {
+      throw new UsageError(
+        `A token must not be good for more than ${auth.maxLifetime / 3600} hours; see TOKEN_MAX_LIFETIME_S.`,
+      );
+    }
+    const { issueToken, signingSecret } = await import('@todo-backend/infrastructure');
+    const secret = auth.generateSecret ? await signingSecret(dataDirectory) : auth.secret;
+    if (secret === undefined) {
+      throw new UsageError(
+        'Tokens come from Better Auth here. Only where BETTER_AUTH_SECRET is set can this command sign one.',
+      );
+    }
+    console.log(await issueToken({ secret, userId: values.user, lifetime }));
+  }
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        user: { type: 'string' },
+        hours: { type: 'string', default: '24' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'v' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message} See --help.`);
+  }
+}
+
+function assertNodeVersion(): void {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const [oldestMajor = 0, oldestMinor = 0] = OLDEST_NODE;
+  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
+    throw new UsageError(
+      `This needs Node.js ${OLDEST_NODE.join('.')} or newer, and is run by ${process.versions.node}. ` +
+        'On Linux and Windows, npm start brings its own; elsewhere install a newer one.',
+    );
+  }
+}
+
+/** Errors whose message tells a person what to do; the stack would only bury it. */
+const EXPLAINED = new Set(['UsageError', 'ConfigError', 'DatabaseSetupError', 'DataDirectoryInUseError']);
+
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (EXPLAINED.has(error.name)) return error.message;
+  const { code, cause } = error as NodeJS.ErrnoException;
+  if (code === 'UNAVAILABLE') return `The database cannot be reached: ${explain(cause)}`;
+  if (code === 'EADDRINUSE') return `${error.message}. Stop the other server, or choose another port with API_PORT.`;
+  if (code !== undefined) return error.message || code;
+  return error.stack ?? error.message;
+}
+
+try {
+  assertNodeVersion();
+  await main();
+} catch (error) {
+  console.error(explain(error));
+  process.exitCode = 1;
+}

@@ -1,0 +1,86 @@
+import { STATUS_CODES } from 'node:http';
+import type { ApplicationError } from '@todo-backend/application';
+import { InvalidInputError, TodoError } from '@todo-backend/domain';
+import type { Context, Middleware } from 'koa';
+import type { Logger } from 'pino';
+
+/** What is wrong with a request before any use case hears of it. */
+export class RequestError extends TodoError {
+  readonly code:
+    | 'MALFORMED_REQUEST'
+    | 'ROUTE_NOT_FOUND'
+    | 'METHOD_NOT_ALLOWED'
+    | 'BODY_TOO_LARGE'
+    | 'UNSUPPORTED_MEDIA_TYPE';
+
+  constructor(code: RequestError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Every error that a client may meet, and its status. A code without a line here does not compile. */
+const STATUS_BY_CODE: Record<ApplicationError['code'] | RequestError['code'] | 'INTERNAL_ERROR', number> = {
+  MALFORMED_REQUEST: 400,
+  UNAUTHENTICATED: 401,
+  USER_UNKNOWN: 401,
+  FORBIDDEN: 403,
+  TASK_NOT_FOUND: 404,
+  ROUTE_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  BODY_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  INVALID_INPUT: 422,
+  INTERNAL_ERROR: 500,
+  UNAVAILABLE: 503,
+};
+
+type ProblemCode = keyof typeof STATUS_BY_CODE;
+
+/** Seconds after which a client may try again. */
+const RETRY_AFTER = 1;
+
+/** Answers whatever is thrown below with problem details (RFC 9457), and logs what an operator should know. */
+export function problemDetails(logger: Logger): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      const code = codeOf(error);
+      const status = STATUS_BY_CODE[code];
+      if (status >= 500) logger.error({ err: error, requestId: ctx.state.requestId }, `answered ${status}`);
+      setHeaders(ctx, code, error);
+      ctx.status = status;
+      ctx.type = 'application/problem+json';
+      ctx.body = JSON.stringify({
+        type: `/problems/${code.toLowerCase().replaceAll('_', '-')}`,
+        title: STATUS_CODES[status],
+        status,
+        detail: code === 'INTERNAL_ERROR' ? INTERNAL_DETAIL : (error as Error).message,
+        instance: ctx.path,
+        requestId: ctx.state.requestId,
+        ...(error instanceof InvalidInputError && { errors: error.problems }),
+      });
+    }
+  };
+}
+
+const INTERNAL_DETAIL =
+  'Something went wrong on our side. Please try again, and tell us the request id if it stays so.';
+
+function codeOf(error: unknown): ProblemCode {
+  return error instanceof TodoError && error.code in STATUS_BY_CODE ? (error.code as ProblemCode) : 'INTERNAL_ERROR';
+}
+
+function setHeaders(ctx: Context, code: ProblemCode, error: unknown): void {
+  if (code === 'UNAVAILABLE') ctx.set('Retry-After', String(RETRY_AFTER));
+  // RFC 6750, section 3: no error code where there was no token.
+  if (code === 'UNAUTHENTICATED' || code === 'USER_UNKNOWN') {
+    const { message, reason } = error as TodoError & { reason?: string };
+    const description = message.replaceAll(/["\\]/g, "'");
+    ctx.set(
+      'WWW-Authenticate',
+      reason === 'missing' ? 'Bearer' : `Bearer error="invalid_token", error_description="${description}"`,
+    );
+  }
+}

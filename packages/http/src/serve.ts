@@ -1,0 +1,78 @@
+import { Database, issueToken, openDataDirectory, signingSecret } from '@todo-backend/infrastructure';
+import type { Config } from './config.js';
+import { createContainer, parts } from './container.js';
+import { createLogger } from './logger.js';
+import { listen } from './server.js';
+import { version } from './version.js';
+
+/** An open database, and what to let go of after it. */
+interface OpenDatabase {
+  readonly database: Database;
+  close(): Promise<void>;
+}
+
+/** Opens the database that the configuration names. */
+export async function openDatabase({ postgres, dataDirectory }: Config): Promise<OpenDatabase> {
+  if (postgres !== undefined) {
+    const database = await Database.postgres(postgres);
+    return { database, close: () => database.close() };
+  }
+  const directory = await openDataDirectory(dataDirectory);
+  const database = await Database.embedded(directory.databasePath);
+  return {
+    database,
+    async close() {
+      await database.close();
+      await directory.release();
+    },
+  };
+}
+
+/** A system that serves. */
+export interface Service {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Migrates the database and serves the API. Rejects, and holds nothing, when it cannot start. */
+export async function serve(config: Config): Promise<Service> {
+  const logger = await createLogger(config);
+  const secret = config.auth.generateSecret ? await signingSecret(config.dataDirectory) : config.auth.secret;
+  const { database, close: closeDatabase } = await openDatabase(config);
+  try {
+    const migrations = await database.migrate(config);
+    if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
+    const container = createContainer({ config, logger, database, secret });
+    const server = await listen(container.resolve(parts.app), config);
+    logger.info({ host: config.host, port: server.port, version }, 'listening');
+    if (config.auth.generateSecret && secret !== undefined) await printTour(config, server.port, secret);
+    return {
+      port: server.port,
+      async close() {
+        await server.close();
+        await closeDatabase();
+        logger.info('stopped');
+      },
+    };
+  } catch (error) {
+    await closeDatabase();
+    throw error;
+  }
+}
+
+/** What somebody who has just started this for the first time wants to know. */
+async function printTour({ dataDirectory, auth }: Config, port: number, secret: string): Promise<void> {
+  const address = `http://localhost:${port}`;
+  const token = await issueToken({ secret, userId: 'alice', lifetime: auth.maxLifetime });
+  console.log(`
+  Todo backend ${version}
+
+  Address   ${address}
+  Data      ${dataDirectory} (embedded PostgreSQL)
+  Try it    as alice, with a token that is good for ${Math.round(auth.maxLifetime / 3600)} hours:
+
+curl -H 'Authorization: Bearer ${token}' ${address}/api/alice/tasks
+
+  Another   npm run token -- --user bob
+`);
+}

@@ -1,0 +1,53 @@
+import { UnavailableError, UserUnknownError } from '@todo-backend/application';
+
+/** SQLSTATEs that say "not now" rather than "never". Not all of class 08: a NUL byte in a text gives 08P01. */
+const UNAVAILABLE_STATES = new Set([
+  '08000', // connection exception
+  '08001', // cannot connect
+  '08003', // connection does not exist
+  '08004', // connection rejected
+  '08006', // connection failure
+  '25006', // read-only: the server is a standby now
+  '25P03', // idle in transaction for too long
+  '28000', // may not log in
+  '28P01', // wrong password
+  '3D000', // no such database
+  '40001', // serialization failure
+  '40P01', // deadlock
+  '53000', // out of resources
+  '53100', // disk full
+  '53200', // out of memory
+  '53300', // too many connections
+  '55P03', // lock not available
+  '57014', // statement timeout
+  '57P01', // shutting down
+  '57P02', // crash of another backend
+  '57P03', // starting up
+  '57P05', // idle session timeout
+]);
+
+/** Errors of sockets and TLS. */
+const UNAVAILABLE_CODES =
+  /^(?:E(?:CONNREFUSED|CONNRESET|CONNABORTED|NOTFOUND|AI_AGAIN|TIMEDOUT|PIPE|HOSTUNREACH|NETUNREACH|NOENT|ACCES)|ERR_TLS_.*|ERR_SSL_.*|CERT_.*|.*_CERT(?:_.*)?|UNABLE_TO_.*)$/;
+
+/** The driver has no code for these. */
+const UNAVAILABLE_MESSAGES =
+  /^(?:timeout exceeded when trying to connect|timeout expired|query read timeout|connection terminated\b.*|client (?:was closed|has encountered a connection error)\b.*|the server does not support ssl connections)$/i;
+
+/**
+ * Turns what the driver throws into what the application knows. Anything else comes back as it is, the application's
+ * own errors included: it is a bug, and ends up as one.
+ */
+export function translateDatabaseError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code, table } = error as Error & { code?: unknown; table?: unknown };
+  if (code === '23503' && table === 'tasks') return new UserUnknownError({ cause: error });
+  const unavailable =
+    typeof code === 'string'
+      ? UNAVAILABLE_STATES.has(code) || UNAVAILABLE_CODES.test(code)
+      : UNAVAILABLE_MESSAGES.test(error.message);
+  if (!unavailable) return error;
+  return new UnavailableError('The database cannot be reached right now. Please try again in a moment.', {
+    cause: error,
+  });
+}

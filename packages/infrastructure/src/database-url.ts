@@ -1,0 +1,28 @@
+import { type ConnectionOptions, parse } from 'pg-connection-string';
+
+const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'];
+
+/**
+ * Reads a PostgreSQL URL. TLS is used as `sslmode` says, and wherever there is TLS the server's certificate and name
+ * are verified, against `sslrootcert` if it is given and the system's authorities otherwise: `require` and `verify-ca`
+ * mean `verify-full` here, and the modes that would accept any server are refused.
+ *
+ * @throws Error with a sentence that says what is wrong with the URL; it never repeats the password
+ */
+export function parseDatabaseUrl(text: string): ConnectionOptions & { database: string } {
+  const url = URL.parse(text);
+  if (url === null || !['postgres:', 'postgresql:'].includes(url.protocol)) {
+    throw new Error('it must look like postgres://user:password@host:5432/database');
+  }
+  for (const parameter of ['ssl', 'uselibpqcompat']) {
+    if (url.searchParams.has(parameter)) throw new Error(`"${parameter}" is not supported; use sslmode`);
+  }
+  const mode = url.searchParams.get('sslmode');
+  if (mode !== null) {
+    if (!SSL_MODES.includes(mode)) throw new Error(`sslmode must be one of ${SSL_MODES.join(', ')}`);
+    if (mode !== 'disable') url.searchParams.set('sslmode', 'verify-full');
+  }
+  const { database, ...connection } = parse(url.href);
+  if (!database) throw new Error('it must name a database, as in postgres://user:password@host:5432/database');
+  return { ...connection, database };
+}

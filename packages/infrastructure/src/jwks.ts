@@ -1,0 +1,121 @@
+import { UnauthenticatedError, UnavailableError } from '@todo-backend/application';
+import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
+import { sql } from 'kysely';
+import * as v from 'valibot';
+import type { Database } from './database.js';
+
+/** Loads the public keys that are good now. */
+export type KeyLoader = () => Promise<JWK[]>;
+
+/** How {@link cachedKeySet} behaves. */
+export interface KeySetOptions {
+  /** Hears of every failure to load, so that it can be logged. */
+  readonly onLoadError: (error: unknown) => void;
+  /** Milliseconds, of any steady clock. */
+  readonly now?: () => number;
+}
+
+/** At the most one refresh in this many milliseconds, whether or not it succeeds. */
+const REFRESH_COOLDOWN = 10_000;
+
+/** As long as there is no key at all, every request fails: try again sooner. */
+const FIRST_LOAD_COOLDOWN = 1_000;
+
+/** After this many milliseconds keys are loaded anew, in the background, so that withdrawn ones end. */
+const MAX_AGE = 300_000;
+
+const FETCH_TIMEOUT = 5_000;
+
+/** How long Better Auth's keys go on verifying after their `expiresAt`. */
+const GRACE_PERIOD = '30 days';
+
+/**
+ * Keys from Better Auth's `jwks` table, so that tokens can be checked while the auth server is down. Reads the public
+ * half only.
+ */
+export function keysFromTable(database: Database): KeyLoader {
+  return async () => {
+    const rows = await database.query((db) =>
+      db
+        .selectFrom('jwks')
+        .select(['id', 'publicKey', 'alg'])
+        .where(sql<boolean>`("expiresAt" is null or "expiresAt" > now() - ${GRACE_PERIOD}::interval)`)
+        .execute(),
+    );
+    return rows.flatMap(({ id, publicKey, alg }) => {
+      const key = parseKey(publicKey);
+      return key ? [{ ...key, kid: id, ...(alg !== null && { alg }) }] : [];
+    });
+  };
+}
+
+/** Keys from the auth server's JWKS endpoint. */
+export function keysFromUrl(url: string): KeyLoader {
+  return async () => {
+    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(FETCH_TIMEOUT) });
+    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+    return v.parse(v.object({ keys: v.array(v.looseObject({ kty: v.string() })) }), await response.json()).keys;
+  };
+}
+
+/**
+ * A key set that survives its source. Keys are cached; an unknown `kid` has them loaded once more, at most once in ten
+ * seconds; old keys serve on while loading fails.
+ *
+ * The returned function throws `UnauthenticatedError` (`UNAUTHENTICATED`) when no key fits, and `UnavailableError`
+ * (`UNAVAILABLE`) when none was ever loaded.
+ */
+export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: KeySetOptions): JWTVerifyGetKey {
+  let find: JWTVerifyGetKey | undefined;
+  let lastAttempt = Number.NEGATIVE_INFINITY;
+  let loading: Promise<void> | undefined;
+
+  const refresh = async () => {
+    try {
+      const keys = await load();
+      // A symmetric key has no place in a public key set.
+      find = createLocalJWKSet({ keys: keys.filter(({ kty }) => kty !== 'oct') });
+    } catch (error) {
+      onLoadError(error);
+    } finally {
+      loading = undefined;
+    }
+  };
+  const refreshUnlessDoneWithin = (milliseconds: number): Promise<void> | undefined => {
+    if (loading === undefined && now() - lastAttempt >= milliseconds) {
+      lastAttempt = now();
+      loading = refresh();
+    }
+    return loading;
+  };
+
+  return async (header, token) => {
+    if (find === undefined) await refreshUnlessDoneWithin(FIRST_LOAD_COOLDOWN);
+    else void refreshUnlessDoneWithin(MAX_AGE);
+    if (find === undefined) {
+      throw new UnavailableError('Sign-in cannot be checked right now. Please try again in a moment.');
+    }
+    try {
+      return await find(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+    }
+    await refreshUnlessDoneWithin(REFRESH_COOLDOWN);
+    try {
+      return await find(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      throw new UnauthenticatedError('The token was signed with a key that is not known.', 'unknown_key');
+    }
+  };
+}
+
+function parseKey(text: string): JWK | undefined {
+  try {
+    const key: unknown = JSON.parse(text);
+    return v.is(v.looseObject({ kty: v.string() }), key) ? key : undefined;
+  } catch {
+    // A row that is no key is no key: the others still serve.
+    return undefined;
+  }
+}

@@ -1,0 +1,4 @@
+import { Migration20261123Tasks } from './migration-20261123-tasks.js';
+
+/** Every migration, oldest first. The names are kept in the database: never change one. */
+export const migrations = [{ name: 'Migration20261123Tasks', class: Migration20261123Tasks }];

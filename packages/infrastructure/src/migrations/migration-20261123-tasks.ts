@@ -1,0 +1,31 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/** The `tasks` table. Why it has these indexes and no others: `docs/decisions.md`. */
+export class Migration20261123Tasks extends Migration {
+  override up(): void {
+    this.addSql(`create type "task_priority" as enum ('low', 'medium', 'high')`);
+    this.addSql(`create type "task_category" as enum ('work', 'personal', 'home', 'other')`);
+    this.addSql(`create type "task_status" as enum ('pending', 'completed')`);
+    this.addSql(`
+      create table "tasks" (
+        "id" uuid primary key,
+        "title" varchar(255) not null,
+        "description" text,
+        "priority" task_priority not null,
+        "category" task_category not null,
+        "status" task_status not null,
+        "completed" boolean not null generated always as ("status" = 'completed'::task_status) stored,
+        "dueDate" timestamp(3),
+        "dueDateIsFloating" boolean not null,
+        "createdAt" timestamptz(3) not null,
+        "updatedAt" timestamptz(3) not null,
+        "userId" text not null references "user" ("id") on delete cascade
+      )`);
+    this.addSql(`create index "tasks_userId_createdAt_id_index" on "tasks" ("userId", "createdAt", "id")`);
+  }
+
+  override down(): void {
+    this.addSql(`drop table "tasks"`);
+    this.addSql(`drop type "task_priority", "task_category", "task_status"`);
+  }
+}

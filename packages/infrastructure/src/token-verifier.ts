@@ -1,0 +1,138 @@
+import { type Clock, type TokenVerifier, UnauthenticatedError, UnavailableError } from '@todo-backend/application';
+import { textProblem, type UserId } from '@todo-backend/domain';
+import {
+  type CryptoKey,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
+import * as v from 'valibot';
+
+/** Whose tokens are good. At least one of `secret` and `keys`. */
+export interface TokenVerifierOptions {
+  readonly clock: Clock;
+  /** Verifies HS256 tokens. At least 32 characters. */
+  readonly secret?: string | undefined;
+  /** Verifies tokens of Better Auth's `jwt()` plugin. Needs `issuer`. */
+  readonly keys?: JWTVerifyGetKey | undefined;
+  /** Better Auth's base URL: the `iss` and `aud` of its tokens. */
+  readonly issuer?: string | undefined;
+  /** Seconds that a token may be good for in all. Default one day. */
+  readonly maxLifetime?: number | undefined;
+}
+
+/** What Better Auth's `jwt()` plugin can be told to sign with. */
+const ASYMMETRIC_ALGORITHMS = ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256'];
+
+/** Better Auth puts the whole user into its tokens; more than this is no token of its. */
+const MAX_TOKEN_LENGTH = 8192;
+
+/** Seconds that clocks may differ. */
+const CLOCK_TOLERANCE = 5;
+
+const DAY = 86_400;
+
+/** What jose leaves unchecked: it takes a `sub` of any type, and times that are not finite. */
+const ClaimsSchema = v.object({
+  sub: v.pipe(
+    v.string(),
+    v.nonEmpty(),
+    v.maxLength(255),
+    v.check((sub) => textProblem('sub', sub) === undefined),
+  ),
+  exp: v.pipe(v.number(), v.finite()),
+  iat: v.optional(v.pipe(v.number(), v.finite())),
+});
+
+/**
+ * Verifies JSON Web Tokens (RFC 7519, RFC 8725). Each kind of token is tied to key material of its own, so that neither
+ * can pass for the other: HS256 to the secret, the asymmetric algorithms to the key set.
+ */
+export function tokenVerifier({ clock, secret, keys, issuer, maxLifetime = DAY }: TokenVerifierOptions): TokenVerifier {
+  const secretKey = secret === undefined ? undefined : importSecret(secret);
+  const issuers = issuer === undefined ? [] : [issuer, `${issuer}/`];
+
+  const verifySignature = async (token: string): Promise<JWTPayload> => {
+    const { alg, kid } = decodeProtectedHeader(token);
+    const options: JWTVerifyOptions = {
+      requiredClaims: ['exp', 'sub'],
+      clockTolerance: CLOCK_TOLERANCE,
+      currentDate: new Date(clock()),
+    };
+    if (alg === 'HS256' && secretKey !== undefined) {
+      const { payload } = await jwtVerify(token, await secretKey, { ...options, algorithms: ['HS256'] });
+      // Whoever has the secret need not name an issuer, but must not name another one.
+      if (issuers.length > 0) {
+        if (payload.iss !== undefined) assertOneOf(issuers, payload.iss, 'iss');
+        if (payload.aud !== undefined) assertOneOf(issuers, payload.aud, 'aud');
+      }
+      return payload;
+    }
+    if (alg !== undefined && ASYMMETRIC_ALGORITHMS.includes(alg) && keys !== undefined) {
+      if (typeof kid !== 'string') throw invalid('The token does not name its key (kid).', 'unknown_key');
+      const algorithms = ASYMMETRIC_ALGORITHMS;
+      return (await jwtVerify(token, keys, { ...options, algorithms, issuer: issuers, audience: issuers })).payload;
+    }
+    throw invalid('The token is signed in a way that is not accepted here.', 'algorithm');
+  };
+
+  return {
+    async verify(token: string): Promise<UserId> {
+      assertWellFormed(token);
+      const claims = v.safeParse(ClaimsSchema, await verifySignature(token).catch(rethrow));
+      if (!claims.success) throw invalid('The token does not name a user, or its times are not valid.', 'claims');
+      const { sub, exp, iat } = claims.output;
+      const now = Math.floor(Date.parse(clock()) / 1000);
+      if (iat !== undefined && iat > now + CLOCK_TOLERANCE) {
+        throw invalid('The token was issued in the future.', 'claims');
+      }
+      if (exp - Math.min(iat ?? now, now) > maxLifetime + CLOCK_TOLERANCE) {
+        throw invalid('The token is good for longer than is accepted here.', 'claims');
+      }
+      return sub;
+    },
+  };
+}
+
+/** Three parts of canonical base64url: then a token has only one spelling. */
+function assertWellFormed(token: string): void {
+  const parts = token.length <= MAX_TOKEN_LENGTH ? token.split('.') : [];
+  const canonical = parts.every((part) => part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part);
+  if (parts.length !== 3 || !canonical) throw invalid('This is not a JSON Web Token.', 'malformed');
+}
+
+function assertOneOf(accepted: readonly string[], claim: unknown, name: string): void {
+  const values = Array.isArray(claim) ? claim : [claim];
+  if (!values.some((value) => accepted.includes(value))) {
+    throw invalid(`The token is meant for somebody else (${name}).`, 'claims');
+  }
+}
+
+function rethrow(error: unknown): never {
+  if (error instanceof UnauthenticatedError || error instanceof UnavailableError) throw error;
+  if (error instanceof errors.JWTExpired)
+    throw invalid('The token has expired. Please sign in again.', 'expired', error);
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    throw invalid(`The token is not valid here (${error.claim}).`, 'claims', error);
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed) {
+    throw invalid("The token's signature is not valid.", 'signature', error);
+  }
+  // All else that is wrong with a token, or with the key that it names.
+  if (error instanceof errors.JOSEError || error instanceof TypeError || error instanceof DOMException) {
+    throw invalid('The token is not valid.', 'malformed', error);
+  }
+  throw error;
+}
+
+function invalid(message: string, reason: UnauthenticatedError['reason'], cause?: unknown): UnauthenticatedError {
+  return new UnauthenticatedError(message, reason, { cause });
+}
+
+async function importSecret(secret: string): Promise<CryptoKey> {
+  const bytes = new TextEncoder().encode(secret);
+  return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
+}
