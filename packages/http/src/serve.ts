@@ -6,7 +6,7 @@ import { listen } from './server.js';
 import { version } from './version.js';
 
 /** An open database, and what to let go of after it. */
-interface OpenDatabase {
+export interface OpenDatabase {
   readonly database: Database;
   close(): Promise<void>;
 }

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { taskUseCases } from '@todo-backend/application';
+import { InMemoryTaskRepository } from '@todo-backend/application/testing';
+import { createApp, createContainer, listen, loadConfig, parts } from '@todo-backend/http';
+import { Database, issueToken, tokenVerifier } from '@todo-backend/infrastructure';
+import test, { type TestFn } from 'ava';
+import { pino } from 'pino';
+import { v7 as uuidV7 } from 'uuid';
+import { type PostgresServer, postgresTest, startPostgres } from '../../../test/postgres.ts';
+
+export const SECRET = 'a secret for tests, long enough to be one';
+export const ORIGIN = 'http://localhost:3000';
+
+/** An answer, its body parsed where it is JSON. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the server answered; the tests say what it should be
+  readonly body: any;
+}
+
+/** What to send; `json` is sent as such, with its content type. */
+export interface Call {
+  readonly token?: string | undefined;
+  readonly json?: unknown;
+  readonly body?: string | Uint8Array;
+  readonly headers?: Record<string, string>;
+}
+
+/** A server on a real socket. */
+export interface Host {
+  readonly url: string;
+  call(method: string, path: string, call?: Call): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/** A user of a host, with a token. */
+export interface Person {
+  readonly id: string;
+  readonly token: string;
+  /** Calls a path below `/api/{user_id}`. */
+  call(method: string, path: string, call?: Call): Promise<Answer>;
+  /** Creates a task, and gives it back. */
+  create(fields?: object): Promise<Answer['body']>;
+}
+
+/** The host in front of each adapter, and how to declare a test that runs on it. */
+export const hosts: { name: string; declare: TestFn; open(): Promise<Host> }[] = [
+  { name: 'memory', declare: test, open: onMemory },
+  { name: 'PGlite', declare: test, open: onPGlite },
+  { name: 'PostgreSQL', declare: await postgresTest(test), open: onPostgres },
+];
+
+const logger = pino({ level: 'silent' });
+
+/** Opens the host when it is first asked for, and closes it when the tests are done. */
+export function shared(open: () => Promise<Host>): () => Promise<Host> {
+  let opening: Promise<Host> | undefined;
+  test.after.always(async () => {
+    await (await opening)?.close();
+  });
+  return () => {
+    opening ??= open();
+    return opening;
+  };
+}
+
+/** A new user. */
+export async function person(host: Host, id: string = randomUUID()): Promise<Person> {
+  const token = await issueToken({ secret: SECRET, userId: id, lifetime: 3600 });
+  const call: Person['call'] = (method, path, options) =>
+    host.call(method, `/api/${encodeURIComponent(id)}${path}`, { token, ...options });
+  return {
+    id,
+    token,
+    call,
+    async create(fields) {
+      const { status, body } = await call('POST', '/tasks', {
+        json: { title: 'a task', priority: 'low', category: 'work', ...fields },
+      });
+      if (status !== 201) throw new Error(JSON.stringify(body));
+      return body;
+    },
+  };
+}
+
+/** A host at a port, closed by `close`. */
+export function hostAt(port: number, close: () => Promise<void>): Host {
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    url,
+    close,
+    async call(method, path, { token, json, body, headers } = {}) {
+      const response = await fetch(url + path, {
+        method,
+        headers: {
+          ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+          ...(json !== undefined && { 'Content-Type': 'application/json' }),
+          ...headers,
+        },
+        body: json === undefined ? (body ?? null) : JSON.stringify(json),
+      });
+      const text = await response.text();
+      const isJson = /\bjson\b/.test(response.headers.get('Content-Type') ?? '');
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        body: isJson && text !== '' ? JSON.parse(text) : undefined,
+      };
+    },
+  };
+}
+
+async function onMemory(): Promise<Host> {
+  const clock = () => new Date().toISOString();
+  const app = createApp({
+    tasks: taskUseCases({ tasks: new InMemoryTaskRepository(), clock, newId: () => uuidV7() }),
+    tokens: tokenVerifier({ clock, secret: SECRET }),
+    readiness: { check: async () => {} },
+    clock,
+    logger,
+    corsOrigins: [ORIGIN],
+    version: 'test',
+  });
+  const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout: 10_000 });
+  return hostAt(server.port, () => server.close());
+}
+
+async function onPGlite(): Promise<Host> {
+  return onDatabase(await Database.embedded(), async () => {});
+}
+
+async function onPostgres(): Promise<Host> {
+  const server: PostgresServer = await startPostgres();
+  return onDatabase(await Database.postgres({ url: await server.createDatabase() }), () => server.stop());
+}
+
+async function onDatabase(database: Database, stop: () => Promise<void>): Promise<Host> {
+  const config = loadConfig({ BETTER_AUTH_SECRET: SECRET, CORS_ORIGINS: ORIGIN, STANDALONE_USERS: 'true' });
+  await database.migrate(config);
+  const container = createContainer({ config, logger, database, secret: SECRET });
+  const server = await listen(container.resolve(parts.app), { host: '127.0.0.1', port: 0, requestTimeout: 10_000 });
+  return hostAt(server.port, async () => {
+    await server.close();
+    await database.close();
+    await stop();
+  });
+}

@@ -1,0 +1,233 @@
+import { fixedClock } from '@todo-backend/application/testing';
+import { cachedKeySet, issueToken, type KeyLoader, tokenVerifier } from '@todo-backend/infrastructure';
+import test, { type ExecutionContext } from 'ava';
+import {
+  type CryptoKey,
+  exportJWK,
+  generateKeyPair,
+  type JWK,
+  type JWTHeaderParameters,
+  type JWTPayload,
+  SignJWT,
+} from 'jose';
+
+const SECRET = 'a secret for tests, long enough to be one';
+const ISSUER = 'https://app.example.com';
+const NOW = '2026-03-01T12:00:00.000Z';
+const SECONDS = Date.parse(NOW) / 1000;
+
+const clock = fixedClock(NOW);
+const claims = { sub: 'alice', iat: SECONDS, exp: SECONDS + 900 };
+const withSecret = tokenVerifier({ clock, secret: SECRET });
+
+function sign(
+  payload: JWTPayload,
+  key: CryptoKey | string = SECRET,
+  header: JWTHeaderParameters = { alg: 'HS256' },
+): Promise<string> {
+  return new SignJWT(payload)
+    .setProtectedHeader(header)
+    .sign(typeof key === 'string' ? new TextEncoder().encode(key) : key);
+}
+
+async function refused(t: ExecutionContext, verifier: typeof withSecret, token: string, reason: string): Promise<void> {
+  t.like(await t.throwsAsync(verifier.verify(token)), { code: 'UNAUTHENTICATED', reason });
+}
+
+interface SigningKey {
+  readonly alg: string;
+  readonly kid: string;
+  readonly privateKey: CryptoKey;
+  readonly publicKey: JWK;
+}
+
+async function signingKey(alg: string, kid: string): Promise<SigningKey> {
+  const pair = await generateKeyPair(alg, { extractable: true });
+  return { alg, kid, privateKey: pair.privateKey, publicKey: { ...(await exportJWK(pair.publicKey)), kid, alg } };
+}
+
+function withKeys(load: KeyLoader, now?: () => number) {
+  const errors: unknown[] = [];
+  const keys = cachedKeySet(load, { onLoadError: (error) => errors.push(error), ...(now && { now }) });
+  return { verifier: tokenVerifier({ clock, keys, issuer: ISSUER }), errors };
+}
+
+const betterAuthClaims = { ...claims, iss: ISSUER, aud: ISSUER };
+
+test('a token of the shared secret names its user', async (t) => {
+  t.is(await withSecret.verify(await sign(claims)), 'alice');
+  const { iat: _, ...withoutIat } = claims;
+  t.is(await withSecret.verify(await sign(withoutIat)), 'alice');
+  t.is(
+    await tokenVerifier({ clock: () => new Date().toISOString(), secret: SECRET }).verify(
+      await issueToken({ secret: SECRET, userId: 'bob', lifetime: 60 }),
+    ),
+    'bob',
+  );
+});
+
+test('another secret, another algorithm, an expired or endless token is refused', async (t) => {
+  await refused(t, withSecret, await sign(claims, `${SECRET}!`), 'signature');
+  await refused(t, withSecret, await sign(claims, 'x'.repeat(64), { alg: 'HS512' }), 'algorithm');
+  await refused(t, withSecret, await sign({ ...claims, exp: SECONDS - 6 }), 'expired');
+  await refused(t, withSecret, await sign({ sub: 'alice' }), 'claims');
+  await refused(t, withSecret, await sign({ ...claims, exp: SECONDS + 86_400 + 6 }), 'claims');
+  await refused(t, withSecret, await sign({ ...claims, iat: SECONDS - 86_400, exp: SECONDS + 10 }), 'claims');
+  await refused(t, withSecret, await sign({ ...claims, iat: SECONDS + 60 }), 'claims');
+  await refused(t, withSecret, await sign({ ...claims, nbf: SECONDS + 60 }), 'claims');
+  t.is(await withSecret.verify(await sign({ ...claims, exp: SECONDS - 4 })), 'alice', 'clocks may differ by 5 seconds');
+});
+
+for (const sub of [undefined, null, '', 5, {}, ['alice'], 'a\0b', '\ud800', 'x'.repeat(256)]) {
+  test(`a token for ${JSON.stringify(sub)?.slice(0, 20)} is for nobody`, async (t) => {
+    await refused(t, withSecret, await sign({ ...claims, sub: sub as string }), 'claims');
+  });
+}
+
+test('what is no token is refused before anything is computed', async (t) => {
+  const token = await sign(claims);
+  const spellings = [
+    '',
+    '.',
+    '..',
+    'x',
+    'a.b',
+    `${token}.x`,
+    `${token}=`,
+    `${token}\n`,
+    ` ${token}`,
+    `${token}${'A'.repeat(9000)}`,
+  ];
+  for (const text of spellings) await refused(t, withSecret, text, 'malformed');
+});
+
+test('a token has one spelling: other final bits of the base64 are refused', async (t) => {
+  const token = await sign(claims);
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  const neighbour = alphabet[alphabet.indexOf(token.at(-1) ?? '') ^ 1];
+  const bytes = (text: string) => Buffer.from(text.split('.')[2] ?? '', 'base64url');
+  const respelt = token.slice(0, -1) + neighbour;
+  t.deepEqual(bytes(respelt), bytes(token), 'the same bytes');
+  await refused(t, withSecret, respelt, 'malformed');
+});
+
+test('with a URL configured, a secret token may leave issuer and audience out, but must not name others', async (t) => {
+  const verifier = tokenVerifier({ clock, secret: SECRET, issuer: ISSUER });
+  t.is(await verifier.verify(await sign(claims)), 'alice');
+  t.is(await verifier.verify(await sign(betterAuthClaims)), 'alice');
+  t.is(await verifier.verify(await sign({ ...claims, aud: ['x', ISSUER] })), 'alice');
+  await refused(t, verifier, await sign({ ...claims, iss: 'https://evil.example' }), 'claims');
+  await refused(t, verifier, await sign({ ...claims, aud: 'better-auth:session-cache' }), 'claims');
+});
+
+for (const alg of ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256']) {
+  test(`a token signed with ${alg} is checked by the key that it names`, async (t) => {
+    const [key, other] = [await signingKey(alg, 'one'), await signingKey(alg, 'two')];
+    const { verifier } = withKeys(async () => [other.publicKey, key.publicKey]);
+    const header = { alg, kid: 'one' };
+    t.is(await verifier.verify(await sign(betterAuthClaims, key.privateKey, header)), 'alice');
+    await refused(t, verifier, await sign(betterAuthClaims, other.privateKey, header), 'signature');
+    await refused(t, verifier, await sign(betterAuthClaims, key.privateKey, { alg }), 'unknown_key');
+    await refused(
+      t,
+      verifier,
+      await sign({ ...betterAuthClaims, iss: 'https://evil.example' }, key.privateKey, header),
+      'claims',
+    );
+    await refused(
+      t,
+      verifier,
+      await sign({ ...betterAuthClaims, aud: 'better-auth:session-cache' }, key.privateKey, header),
+      'claims',
+    );
+    await refused(t, verifier, await sign(claims, key.privateKey, header), 'claims');
+  });
+}
+
+test('neither kind of token passes for the other', async (t) => {
+  const key = await signingKey('EdDSA', 'one');
+  const { verifier } = withKeys(async () => [key.publicKey]);
+  const publicKeyAsSecret = JSON.stringify(key.publicKey);
+  await refused(
+    t,
+    verifier,
+    await sign(betterAuthClaims, publicKeyAsSecret, { alg: 'HS256', kid: 'one' }),
+    'algorithm',
+  );
+  await refused(t, withSecret, await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'one' }), 'algorithm');
+  const symmetric = { kty: 'oct', k: Buffer.from(SECRET).toString('base64url'), kid: 'oct', alg: 'HS256' };
+  await refused(
+    t,
+    withKeys(async () => [symmetric]).verifier,
+    await sign(betterAuthClaims, SECRET, { alg: 'HS256', kid: 'oct' }),
+    'algorithm',
+  );
+});
+
+test('keys are loaded once, and once more for a key that is not known, at most every ten seconds', async (t) => {
+  const [first, second] = [await signingKey('EdDSA', 'first'), await signingKey('EdDSA', 'second')];
+  let now = 0;
+  let loads = 0;
+  let published = [first.publicKey];
+  const load = async () => {
+    loads++;
+    return published;
+  };
+  const { verifier } = withKeys(load, () => now);
+  const by = ({ privateKey, kid }: SigningKey) => sign(betterAuthClaims, privateKey, { alg: 'EdDSA', kid });
+
+  const token = await by(first);
+  await Promise.all([verifier.verify(token), verifier.verify(token), verifier.verify(token)]);
+  t.is(loads, 1);
+  published = [first.publicKey, second.publicKey];
+  await refused(t, verifier, await by(second), 'unknown_key');
+  t.is(loads, 1, 'too soon');
+  now = 10_000;
+  t.is(await verifier.verify(await by(second)), 'alice');
+  t.is(await verifier.verify(token), 'alice', 'the old key still serves');
+  t.is(loads, 2);
+  const unknown = await sign(betterAuthClaims, second.privateKey, { alg: 'EdDSA', kid: 'third' });
+  for (now = 10_001; now < 19_000; now += 1_000) await refused(t, verifier, unknown, 'unknown_key');
+  t.is(loads, 2, 'a flood of unknown keys does not reach the source');
+});
+
+test('old keys serve while loading fails; without any key the answer is "unavailable"', async (t) => {
+  const key = await signingKey('EdDSA', 'one');
+  let now = 0;
+  let works = false;
+  const { verifier, errors } = withKeys(
+    async () => {
+      if (!works) throw new Error('the auth server is down');
+      return [key.publicKey];
+    },
+    () => now,
+  );
+  const token = await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'one' });
+  await t.throwsAsync(verifier.verify(token), { code: 'UNAVAILABLE' });
+  await t.throwsAsync(verifier.verify(token), { code: 'UNAVAILABLE' });
+  t.is(errors.length, 1, 'failures count too');
+  works = true;
+  now = 1_000;
+  t.is(await verifier.verify(token), 'alice');
+  works = false;
+  now = 1_000_000;
+  t.is(await verifier.verify(token), 'alice', 'long after their age, with the source down');
+  await refused(t, verifier, await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'two' }), 'unknown_key');
+  t.is(errors.length, 2);
+});
+
+test('a key that was withdrawn stops serving', async (t) => {
+  const [old, fresh] = [await signingKey('EdDSA', 'old'), await signingKey('EdDSA', 'fresh')];
+  let now = 0;
+  let published = [old.publicKey, fresh.publicKey];
+  const { verifier } = withKeys(
+    async () => published,
+    () => now,
+  );
+  const token = await sign(betterAuthClaims, old.privateKey, { alg: 'EdDSA', kid: 'old' });
+  t.is(await verifier.verify(token), 'alice');
+  published = [fresh.publicKey];
+  now = 300_000;
+  t.is(await verifier.verify(token), 'alice', 'refreshed in the background');
+  await refused(t, verifier, token, 'unknown_key');
+});

@@ -1,0 +1,141 @@
+import { execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { TestFn } from 'ava';
+import pg from 'pg';
+
+const run = promisify(execFile);
+
+/** A PostgreSQL server for tests. */
+export interface PostgresServer {
+  /** Creates an empty database and gives its URL. */
+  createDatabase(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Uses the server of `TEST_DATABASE_URL`, or starts a private one from the binaries of this machine.
+ *
+ * @throws where there is neither; see {@link postgresTest}
+ */
+export async function startPostgres(): Promise<PostgresServer> {
+  const given = process.env.TEST_DATABASE_URL;
+  if (given) return { createDatabase: () => createDatabase(given), stop: async () => {} };
+
+  const binaries = await findBinaries();
+  if (binaries === undefined) throw new Error('There is no PostgreSQL on this machine, and no TEST_DATABASE_URL.');
+  const directory = await mkdtemp(join(tmpdir(), 'todo-postgres-'));
+  const as = await unprivilegedUser();
+  if (as) await chown(directory, as.uid, as.gid);
+  await chmod(directory, 0o755);
+
+  // Locale C on purpose: what this project does must not depend on the locale of the database.
+  const options = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-sync'];
+  await run(join(binaries, 'initdb'), [...options, '-D', join(directory, 'data')], { ...as, cwd: directory });
+  const port = await freePort();
+  const settings = {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: directory,
+    fsync: 'off',
+    max_connections: 100,
+  };
+  const server = spawn(
+    join(binaries, 'postgres'),
+    ['-D', join(directory, 'data'), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    { ...as, cwd: directory, stdio: 'ignore' },
+  );
+  const kill = () => server.kill('SIGKILL');
+  process.once('exit', kill);
+
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  await untilReady(url);
+  return {
+    createDatabase: () => createDatabase(url),
+    async stop() {
+      process.off('exit', kill);
+      const stopped = new Promise((resolve) => server.once('exit', resolve));
+      server.kill('SIGQUIT');
+      await stopped;
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/**
+ * `test` where there is a PostgreSQL server to test on, a visibly skipped test otherwise, and an error where
+ * `REQUIRE_POSTGRES` says that skipping will not do.
+ */
+export async function postgresTest<Context>(
+  test: TestFn<Context>,
+): Promise<Pick<TestFn<Context>, 'skip'> & TestFn<Context>> {
+  if (process.env.TEST_DATABASE_URL || (await findBinaries())) return test;
+  if (process.env.REQUIRE_POSTGRES) throw new Error('REQUIRE_POSTGRES is set, and there is no PostgreSQL.');
+  return test.skip as unknown as TestFn<Context>;
+}
+
+/** Runs one statement on a connection of its own. */
+export async function execute(url: string, text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(text, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function createDatabase(url: string): Promise<string> {
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  await execute(url, `create database ${name}`);
+  const created = new URL(url);
+  created.pathname = `/${name}`;
+  return created.href;
+}
+
+async function findBinaries(): Promise<string | undefined> {
+  const root = '/usr/lib/postgresql';
+  const versions = await readdir(root).catch(() => []);
+  const candidates = [
+    ...versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(root, version, 'bin')),
+    ...(process.env.PATH ?? '').split(delimiter),
+  ];
+  for (const directory of candidates) {
+    const files: string[] = await readdir(directory).catch(() => []);
+    if (files.includes('initdb')) return directory;
+  }
+  return undefined;
+}
+
+/** PostgreSQL refuses to run as root. */
+async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const [uid, gid] = await Promise.all(
+    ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, 'postgres'])).stdout)),
+  );
+  return { uid: uid ?? 0, gid: gid ?? 0 };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function untilReady(url: string): Promise<void> {
+  for (const end = Date.now() + 30_000; ; ) {
+    try {
+      await execute(url, 'select 1');
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
