@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -25,7 +25,19 @@ export interface PostgresServer {
 export async function startPostgres(): Promise<PostgresServer> {
   const given = process.env.TEST_DATABASE_URL;
   if (given) return { createDatabase: () => createDatabase(given), stop: async () => {} };
+  return startPrivatePostgres();
+}
 
+/**
+ * Starts a private server.
+ *
+ * @param settings more settings of the server
+ * @param files to put beside its data, by name
+ */
+export async function startPrivatePostgres(
+  settings: Record<string, string> = {},
+  files: Record<string, string> = {},
+): Promise<PostgresServer> {
   const binaries = await findBinaries();
   if (binaries === undefined) throw new Error('There is no PostgreSQL on this machine, and no TEST_DATABASE_URL.');
   const directory = await mkdtemp(join(tmpdir(), 'todo-postgres-'));
@@ -37,16 +49,26 @@ export async function startPostgres(): Promise<PostgresServer> {
   const options = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-sync'];
   await run(join(binaries, 'initdb'), [...options, '-D', join(directory, 'data')], { ...as, cwd: directory });
   const port = await freePort();
-  const settings = {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(directory, 'data', name);
+    await writeFile(path, content, { mode: 0o600 });
+    if (as) await chown(path, as.uid, as.gid);
+  }
+  const allSettings = {
     port,
     listen_addresses: '127.0.0.1',
     unix_socket_directories: directory,
     fsync: 'off',
     max_connections: 100,
+    ...settings,
   };
   const server = spawn(
     join(binaries, 'postgres'),
-    ['-D', join(directory, 'data'), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    [
+      '-D',
+      join(directory, 'data'),
+      ...Object.entries(allSettings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
     { ...as, cwd: directory, stdio: 'ignore' },
   );
   const kill = () => server.kill('SIGKILL');

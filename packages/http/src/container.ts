@@ -29,7 +29,6 @@ export const parts = {
   config: token<Config>('config'),
   logger: token<Logger>('logger'),
   database: token<Database>('database'),
-  secret: token<string | undefined>('secret'),
   clock: token<Clock>('clock'),
   newId: token<IdGenerator>('newId'),
   taskRepository: token<TaskRepository>('taskRepository'),
@@ -43,12 +42,10 @@ export interface Foundations {
   readonly config: Config;
   readonly logger: Logger;
   readonly database: Database;
-  /** The secret of HS256 tokens; none are accepted without one. */
-  readonly secret: string | undefined;
 }
 
 /** Wires the system. Every part is made when it is first asked for, once. */
-export function createContainer({ config, logger, database, secret }: Foundations): DependencyContainer {
+export function createContainer({ config, logger, database }: Foundations): DependencyContainer {
   const container = root.createChildContainer();
   const part = <T>(token: InjectionToken<T>, make: (c: DependencyContainer) => T) =>
     container.register(token, { useFactory: instanceCachingFactory(make) });
@@ -56,7 +53,6 @@ export function createContainer({ config, logger, database, secret }: Foundation
   container.register(parts.config, { useValue: config });
   container.register(parts.logger, { useValue: logger });
   container.register(parts.database, { useValue: database });
-  container.register(parts.secret, { useValue: secret });
 
   part(parts.clock, () => () => timestamp(new Date()));
   part(parts.newId, () => () => uuidV7());
@@ -75,7 +71,7 @@ export function createContainer({ config, logger, database, secret }: Foundation
       auth.keys === 'url' ? keysFromUrl(`${auth.url}/api/auth/jwks`) : keysFromTable(c.resolve(parts.database));
     return tokenVerifier({
       clock: c.resolve(parts.clock),
-      secret: c.resolve(parts.secret),
+      secret: auth.secret,
       keys:
         auth.url === undefined
           ? undefined

@@ -70,21 +70,23 @@ async function main(): Promise<void> {
     if (!values.user) throw new UsageError('Say whom the token is for: --user ID');
     const hours = Number(values.hours);
     if (!(hours > 0)) throw new UsageError('--hours must be a number greater than 0');
-    const { auth, dataDirectory } = loadConfig(loadEnvironment());
+    const [{ withSecret }, { issueToken }] = await Promise.all([
+      import('./serve.js'),
+      import('@todo-backend/infrastructure'),
+    ]);
+    const { auth } = await withSecret(loadConfig(loadEnvironment()));
     const lifetime = Math.round(hours * 3600);
     if (lifetime > auth.maxLifetime) {
       throw new UsageError(
         `A token must not be good for more than ${auth.maxLifetime / 3600} hours; see TOKEN_MAX_LIFETIME_S.`,
       );
     }
-    const { issueToken, signingSecret } = await import('@todo-backend/infrastructure');
-    const secret = auth.generateSecret ? await signingSecret(dataDirectory) : auth.secret;
-    if (secret === undefined) {
+    if (auth.secret === undefined) {
       throw new UsageError(
         'Tokens come from Better Auth here. Only where BETTER_AUTH_SECRET is set can this command sign one.',
       );
     }
-    console.log(await issueToken({ secret, userId: values.user, lifetime }));
+    console.log(await issueToken({ secret: auth.secret, userId: values.user, lifetime }));
   }
 }
 

@@ -28,6 +28,12 @@ export async function openDatabase({ postgres, dataDirectory }: Config): Promise
   };
 }
 
+/** The configuration with the secret that signs and verifies HS256 tokens here, generated where that is allowed. */
+export async function withSecret(config: Config): Promise<Config> {
+  if (!config.auth.generateSecret) return config;
+  return { ...config, auth: { ...config.auth, secret: await signingSecret(config.dataDirectory) } };
+}
+
 /** A system that serves. */
 export interface Service {
   readonly port: number;
@@ -35,17 +41,17 @@ export interface Service {
 }
 
 /** Migrates the database and serves the API. Rejects, and holds nothing, when it cannot start. */
-export async function serve(config: Config): Promise<Service> {
+export async function serve(given: Config): Promise<Service> {
+  const config = await withSecret(given);
   const logger = await createLogger(config);
-  const secret = config.auth.generateSecret ? await signingSecret(config.dataDirectory) : config.auth.secret;
   const { database, close: closeDatabase } = await openDatabase(config);
   try {
     const migrations = await database.migrate(config);
     if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
-    const container = createContainer({ config, logger, database, secret });
+    const container = createContainer({ config, logger, database });
     const server = await listen(container.resolve(parts.app), config);
     logger.info({ host: config.host, port: server.port, version }, 'listening');
-    if (config.auth.generateSecret && secret !== undefined) await printTour(config, server.port, secret);
+    if (config.auth.generateSecret) await printTour(config, server.port);
     return {
       port: server.port,
       async close() {
@@ -61,9 +67,9 @@ export async function serve(config: Config): Promise<Service> {
 }
 
 /** What somebody who has just started this for the first time wants to know. */
-async function printTour({ dataDirectory, auth }: Config, port: number, secret: string): Promise<void> {
+async function printTour({ dataDirectory, auth }: Config, port: number): Promise<void> {
   const address = `http://localhost:${port}`;
-  const token = await issueToken({ secret, userId: 'alice', lifetime: auth.maxLifetime });
+  const token = await issueToken({ secret: auth.secret ?? '', userId: 'alice', lifetime: auth.maxLifetime });
   console.log(`
   Todo backend ${version}
 

@@ -140,7 +140,7 @@ async function onPostgres(): Promise<Host> {
 async function onDatabase(database: Database, stop: () => Promise<void>): Promise<Host> {
   const config = loadConfig({ BETTER_AUTH_SECRET: SECRET, CORS_ORIGINS: ORIGIN, STANDALONE_USERS: 'true' });
   await database.migrate(config);
-  const container = createContainer({ config, logger, database, secret: SECRET });
+  const container = createContainer({ config, logger, database });
   const server = await listen(container.resolve(parts.app), { host: '127.0.0.1', port: 0, requestTimeout: 10_000 });
   return hostAt(server.port, async () => {
     await server.close();

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { type FileHandle, link, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 
@@ -40,10 +40,15 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
 export async function signingSecret(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   const file = join(path, 'secret');
+  const candidate = `${file}.${randomUUID()}`;
+  await writeFile(candidate, randomBytes(32).toString('base64url'), { mode: 0o600 });
   try {
-    await writeFile(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
+    // Appears whole or not at all, so that nobody who starts at the same moment reads half of it.
+    await link(candidate, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await unlink(candidate);
   }
-  return (await readFile(file, 'utf8')).trim();
+  return readFile(file, 'utf8');
 }

@@ -1,4 +1,11 @@
+import { checkServerIdentity, type PeerCertificate, type ConnectionOptions as TlsOptions } from 'node:tls';
 import { type ConnectionOptions, parse } from 'pg-connection-string';
+
+/** A database URL, taken apart. */
+export interface DatabaseLocation extends Omit<ConnectionOptions, 'database' | 'ssl'> {
+  readonly database: string;
+  readonly ssl?: TlsOptions;
+}
 
 const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'];
 
@@ -9,7 +16,7 @@ const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'];
  *
  * @throws Error with a sentence that says what is wrong with the URL; it never repeats the password
  */
-export function parseDatabaseUrl(text: string): ConnectionOptions & { database: string } {
+export function parseDatabaseUrl(text: string): DatabaseLocation {
   const url = URL.parse(text);
   if (url === null || !['postgres:', 'postgresql:'].includes(url.protocol)) {
     throw new Error('it must look like postgres://user:password@host:5432/database');
@@ -22,7 +29,11 @@ export function parseDatabaseUrl(text: string): ConnectionOptions & { database: 
     if (!SSL_MODES.includes(mode)) throw new Error(`sslmode must be one of ${SSL_MODES.join(', ')}`);
     if (mode !== 'disable') url.searchParams.set('sslmode', 'verify-full');
   }
-  const { database, ...connection } = parse(url.href);
+  const { database, ssl, ...connection } = parse(url.href);
   if (!database) throw new Error('it must name a database, as in postgres://user:password@host:5432/database');
-  return { ...connection, database };
+  if (!ssl) return { ...connection, database };
+  // The driver names no host when that is an IP address, and Node then checks the certificate against "localhost".
+  const verifyHost = (_: string, certificate: PeerCertificate) =>
+    checkServerIdentity(connection.host ?? '', certificate);
+  return { ...connection, database, ssl: { ...(ssl as TlsOptions), checkServerIdentity: verifyHost } };
 }

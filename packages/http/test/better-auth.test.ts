@@ -1,0 +1,209 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PGlite } from '@electric-sql/pglite';
+import { createContainer, listen, loadConfig, parts } from '@todo-backend/http';
+import { cachedKeySet, Database, keysFromTable, tokenVerifier } from '@todo-backend/infrastructure';
+import test, { type ExecutionContext } from 'ava';
+import { type BetterAuthOptions, betterAuth } from 'better-auth';
+import { getMigrations } from 'better-auth/db/migration';
+import { toNodeHandler } from 'better-auth/node';
+import { jwt } from 'better-auth/plugins';
+import { PGliteDialect } from 'kysely';
+import pg from 'pg';
+import { pino } from 'pino';
+import { execute, postgresTest, startPostgres } from '../../../test/postgres.ts';
+import { type Answer, type Call, type Host, hostAt } from './hosts.ts';
+
+const logger = pino({ level: 'silent' });
+const PASSWORD = 'correct horse battery staple';
+
+/** One database, used by Better Auth and by this project. */
+interface SharedDatabase {
+  readonly forBetterAuth: BetterAuthOptions['database'];
+  /** What the API is configured with; on PGlite there is no URL to give. */
+  readonly database: Database;
+  execute(text: string): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+async function onServer(): Promise<SharedDatabase> {
+  const server = await startPostgres();
+  const url = await server.createDatabase();
+  const pool = new pg.Pool({ connectionString: url });
+  const database = await Database.postgres({ url });
+  return {
+    forBetterAuth: pool,
+    database,
+    execute: (text) => execute(url, text),
+    async close() {
+      await database.close();
+      await pool.end();
+      await server.stop();
+    },
+  };
+}
+
+async function onPGlite(): Promise<SharedDatabase> {
+  const pglite = await PGlite.create();
+  const database = await Database.onPGlite(pglite);
+  return {
+    forBetterAuth: { dialect: new PGliteDialect({ pglite }), type: 'postgres' },
+    database,
+    execute: (text) => pglite.query(text),
+    async close() {
+      await database.close();
+      await pglite.close();
+    },
+  };
+}
+
+/** A real Better Auth server, and what its pages would do with it. */
+async function startBetterAuth(database: BetterAuthOptions['database']) {
+  const server = createServer((request, response) => void handle(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const auth = betterAuth({
+    database,
+    baseURL: url,
+    secret: 'a secret of Better Auth that the API never sees',
+    emailAndPassword: { enabled: true },
+    user: { deleteUser: { enabled: true } },
+    plugins: [jwt()],
+    rateLimit: { enabled: false },
+    telemetry: { enabled: false },
+    logger: { disabled: true },
+  });
+  await (await getMigrations(auth.options)).runMigrations();
+  const handle = toNodeHandler(auth);
+
+  const post = async (path: string, body: object, cookie = '') => {
+    const headers = { 'Content-Type': 'application/json', Origin: url, Cookie: cookie };
+    const response = await fetch(`${url}/api/auth${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return response;
+  };
+  return {
+    url,
+    async signUp(name: string) {
+      const response = await post('/sign-up/email', { name, email: `${name}@example.com`, password: PASSWORD });
+      const cookie = response.headers
+        .getSetCookie()
+        .map((line) => line.split(';')[0])
+        .join('; ');
+      const { user } = (await response.json()) as { user: { id: string } };
+      return {
+        id: user.id,
+        async token(): Promise<string> {
+          const { token } = (await (await fetch(`${url}/api/auth/token`, { headers: { Cookie: cookie } })).json()) as {
+            token: string;
+          };
+          return token;
+        },
+        deleteAccount: () => post('/delete-user', { password: PASSWORD }, cookie),
+      };
+    },
+    close: () => new Promise((resolve) => server.close(resolve)),
+  };
+}
+
+async function useAllEndpoints(t: ExecutionContext, host: Host, id: string, token: string): Promise<void> {
+  const call = (method: string, path: string, more: Call = {}) =>
+    host.call(method, `/api/${id}${path}`, { token, ...more });
+  const created = await call('POST', '/tasks', { json: { title: 'real', priority: 'low', category: 'work' } });
+  t.is(created.status, 201, created.text);
+  const path = `/tasks/${created.body.id}`;
+  t.deepEqual((await call('GET', '/tasks')).body, [created.body]);
+  t.deepEqual((await call('GET', path)).body, created.body);
+  t.is((await call('PUT', path, { json: { title: 'changed' } })).body.title, 'changed');
+  t.is((await call('PATCH', `${path}/complete`)).body.completed, true);
+  t.deepEqual((await call('GET', '/stats')).body, { total: 1, pending: 0, completed: 1 });
+  t.is((await call('DELETE', path)).status, 204);
+  t.is((await host.call('GET', '/api/somebody-else/tasks', { token })).status, 403);
+}
+
+const databases = [
+  { name: 'PostgreSQL', open: onServer, declare: await postgresTest(test) },
+  { name: 'PGlite', open: onPGlite, declare: test },
+];
+
+for (const { name, open, declare } of databases) {
+  declare(`${name}: a user of a real Better Auth, from signing up to the end of the account`, async (t) => {
+    const shared = await open();
+    const betterAuth = await startBetterAuth(shared.forBetterAuth);
+    const config = loadConfig({ DATABASE_URL: 'postgres://unused/unused', BETTER_AUTH_URL: betterAuth.url });
+    t.deepEqual(config.auth, { generateSecret: false, url: betterAuth.url, keys: 'table', maxLifetime: 86_400 });
+    await shared.database.migrate(config);
+
+    const apis: Host[] = [];
+    let minutes = 0;
+    const startApi = async (keys: 'table' | 'url') => {
+      const container = createContainer({
+        config: { ...config, auth: { ...config.auth, keys } },
+        logger,
+        database: shared.database,
+      });
+      if (keys === 'table') {
+        // The same as the container's own, with a clock that the test can move.
+        const now = () => minutes * 60_000;
+        const keySet = cachedKeySet(keysFromTable(shared.database), { onLoadError: () => t.fail(), now });
+        const clock = container.resolve(parts.clock);
+        container.register(parts.tokens, { useValue: tokenVerifier({ clock, keys: keySet, issuer: betterAuth.url }) });
+      }
+      const options = { host: '127.0.0.1', port: 0, requestTimeout: 10_000 };
+      const server = await listen(container.resolve(parts.app), options);
+      const api = hostAt(server.port, () => server.close());
+      apis.push(api);
+      return api;
+    };
+
+    const ada = await betterAuth.signUp('ada');
+    const bob = await betterAuth.signUp('bob');
+    const oldToken = await ada.token();
+    const byTable = await startApi('table');
+    await useAllEndpoints(t, byTable, ada.id, oldToken);
+    await useAllEndpoints(t, await startApi('url'), ada.id, oldToken);
+
+    // The signing key is rotated: new tokens are accepted, and so are the old ones while they last.
+    await shared.execute(`update jwks set "expiresAt" = now() - interval '1 minute'`);
+    const newToken = await ada.token();
+    const kid = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid;
+    t.not(kid(newToken), kid(oldToken));
+    minutes++;
+    await useAllEndpoints(t, byTable, ada.id, newToken);
+    await useAllEndpoints(t, byTable, ada.id, oldToken);
+    await useAllEndpoints(t, await startApi('url'), ada.id, oldToken);
+
+    // The account is deleted: the tasks go along, and a token that is still good writes no more.
+    const json = { title: 't', priority: 'low', category: 'work' };
+    const tasksOf = (user: string) => `/api/${user}/tasks`;
+    const { body: task } = await byTable.call('POST', tasksOf(ada.id), { token: newToken, json });
+    const bobsToken = await bob.token();
+    const { body: bobsTask } = await byTable.call('POST', tasksOf(bob.id), { token: bobsToken, json });
+    await ada.deleteAccount();
+    const write = (method: string, path: string, more: Call = {}): Promise<Answer> =>
+      byTable.call(method, tasksOf(ada.id) + path, { token: newToken, ...more });
+    for (const answer of [
+      await write('POST', '', { json }),
+      await write('PUT', `/${task.id}`, { json }),
+      await write('PATCH', `/${task.id}/complete`),
+      await write('DELETE', `/${task.id}`),
+    ]) {
+      t.is(answer.status, 401);
+      t.is(answer.body.detail, 'Your account no longer exists. Please sign in again.');
+      t.regex(answer.headers.get('WWW-Authenticate') ?? '', /^Bearer error="invalid_token"/);
+    }
+    t.deepEqual((await byTable.call('GET', tasksOf(ada.id), { token: newToken })).body, []);
+    t.deepEqual((await byTable.call('GET', tasksOf(bob.id), { token: bobsToken })).body, [bobsTask]);
+
+    // The auth server is down: keys from the table go on serving.
+    await betterAuth.close();
+    const restarted = await startApi('table');
+    t.deepEqual((await restarted.call('GET', tasksOf(bob.id), { token: bobsToken })).body, [bobsTask]);
+    const cutOff = await (await startApi('url')).call('GET', tasksOf(bob.id), { token: bobsToken });
+    t.is(cutOff.status, 503);
+    t.is(cutOff.headers.get('Retry-After'), '1');
+
+    for (const api of apis) await api.close();
+    await shared.close();
+  });
+}

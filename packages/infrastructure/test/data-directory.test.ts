@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openDataDirectory, signingSecret } from '@todo-backend/infrastructure';
+import test from 'ava';
+
+async function newPath(): Promise<string> {
+  return join(await mkdtemp(join(tmpdir(), 'todo-data-')), 'deep', 'data');
+}
+
+/** Holds the directory in another process until it is killed. */
+async function holdElsewhere(path: string) {
+  const script = `import { openDataDirectory } from '@todo-backend/infrastructure';
+    await openDataDirectory(${JSON.stringify(path)}); console.log('held'); setInterval(() => {}, 1000);`;
+  const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: import.meta.dirname,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(holder.stdout, 'data');
+  return holder;
+}
+
+test('a directory is held by one process at a time, and can be taken again when it is released', async (t) => {
+  const path = await newPath();
+  const first = await openDataDirectory(path);
+  await t.throwsAsync(openDataDirectory(path), {
+    name: 'DataDirectoryInUseError',
+    message: /in use by another server/,
+  });
+  await first.release();
+  await (await openDataDirectory(path)).release();
+});
+
+test('another process keeps us out while it lives, and not a moment longer when it is killed', async (t) => {
+  const path = await newPath();
+  const holder = await holdElsewhere(path);
+  await t.throwsAsync(openDataDirectory(path), { name: 'DataDirectoryInUseError' });
+  holder.kill('SIGKILL');
+  await once(holder, 'exit');
+  await (await openDataDirectory(path)).release();
+  t.deepEqual(await readdir(path), ['lock']);
+});
+
+test('the secret is made once, is long, and nobody else can read it', async (t) => {
+  const path = await newPath();
+  const secrets = await Promise.all([1, 2, 3].map(() => signingSecret(path)));
+  t.is(new Set(secrets).size, 1);
+  t.regex(secrets[0] ?? '', /^[\w-]{43}$/);
+  t.is((await stat(join(path, 'secret'))).mode & 0o777, 0o600);
+  t.is((await stat(path)).mode & 0o777, 0o700);
+  t.not(await signingSecret(await newPath()), secrets[0]);
+});

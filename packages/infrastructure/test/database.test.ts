@@ -1,0 +1,229 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { PGlite } from '@electric-sql/pglite';
+import { createTask } from '@todo-backend/domain';
+import { Database, parseDatabaseUrl, SqlTaskRepository } from '@todo-backend/infrastructure';
+import test from 'ava';
+import {
+  execute,
+  type PostgresServer,
+  postgresTest,
+  startPostgres,
+  startPrivatePostgres,
+} from '../../../test/postgres.ts';
+
+const serverTest = await postgresTest(test);
+const MIGRATIONS = ['Migration20261123Tasks'];
+const SHARED = { standaloneUsers: false };
+const STANDALONE = { standaloneUsers: true };
+
+let starting: Promise<PostgresServer> | undefined;
+
+test.after.always(async () => {
+  await (await starting)?.stop();
+});
+
+async function newDatabase(): Promise<string> {
+  starting ??= startPostgres();
+  return (await starting).createDatabase();
+}
+
+function tablesOf(url: string): Promise<Record<string, unknown>[]> {
+  return execute(
+    url,
+    `select table_name as name, string_agg(column_name || ' ' || data_type, ', ' order by ordinal_position) as columns
+     from information_schema.columns where table_schema = 'public' group by table_name order by table_name`,
+  );
+}
+
+const task = createTask(
+  { title: 't', description: null, priority: 'low', category: 'work', dueDate: null },
+  { id: '00000000-0000-7000-8000-000000000001', userId: 'alice', now: '2026-03-01T12:00:00.000Z' },
+);
+
+serverTest('without a user table the migration stops, says what to do, and leaves nothing behind', async (t) => {
+  const url = await newDatabase();
+  const database = await Database.postgres({ url });
+  const expected = { name: 'DatabaseSetupError', message: /Run Better Auth's migrations on it first/ };
+  await t.throwsAsync(database.migrate(SHARED), expected);
+  t.deepEqual(await tablesOf(url), []);
+  await t.throwsAsync(database.check(), { code: 'UNAVAILABLE' });
+  await database.close();
+});
+
+serverTest('a user table whose ids are no text is refused', async (t) => {
+  const url = await newDatabase();
+  await execute(url, `create table "user" ("id" uuid primary key)`);
+  const database = await Database.postgres({ url });
+  await t.throwsAsync(database.migrate(SHARED), { name: 'DatabaseSetupError', message: /of type uuid/ });
+  await database.close();
+});
+
+serverTest('a migration runs once, and touches no table but its own', async (t) => {
+  const url = await newDatabase();
+  const foreign = ['user', 'session', 'account', 'verification', 'jwks'];
+  for (const name of foreign) await execute(url, `create table "${name}" ("id" text primary key, "odd" point)`);
+  const before = await tablesOf(url);
+  const database = await Database.postgres({ url });
+  t.deepEqual(await database.migrate(SHARED), MIGRATIONS);
+  await database.check();
+  t.deepEqual(await database.migrate(SHARED), []);
+  const after = await tablesOf(url);
+  t.deepEqual(
+    after.filter(({ name }) => foreign.includes(String(name))),
+    before,
+  );
+  t.deepEqual(
+    after.map(({ name }) => name).filter((name) => !foreign.includes(String(name))),
+    ['mikro_orm_migrations', 'tasks'],
+  );
+  await database.close();
+});
+
+serverTest('of many processes that start at once, one migrates', async (t) => {
+  const url = await newDatabase();
+  const databases = await Promise.all(Array.from({ length: 5 }, () => Database.postgres({ url, poolSize: 2 })));
+  const done = await Promise.all(databases.map((database) => database.migrate(STANDALONE)));
+  t.deepEqual(
+    done.filter(({ length }) => length > 0),
+    [MIGRATIONS],
+  );
+  await Promise.all(databases.map((database) => database.check()));
+  await Promise.all(databases.map((database) => database.close()));
+});
+
+serverTest('completed follows from status, and cannot be written', async (t) => {
+  const url = await newDatabase();
+  const database = await Database.postgres({ url });
+  await database.migrate(STANDALONE);
+  const tasks = new SqlTaskRepository(database, STANDALONE);
+  await tasks.add(task);
+  const completed = async () => (await execute(url, 'select status, completed from tasks'))[0];
+  t.deepEqual(await completed(), { status: 'pending', completed: false });
+  await tasks.update('alice', task.id, (current) => ({ ...current, status: 'completed' }));
+  t.deepEqual(await completed(), { status: 'completed', completed: true });
+  await t.throwsAsync(execute(url, 'update tasks set completed = false'), { code: '428C9' });
+  await database.close();
+});
+
+test('a stand-in user table has the columns of Better Auth, and takes users as they come', async (t) => {
+  const pglite = await PGlite.create();
+  const database = await Database.onPGlite(pglite);
+  await database.migrate(STANDALONE);
+  t.deepEqual(await database.migrate(STANDALONE), []);
+  const { rows: columns } = await pglite.query<{ column_name: string }>(
+    `select column_name from information_schema.columns where table_name = 'user' order by ordinal_position`,
+  );
+  t.deepEqual(
+    columns.map(({ column_name }) => column_name),
+    ['id', 'name', 'email', 'emailVerified', 'image', 'createdAt', 'updatedAt'],
+  );
+  const tasks = new SqlTaskRepository(database, STANDALONE);
+  await tasks.add(task);
+  await tasks.add({ ...task, id: task.id.replace('1', '2') });
+  t.deepEqual((await pglite.query('select id from "user"')).rows, [{ id: 'alice' }]);
+  await database.close();
+  await pglite.close();
+});
+
+serverTest("a stand-in never mixes with somebody else's user table", async (t) => {
+  const url = await newDatabase();
+  await execute(url, `create table "user" ("id" text primary key)`);
+  const database = await Database.postgres({ url });
+  await t.throwsAsync(database.migrate(STANDALONE), {
+    name: 'DatabaseSetupError',
+    message: /turn STANDALONE_USERS off/,
+  });
+  t.deepEqual(
+    (await tablesOf(url)).map(({ name }) => name),
+    ['user'],
+  );
+  await database.close();
+});
+
+serverTest('a database that is away, or slow, is unavailable, and the pool gets over it', async (t) => {
+  const away = await Database.postgres({ url: 'postgres://nobody@127.0.0.1:9/none' });
+  await t.throwsAsync(away.check(), { code: 'UNAVAILABLE' });
+  await away.close();
+
+  const url = await newDatabase();
+  const database = await Database.postgres({ url, poolSize: 2, connectTimeout: 300, statementTimeout: 300 });
+  await database.migrate(STANDALONE);
+  const tasks = new SqlTaskRepository(database, STANDALONE);
+  await tasks.add(task);
+  const lock = execute(url, 'begin; lock table tasks; select pg_sleep(1); commit');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const attempts = await Promise.allSettled(
+    [1, 2, 3, 4].map(() => tasks.update('alice', task.id, (current) => current)),
+  );
+  for (const attempt of attempts) t.like(attempt, { status: 'rejected', reason: { code: 'UNAVAILABLE' } });
+  await lock;
+  t.deepEqual(await tasks.find('alice', task.id), task);
+  await database.close();
+});
+
+test('a database URL is honoured as it is written, and never without verification', (t) => {
+  const parse = (query: string) => parseDatabaseUrl(`postgres://me:p%40ss@db.example:6543/todo${query}`);
+  t.like(parse(''), { host: 'db.example', port: '6543', user: 'me', password: 'p@ss', database: 'todo' });
+  t.falsy(parse('').ssl);
+  t.falsy(parse('?sslmode=disable').ssl);
+  for (const mode of ['require', 'verify-ca', 'verify-full']) {
+    const { ssl } = parse(`?sslmode=${mode}&channel_binding=require`);
+    t.truthy(ssl);
+    t.not((ssl as { rejectUnauthorized?: boolean }).rejectUnauthorized, false);
+  }
+  const refused = [
+    '?sslmode=no-verify',
+    '?sslmode=prefer',
+    '?sslmode=allow',
+    '?sslmode=',
+    '?ssl=true',
+    '?uselibpqcompat=true&sslmode=require',
+  ];
+  for (const query of refused) t.throws(() => parse(query), { message: /sslmode/ });
+  for (const url of ['', 'mysql://x/y', 'db.example/todo', 'postgres://db.example', 'postgres://db.example/']) {
+    const error = t.throws(() => parseDatabaseUrl(url));
+    t.regex(error?.message ?? '', /postgres:\/\/user:password@host/);
+  }
+});
+
+serverTest('TLS: a certificate that cannot be verified is refused, one of the given authority is taken', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'todo-tls-'));
+  const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  await promisify(execFile)('openssl', [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '2',
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+    ...subject,
+  ]);
+  const files = { 'server.key': await readFile(key, 'utf8'), 'server.crt': await readFile(certificate, 'utf8') };
+  const server = await startPrivatePostgres({ ssl: 'on' }, files);
+  const url = new URL(await server.createDatabase());
+  const migrate = async (host: string, query: string) => {
+    url.hostname = host;
+    url.search = query;
+    const database = await Database.postgres({ url: url.href });
+    try {
+      return await database.migrate(STANDALONE);
+    } finally {
+      await database.close();
+    }
+  };
+  await t.throwsAsync(migrate('localhost', 'sslmode=require'), { code: 'UNAVAILABLE' });
+  await t.throwsAsync(migrate('127.0.0.1', `sslmode=require&sslrootcert=${certificate}`), { code: 'UNAVAILABLE' });
+  t.deepEqual(await migrate('localhost', `sslmode=verify-full&sslrootcert=${certificate}`), MIGRATIONS);
+  await server.stop();
+  await rm(directory, { recursive: true });
+});
