@@ -51,7 +51,8 @@ export async function serve(given: Config): Promise<Service> {
     const container = createContainer({ config, logger, database });
     const server = await listen(container.resolve(parts.app), config);
     logger.info({ host: config.host, port: server.port, version }, 'listening');
-    if (config.auth.generateSecret) await printTour(config, server.port);
+    const { generateSecret, secret } = config.auth;
+    if (generateSecret && secret !== undefined) await printTour(config, server.port, secret);
     return {
       port: server.port,
       async close() {
@@ -67,9 +68,9 @@ export async function serve(given: Config): Promise<Service> {
 }
 
 /** What somebody who has just started this for the first time wants to know. */
-async function printTour({ dataDirectory, auth }: Config, port: number): Promise<void> {
+async function printTour({ dataDirectory, auth }: Config, port: number, secret: string): Promise<void> {
   const address = `http://localhost:${port}`;
-  const token = await issueToken({ secret: auth.secret ?? '', userId: 'alice', lifetime: auth.maxLifetime });
+  const token = await issueToken({ secret, userId: 'alice', lifetime: auth.maxLifetime });
   console.log(`
   Todo backend ${version}
 

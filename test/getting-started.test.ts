@@ -1,0 +1,167 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import test from 'ava';
+
+/** These start the built program the way the README says, in directories of their own. */
+const MAIN = join(import.meta.dirname, '..', 'packages', 'http', 'dist', 'main.js');
+
+const run = promisify(execFile);
+
+function newDirectory(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'todo-start-'));
+}
+
+/** No setting of the machine that runs the tests gets in. */
+function environment(more: Record<string, string> = {}) {
+  return { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...more };
+}
+
+/** Starts the server on a free port, and waits for what it prints first. */
+async function start(cwd: string): Promise<{ server: ChildProcess; output: string; url: string }> {
+  const server = spawn(process.execPath, [MAIN], { cwd, env: environment({ API_PORT: '0' }) });
+  let output = '';
+  server.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  let errors = '';
+  server.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  for (;;) {
+    const url = /Address\s+(http:\S+)/.exec(output)?.[1];
+    if (url !== undefined && output.includes('npm run token')) return { server, output, url };
+    if (server.exitCode !== null) throw new Error(`exit code ${server.exitCode}: ${errors}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function stop(server: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  const exit = once(server, 'exit');
+  server.kill(signal);
+  return (await exit)[0];
+}
+
+/** Runs the program to its end, whichever that is. */
+async function command(cwd: string, args: string[], env: Record<string, string> = {}) {
+  return run(process.execPath, [MAIN, ...args], { cwd, env: environment(env) }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) => ({ code, stdout, stderr }) as { code: number; stdout: string; stderr: string },
+  );
+}
+
+test('start, paste the curl line, take the tour, stop, and start again', async (t) => {
+  const cwd = await newDirectory();
+  const first = await start(cwd);
+  t.true(first.output.includes(`Data      ${join(cwd, '.data')} (embedded PostgreSQL)`));
+  const curlLine = first.output.split('\n').find((line) => line.startsWith('curl '));
+  t.is((await run('bash', ['-c', `${curlLine} --silent`])).stdout, '[]');
+
+  const token = (await command(cwd, ['token', '--user', 'bob'])).stdout.trim();
+  const curl = async (path: string, ...options: string[]) => {
+    const { stdout } = await run('curl', [
+      '--silent',
+      '-H',
+      `Authorization: Bearer ${token}`,
+      ...options,
+      `${first.url}/api/bob${path}`,
+    ]);
+    return stdout === '' ? undefined : JSON.parse(stdout);
+  };
+  const json = (body: object) => ['-H', 'Content-Type: application/json', '-d', JSON.stringify(body)];
+  const task = await curl(
+    '/tasks',
+    ...json({ title: 'Buy milk', priority: 'high', category: 'home', dueDate: '2026-12-24' }),
+  );
+  t.like(task, { title: 'Buy milk', dueDate: '2026-12-24T00:00:00', completed: false });
+  t.like(await curl(`/tasks/${task.id}`, '-X', 'PUT', ...json({ description: 'two litres' })), {
+    title: 'Buy milk',
+    description: 'two litres',
+  });
+  t.like(await curl(`/tasks/${task.id}/complete`, '-X', 'PATCH'), { completed: true });
+  t.is((await curl('/tasks?status=completed&search=MILK')).length, 1);
+  t.deepEqual(await curl('/stats'), { total: 1, pending: 0, completed: 1 });
+
+  const second = await command(cwd, [], { API_PORT: '0' });
+  t.is(second.code, 1);
+  t.regex(second.stderr, /^The data directory .* is in use by another server\. Stop that one first/);
+
+  t.is(await stop(first.server, 'SIGTERM'), 0);
+  const again = await start(cwd);
+  const stats = `${again.url}/api/bob/stats`;
+  t.deepEqual(JSON.parse((await run('curl', ['--silent', '-H', `Authorization: Bearer ${token}`, stats])).stdout), {
+    total: 1,
+    pending: 0,
+    completed: 1,
+  });
+  await stop(again.server, 'SIGKILL');
+
+  const afterKill = await start(cwd);
+  const answer = await fetch(`${afterKill.url}/api/bob/tasks/${task.id}`, {
+    headers: { Authorization: `Bearer ${token}` },
+  });
+  t.is(answer.status, 200, 'a killed server keeps nobody out, and loses nothing');
+  t.is(
+    (
+      await fetch(`${afterKill.url}/api/bob/tasks/${task.id}`, {
+        method: 'DELETE',
+        headers: { Authorization: `Bearer ${token}` },
+      })
+    ).status,
+    204,
+  );
+  t.is(await stop(afterKill.server, 'SIGINT'), 0);
+});
+
+test('a configuration that is not valid stops the start, with every problem and no stack', async (t) => {
+  const { code, stdout, stderr } = await command(await newDirectory(), [], {
+    NODE_ENV: 'production',
+    API_PORT: 'x',
+    CORS_ORIGINS: '*',
+  });
+  t.is(code, 1);
+  t.is(stdout, '');
+  t.regex(stderr, /^The configuration is not valid:\n {2}- .*API_PORT/ms);
+  t.regex(stderr, /BETTER_AUTH_URL or BETTER_AUTH_SECRET is missing/);
+  t.notRegex(stderr, /^ +at /m);
+});
+
+test('a database that is not there stops the start, with a sentence', async (t) => {
+  const env = { DATABASE_URL: 'postgres://127.0.0.1:9/todo', BETTER_AUTH_URL: 'http://localhost:3000' };
+  for (const args of [[], ['migrate']]) {
+    const { code, stderr } = await command(await newDirectory(), args, env);
+    t.is(code, 1);
+    t.regex(stderr, /^The database cannot be reached: .*ECONNREFUSED/);
+    t.notRegex(stderr, /^ +at /m);
+  }
+});
+
+test('migrate migrates once and says so', async (t) => {
+  const cwd = await newDirectory();
+  t.like(await command(cwd, ['migrate']), { code: 0, stdout: 'Migrated: Migration20261123Tasks\n' });
+  t.like(await command(cwd, ['migrate']), { code: 0, stdout: 'The database is up to date.\n' });
+});
+
+test('every command explains itself, and says what it cannot do', async (t) => {
+  const cwd = await newDirectory();
+  for (const args of [['--help'], ['start', '--help'], ['migrate', '--help'], ['token', '-h']]) {
+    t.regex((await command(cwd, args)).stdout, /^Usage: todo-backend/);
+  }
+  t.regex((await command(cwd, ['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
+  const refusals: [string[], RegExp, Record<string, string>?][] = [
+    [['frobnicate'], /no command "frobnicate"/],
+    [['--loud'], /Unknown option '--loud'/],
+    [['token'], /--user ID/],
+    [['token', '--user', 'a', '--hours', 'x'], /--hours must be a number/],
+    [['token', '--user', 'a', '--hours', '25'], /not be good for more than 24 hours/],
+    [['token', '--user', 'a'], /Tokens come from Better Auth/, { BETTER_AUTH_URL: 'http://localhost:3000' }],
+  ];
+  for (const [args, message, env] of refusals) {
+    const { code, stderr } = await command(cwd, args, env);
+    t.is(code, 1, args.join(' '));
+    t.regex(stderr, message);
+  }
+});
