@@ -1,0 +1,70 @@
+/**
+ * Who may depend on whom. What is not allowed here is an error: a new dependency has to be put on the list, in sight of
+ * whoever reviews it. Other packages of the workspace are seen as what they publish: their `dist`.
+ */
+const published = (...packages) => packages.map((name) => `(^|/)packages/${name}/dist/[^/]+[.]d?[.]?[jt]s$`);
+const library = (...names) => names.map((name) => `(^|/)node_modules/${name}/`);
+
+const allowed = [
+  { from: { path: '^packages/domain/src/' }, to: { path: '^packages/domain/src/' } },
+  {
+    from: { path: '^packages/application/src/' },
+    to: { path: ['^packages/application/src/', ...published('domain'), ...library('valibot')] },
+  },
+  {
+    from: { path: '^packages/application/testing/' },
+    to: { path: ['^packages/application/testing/', ...published('domain', 'application'), '^(node:)?assert/strict$'] },
+  },
+  {
+    from: { path: '^packages/infrastructure/src/' },
+    to: {
+      path: [
+        '^packages/infrastructure/src/',
+        ...published('domain', 'application'),
+        ...library('@mikro-orm', '@electric-sql/pglite', 'kysely', 'pg-connection-string', 'jose', 'valibot'),
+        ...library('fs-native-extensions'),
+        '^(node:)?(crypto|fs/promises|path|tls)$',
+      ],
+    },
+  },
+  {
+    from: { path: '^packages/http/src/' },
+    to: {
+      path: [
+        '^packages/http/src/',
+        ...published('domain', 'application'),
+        ...library('koa', '@koa/router', '@koa/cors', 'koa-bodyparser', '@types/koa', '@types/koa-bodyparser'),
+        ...library('@types/koa__cors', 'pino', 'valibot'),
+        '^(node:)?(crypto|http|net)$',
+      ],
+    },
+  },
+  // The exceptions: the composition root, and what starts it.
+  {
+    from: { path: '^packages/http/src/(container|serve|main|config)[.]ts$' },
+    to: { path: published('infrastructure') },
+  },
+  {
+    from: { path: '^packages/http/src/container[.]ts$' },
+    to: { path: library('tsyringe', 'reflect-metadata', 'uuid') },
+  },
+  { from: { path: '^packages/http/src/(main|config|logger|version)[.]ts$' }, to: { path: '^(node:)?(fs|path|util)$' } },
+  { from: { path: '^packages/http/src/main[.]ts$' }, to: { path: library('close-with-grace') } },
+  { from: { path: '^packages/http/src/logger[.]ts$' }, to: { path: library('pino-pretty') } },
+];
+
+export default {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  allowed,
+  allowedSeverity: 'error',
+  options: {
+    doNotFollow: { path: ['node_modules', '/dist/'] },
+    exclude: { path: '^packages/[^/]+/test/' },
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'default', 'types'] },
+  },
+};
