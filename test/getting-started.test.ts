@@ -141,7 +141,10 @@ test('a database that is not there stops the start, with a sentence', async (t) 
 
 test('migrate migrates once and says so', async (t) => {
   const cwd = await newDirectory();
-  t.like(await command(cwd, ['migrate']), { code: 0, stdout: 'Migrated: Migration20261123Tasks\n' });
+  t.like(await command(cwd, ['migrate']), {
+    code: 0,
+    stdout: 'Migrated: Migration20261123Tasks, Migration20261123RowSecurity\n',
+  });
   t.like(await command(cwd, ['migrate']), { code: 0, stdout: 'The database is up to date.\n' });
 });
 

@@ -75,8 +75,14 @@ export interface TokenVerifier {
   verify(token: string): Promise<UserId>;
 }
 
+/** What is known of a system that can do its work. */
+export interface Readiness {
+  /** Whether the database itself keeps one user's tasks from another, besides the queries. */
+  readonly rowSecurity: boolean;
+}
+
 /** Whether the system can do its work now. */
 export interface ReadinessProbe {
   /** Resolves when the database answers and its schema is current; rejects with `UnavailableError` otherwise. */
-  check(): Promise<void>;
+  check(): Promise<Readiness>;
 }

@@ -49,8 +49,8 @@ function systemRoutes({ version, readiness, clock }: AppOptions): Router {
   });
 
   router.get('/ready', async (ctx) => {
-    await readiness.check();
-    ctx.body = { status: 'ready', timestamp: clock() };
+    const { rowSecurity } = await readiness.check();
+    ctx.body = { status: 'ready', timestamp: clock(), rowSecurity };
   });
 
   return router;

@@ -19,7 +19,10 @@ export interface Config {
     readonly poolSize: number;
     readonly connectTimeout: number;
     readonly statementTimeout: number;
+    readonly transactionPooler: boolean;
   };
+  /** Refuse to start where the database does not keep one user's tasks from another itself. */
+  readonly requireRowSecurity: boolean;
   /** Stand in for Better Auth's `user` table. */
   readonly standaloneUsers: boolean;
   readonly auth: {
@@ -78,6 +81,8 @@ const EnvironmentSchema = v.object({
   DATABASE_POOL_SIZE: wholeNumber(10, 2, 1000),
   DATABASE_CONNECT_TIMEOUT_MS: wholeNumber(3_000, 100, 60_000),
   DATABASE_STATEMENT_TIMEOUT_MS: wholeNumber(10_000, 100, 600_000),
+  DATABASE_POOLER: v.optional(v.picklist(['none', 'transaction'], 'must be none or transaction'), 'none'),
+  ROW_SECURITY: v.optional(v.picklist(['required', 'optional'], 'must be required or optional')),
   STANDALONE_USERS: v.optional(
     v.pipe(
       v.picklist(['true', 'false'], 'must be true or false'),
@@ -119,8 +124,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   // These hold whatever the rest looks like, so that one start shows every problem.
   const isSet = (name: string) => given.some(([key]) => key === name);
   const isEmbedded = !isSet('DATABASE_URL');
+  const isProduction = environment.NODE_ENV === 'production';
   const hasKey = isSet('BETTER_AUTH_SECRET') || isSet('BETTER_AUTH_URL');
-  if (!hasKey && (!isEmbedded || environment.NODE_ENV === 'production')) {
+  if (!hasKey && (!isEmbedded || isProduction)) {
     problems.push(
       'BETTER_AUTH_URL or BETTER_AUTH_SECRET is missing: without one of them no token can be checked ' +
         '(a secret is generated only for the embedded database outside production)',
@@ -148,8 +154,10 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
         poolSize: env.DATABASE_POOL_SIZE,
         connectTimeout: env.DATABASE_CONNECT_TIMEOUT_MS,
         statementTimeout: env.DATABASE_STATEMENT_TIMEOUT_MS,
+        transactionPooler: env.DATABASE_POOLER === 'transaction',
       },
     }),
+    requireRowSecurity: (env.ROW_SECURITY ?? (isProduction ? 'required' : 'optional')) === 'required',
     standaloneUsers: env.STANDALONE_USERS ?? isEmbedded,
     auth: {
       ...(env.BETTER_AUTH_SECRET !== undefined && { secret: env.BETTER_AUTH_SECRET }),

@@ -1,4 +1,11 @@
-import { Database, issueToken, openDataDirectory, signingSecret } from '@todo-backend/infrastructure';
+import {
+  Database,
+  DatabaseSetupError,
+  issueToken,
+  openDataDirectory,
+  signingSecret,
+} from '@todo-backend/infrastructure';
+import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { createContainer, parts } from './container.js';
 import { createLogger } from './logger.js';
@@ -48,6 +55,9 @@ export async function serve(given: Config): Promise<Service> {
   try {
     const migrations = await database.migrate(config);
     if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
+    const { rowSecurity } = await database.check();
+    logger.info({ rowSecurity }, 'row level security');
+    if (!rowSecurity) withoutRowSecurity(config, logger);
     const container = createContainer({ config, logger, database });
     const server = await listen(container.resolve(parts.app), config);
     logger.info({ host: config.host, port: server.port, version }, 'listening');
@@ -65,6 +75,15 @@ export async function serve(given: Config): Promise<Service> {
     await closeDatabase();
     throw error;
   }
+}
+
+/** The second wall does not stand: the login role passes every policy, and could not become one that does not. */
+function withoutRowSecurity({ requireRowSecurity }: Config, logger: Logger): void {
+  const message =
+    "PostgreSQL does not keep one user's tasks from another itself: the user of DATABASE_URL passes row level security. " +
+    'Log in as a role without SUPERUSER and BYPASSRLS that is a member of todo_api';
+  if (requireRowSecurity) throw new DatabaseSetupError(`${message}, or accept it with ROW_SECURITY=optional.`);
+  logger.warn(`${message}.`);
 }
 
 /** What somebody who has just started this for the first time wants to know. */

@@ -13,6 +13,7 @@ test('nothing at all is a good configuration: embedded, with a secret to be gene
     logLevel: 'info',
     requestTimeout: 10_000,
     dataDirectory: resolve('.data'),
+    requireRowSecurity: false,
     standaloneUsers: true,
     auth: { generateSecret: true, keys: 'url', maxLifetime: 86_400 },
   });
@@ -41,6 +42,8 @@ test('everything can be set', (t) => {
     DATABASE_POOL_SIZE: '20',
     DATABASE_CONNECT_TIMEOUT_MS: '1000',
     DATABASE_STATEMENT_TIMEOUT_MS: '2000',
+    DATABASE_POOLER: 'transaction',
+    ROW_SECURITY: 'required',
     BETTER_AUTH_SECRET: SECRET,
     BETTER_AUTH_URL: 'http://localhost:3000',
     AUTH_JWKS: 'url',
@@ -60,7 +63,14 @@ test('everything can be set', (t) => {
     logLevel: 'debug',
     requestTimeout: 5_000,
     dataDirectory: '/var/lib/todo',
-    postgres: { url: `${DATABASE_URL}?sslmode=require`, poolSize: 20, connectTimeout: 1_000, statementTimeout: 2_000 },
+    postgres: {
+      url: `${DATABASE_URL}?sslmode=require`,
+      poolSize: 20,
+      connectTimeout: 1_000,
+      statementTimeout: 2_000,
+      transactionPooler: true,
+    },
+    requireRowSecurity: true,
     standaloneUsers: true,
     auth: { secret: SECRET, generateSecret: false, url: 'http://localhost:3000', keys: 'url', maxLifetime: 3_600 },
   });

@@ -1,27 +1,29 @@
 import { EntityCaseNamingStrategy } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sql';
-import { type ReadinessProbe, UnavailableError } from '@todo-backend/application';
+import { type Readiness, type ReadinessProbe, UnavailableError } from '@todo-backend/application';
+import type { UserId } from '@todo-backend/domain';
 import { type Kysely, sql } from 'kysely';
 import { translateDatabaseError } from './database-errors.js';
 import { migrations } from './migrations/index.js';
+import { createStandInUsers, grantToApiRole, requireUserTable } from './schema.js';
 import { type Tables, TaskRow } from './task-row.js';
 
 /** How to reach a PostgreSQL server, and how long to wait for it. */
 export interface PostgresOptions {
   /** A `postgres://` URL. `sslmode` is honoured, and where there is TLS the certificate is verified. */
   readonly url: string;
-  /** Connections at the most. Default 10. At least 2, because migrations hold a lock on one of them. */
+  /** Connections at the most. Default 10. */
   readonly poolSize?: number | undefined;
   /** Milliseconds to wait for a free connection. Default 3,000. */
   readonly connectTimeout?: number | undefined;
   /** Milliseconds that one statement may take. Default 10,000. */
   readonly statementTimeout?: number | undefined;
-}
-
-/** The database is not what this system can run on. The message says what to do. */
-export class DatabaseSetupError extends Error {
-  override readonly name = 'DatabaseSetupError';
+  /**
+   * Whether the URL is that of a transaction pooler (PgBouncer, Neon's pooler), which keeps no settings of a session.
+   * Then the URL's user has to be one whom row level security applies to, and statements are timed by the client.
+   */
+  readonly transactionPooler?: boolean | undefined;
 }
 
 /** How to migrate. */
@@ -30,45 +32,62 @@ export interface MigrateOptions {
   readonly standaloneUsers: boolean;
 }
 
-/** The comment that tells a stand-in for the `user` table from Better Auth's own. */
-const STAND_IN_COMMENT = 'stand-in for the table of Better Auth, made by todo-backend';
+type OpenOrm = () => Promise<MikroORM>;
 
 /**
  * An open database: its connections, transactions and schema. Queries go through Kysely, which sends values as
  * parameters; MikroORM's own `em.*` methods write them into the SQL text.
+ *
+ * Queries never run as a role that passes row level security, where that can be helped: a superuser, or one with
+ * BYPASSRLS, becomes `todo_api` first.
  */
 export class Database implements ReadinessProbe {
   readonly #orm: MikroORM;
-  readonly #isShared: boolean;
+  /** Opens connections that keep the role of the login; `undefined` where there is but one connection. */
+  readonly #openLogin: OpenOrm | undefined;
   readonly #closeEngine: () => Promise<void>;
 
-  private constructor(orm: MikroORM, isShared: boolean, closeEngine: () => Promise<void>) {
+  private constructor(orm: MikroORM, openLogin: OpenOrm | undefined, closeEngine: () => Promise<void>) {
     this.#orm = orm;
-    this.#isShared = isShared;
+    this.#openLogin = openLogin;
     this.#closeEngine = closeEngine;
   }
 
   /** Opens a pool on a PostgreSQL server. Connects when first used. */
   static async postgres(options: PostgresOptions): Promise<Database> {
-    const { url, poolSize = 10, connectTimeout = 3_000, statementTimeout = 10_000 } = options;
+    const { url, poolSize = 10, connectTimeout = 3_000, statementTimeout = 10_000, transactionPooler } = options;
     const [{ PostgreSqlDriver }, { parseDatabaseUrl }] = await Promise.all([
       import('@mikro-orm/postgresql'),
       import('./database-url.js'),
     ]);
     const connection = parseDatabaseUrl(url);
-    const orm = await MikroORM.init({
-      ...ormOptions,
-      driver: PostgreSqlDriver,
-      dbName: connection.database,
-      driverOptions: {
-        ...connection,
-        max: Math.max(poolSize, 2),
-        connectionTimeoutMillis: connectTimeout,
-        statement_timeout: statementTimeout,
-        application_name: 'todo-backend',
-      },
+    const open = async (driverOptions: object) => {
+      const orm = await MikroORM.init({
+        ...ormOptions,
+        driver: PostgreSqlDriver,
+        dbName: connection.database,
+        driverOptions: {
+          ...connection,
+          connectionTimeoutMillis: connectTimeout,
+          application_name: 'todo-backend',
+          ...driverOptions,
+        },
+      });
+      return orm satisfies MikroORM as MikroORM;
+    };
+    const orm = await open({
+      max: poolSize,
+      ...(transactionPooler
+        ? { query_timeout: statementTimeout }
+        : // A connection on which this fails never gets into the pool.
+          { statement_timeout: statementTimeout, onConnect: (client: Client) => client.query(BECOME_API_ROLE) }),
     });
-    return new Database(orm, true, async () => {});
+    // One connection for the lock, one for the migrations.
+    return new Database(
+      orm,
+      () => open({ max: 2 }),
+      async () => {},
+    );
   }
 
   /**
@@ -91,58 +110,75 @@ export class Database implements ReadinessProbe {
       dbName: 'postgres',
       driverOptions: { pglite },
     });
-    return new Database(orm, false, closeEngine);
+    return new Database(orm, undefined, closeEngine);
   }
 
   /** Runs one statement, which is its own transaction. Errors come as the application knows them. */
-  async query<T>(run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-    try {
-      return await run(this.#orm.em.getKysely<Tables>());
-    } catch (error) {
-      throw translateDatabaseError(error);
-    }
+  async statement<T>(run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    if (this.#openLogin === undefined) return this.#asApiRole(run);
+    return translated(() => run(this.#orm.em.getKysely<Tables>()));
   }
 
-  /** Runs statements in one transaction, rolled back when `run` throws. Inside, use no other connection than `db`. */
-  async transaction<T>(run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-    try {
-      return await this.#orm.em.fork().transactional((em) => run(em.getKysely<Tables>()));
-    } catch (error) {
-      throw translateDatabaseError(error);
-    }
+  /**
+   * Runs statements in one transaction, in which the owner's rows are all there is. Rolled back when `run` throws.
+   * Inside, use no other connection than `db`.
+   */
+  async transaction<T>(owner: UserId, run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    const asOwner = async (db: Kysely<Tables>) => {
+      await sql`select set_config('app.user_id', ${owner}, true)`.execute(db);
+      return run(db);
+    };
+    return this.#openLogin === undefined ? this.#asApiRole(asOwner) : inTransaction(this.#orm, asOwner);
   }
 
   /**
    * Brings the schema up to date. Of several processes that start at once, one migrates and the others wait for it.
    *
    * @returns the names of the migrations that were run
-   * @throws {@link DatabaseSetupError} when the database lacks the `user` table that tasks refer to
+   * @throws `DatabaseSetupError` when the database lacks the `user` table that tasks refer to
    * @throws `UnavailableError` (`UNAVAILABLE`) when the database cannot be reached
    */
-  async migrate(options: MigrateOptions): Promise<string[]> {
-    if (!this.#isShared) return this.#migrate(options);
-    return this.transaction(async (lock) => {
-      // A transaction's lock, not a session's: it works behind a pooler too, and ends with the connection.
-      await sql`select set_config('statement_timeout', '0', true),
-                       set_config('idle_in_transaction_session_timeout', '0', true)`.execute(lock);
-      await sql`select pg_advisory_xact_lock(hashtext('todo-backend migrations'))`.execute(lock);
-      return this.#migrate(options);
-    });
+  async migrate({ standaloneUsers }: MigrateOptions): Promise<string[]> {
+    const migrate = async (orm: MikroORM) => {
+      const inOwnTransaction = (run: (db: Kysely<Tables>) => Promise<void>) => inTransaction(orm, run);
+      if (standaloneUsers) await inOwnTransaction(createStandInUsers);
+      await inOwnTransaction(requireUserTable);
+      const done = await orm.migrator.up();
+      await inOwnTransaction((db) => grantToApiRole(db, standaloneUsers));
+      return done.map(({ name }) => name);
+    };
+    if (this.#openLogin === undefined) return translated(() => migrate(this.#orm));
+
+    const orm = await this.#openLogin();
+    try {
+      return await inTransaction(orm, async (lock) => {
+        // A transaction's lock, not a session's: it works behind a pooler too, and ends with the connection.
+        await sql`select set_config('statement_timeout', '0', true),
+                         set_config('idle_in_transaction_session_timeout', '0', true)`.execute(lock);
+        await sql`select pg_advisory_xact_lock(hashtext('todo-backend migrations'))`.execute(lock);
+        return migrate(orm);
+      });
+    } finally {
+      await orm.close();
+    }
   }
 
-  async check(): Promise<void> {
+  async check(): Promise<Readiness> {
     const names = migrations.map(({ name }) => name);
-    const applied = await this.query((db) =>
-      sql<{ count: number }>`
-        select count(distinct name)::int as count from mikro_orm_migrations where name = any(${names})
-      `.execute(db),
+    const result = await this.statement((db) =>
+      sql<{ applied: number; rowSecurity: boolean }>`
+        select count(distinct name)::int as applied,
+               coalesce(row_security_active(to_regclass('tasks')), false) as "rowSecurity"
+        from mikro_orm_migrations where name = any(${names})`.execute(db),
     ).catch((error) => {
-      if (error?.code === UNDEFINED_TABLE) return undefined;
+      if (NOT_MIGRATED.includes(error?.code)) return undefined;
       throw error;
     });
-    if (applied?.rows[0]?.count !== names.length) {
+    const [found] = result?.rows ?? [];
+    if (found?.applied !== names.length) {
       throw new UnavailableError('The database schema is not up to date. Run the migrations.');
     }
+    return { rowSecurity: found.rowSecurity };
   }
 
   async close(): Promise<void> {
@@ -150,64 +186,39 @@ export class Database implements ReadinessProbe {
     await this.#closeEngine();
   }
 
-  async #migrate({ standaloneUsers }: MigrateOptions): Promise<string[]> {
-    if (standaloneUsers) await this.#createStandInUsers();
-    await this.#requireUserTable();
-    const done = await this.#orm.migrator.up();
-    return done.map(({ name }) => name);
-  }
-
-  async #createStandInUsers(): Promise<void> {
-    const { rows } = await this.query((db) =>
-      sql<{ exists: boolean; comment: string | null }>`
-        select to_regclass('"user"') is not null as exists, obj_description(to_regclass('"user"'), 'pg_class') as comment
-      `.execute(db),
-    );
-    if (rows[0]?.comment === STAND_IN_COMMENT) return;
-    if (rows[0]?.exists) {
-      throw new DatabaseSetupError(
-        'STANDALONE_USERS is on, but the database already has a "user" table that this backend did not make. ' +
-          'If it belongs to Better Auth, turn STANDALONE_USERS off.',
-      );
-    }
-    await this.transaction(async (db) => {
-      await sql`
-        create table "user" (
-          "id" text primary key,
-          "name" text not null,
-          "email" text not null unique,
-          "emailVerified" boolean not null,
-          "image" text,
-          "createdAt" timestamptz not null default current_timestamp,
-          "updatedAt" timestamptz not null default current_timestamp
-        )`.execute(db);
-      await sql`comment on table "user" is ${sql.lit(STAND_IN_COMMENT)}`.execute(db);
+  /** The one connection of the embedded database is also the one that migrates: the role lasts for a transaction. */
+  #asApiRole<T>(run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    return inTransaction(this.#orm, async (db) => {
+      await sql`select set_config('role', rolname, true) from pg_roles where rolname = 'todo_api'`.execute(db);
+      return run(db);
     });
-  }
-
-  async #requireUserTable(): Promise<void> {
-    const { rows } = await this.query((db) =>
-      sql<{ type: string }>`
-        select format_type(atttypid, null) as type from pg_attribute
-        where attrelid = to_regclass('"user"') and attname = 'id'
-      `.execute(db),
-    );
-    const type = rows[0]?.type;
-    if (type === undefined) {
-      throw new DatabaseSetupError(
-        'The database has no "user" table. Run Better Auth\'s migrations on it first (npx @better-auth/cli migrate), ' +
-          'or set STANDALONE_USERS=true to do without Better Auth.',
-      );
-    }
-    if (type !== 'text' && type !== 'character varying') {
-      throw new DatabaseSetupError(
-        `The "id" of the database's "user" table is of type ${type}; this backend needs text, Better Auth's default.`,
-      );
-    }
   }
 }
 
-const UNDEFINED_TABLE = '42P01';
+/** As much of the driver's client as is used here. */
+interface Client {
+  query(text: string): Promise<unknown>;
+}
+
+/** Where the login role would pass row level security, and there is a role that does not. */
+const BECOME_API_ROLE = `
+  select set_config('role', 'todo_api', false) from pg_roles
+  where rolname = session_user and (rolsuper or rolbypassrls) and to_regrole('todo_api') is not null`;
+
+/** No such table; no such privilege, or role, yet. */
+const NOT_MIGRATED = ['42P01', '42501'];
+
+async function inTransaction<T>(orm: MikroORM, run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+  return translated(() => orm.em.fork().transactional((em) => run(em.getKysely<Tables>())));
+}
+
+async function translated<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
 
 const ormOptions = {
   entities: [TaskRow],

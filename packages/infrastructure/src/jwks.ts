@@ -35,7 +35,7 @@ const GRACE_PERIOD = '30 days';
  */
 export function keysFromTable(database: Database): KeyLoader {
   return async () => {
-    const rows = await database.query((db) =>
+    const rows = await database.statement((db) =>
       db
         .selectFrom('jwks')
         .select(['id', 'publicKey', 'alg'])

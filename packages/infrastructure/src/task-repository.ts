@@ -1,6 +1,6 @@
 import { type TaskCounts, type TaskQuery, type TaskRepository, UserUnknownError } from '@todo-backend/application';
 import type { Task, TaskId, UserId } from '@todo-backend/domain';
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
 import { selectTask, type Tables, toRow, toTask } from './task-row.js';
 
@@ -21,69 +21,79 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   async list(owner: UserId, { status, priority, category, search, sortBy, sortOrder }: TaskQuery): Promise<Task[]> {
-    const rows = await this.#database.query((db) => {
-      let query = selectTask(db.selectFrom('tasks').where('userId', '=', owner));
-      if (status !== undefined) query = query.where('status', '=', status);
-      if (priority !== undefined) query = query.where('priority', '=', priority);
-      if (category !== undefined) query = query.where('category', '=', category);
-      if (search !== undefined && search !== '') query = query.where(contains(search));
-      if (sortBy !== 'createdAt') {
-        const key = sortBy === 'title' ? sql`${caseFolded('title')} collate "C"` : sql.ref(`tasks.${sortBy}`);
-        query = query.orderBy(key, (order) => (sortOrder === 'asc' ? order.asc() : order.desc()).nullsLast());
-      }
-      return query.orderBy('tasks.createdAt', sortOrder).orderBy('id', sortOrder).execute();
+    const rows = await this.#database.statement((db) => {
+      const query = asUser(db, owner, (tasks) => {
+        let query = selectTask(tasks.where(this.ownedBy(owner)));
+        if (status !== undefined) query = query.where('status', '=', status);
+        if (priority !== undefined) query = query.where('priority', '=', priority);
+        if (category !== undefined) query = query.where('category', '=', category);
+        if (search !== undefined && search !== '') query = query.where(contains(search));
+        if (sortBy !== 'createdAt') {
+          const key = sortBy === 'title' ? sql`${caseFolded('title')} collate "C"` : sql.ref(`tasks.${sortBy}`);
+          query = query.orderBy(key, (order) => (sortOrder === 'asc' ? order.asc() : order.desc()).nullsLast());
+        }
+        return query.orderBy('tasks.createdAt', sortOrder).orderBy('tasks.id', sortOrder);
+      });
+      return query.execute();
     });
     return rows.map(toTask);
   }
 
   async find(owner: UserId, id: TaskId): Promise<Task | undefined> {
-    const row = await this.#database.query((db) => selectOne(db, owner, id).executeTakeFirst());
+    const row = await this.#database.statement((db) =>
+      asUser(db, owner, (tasks) =>
+        selectTask(tasks.where(this.ownedBy(owner)).where('tasks.id', '=', id)),
+      ).executeTakeFirst(),
+    );
     return row && toTask(row);
   }
 
   async add(task: Task): Promise<void> {
-    await this.#database.query((db) =>
+    await this.#database.transaction(task.userId, (db) =>
       (this.#standaloneUsers ? withStandInUser(db, task.userId) : db).insertInto('tasks').values(toRow(task)).execute(),
     );
   }
 
   async update(owner: UserId, id: TaskId, change: (task: Task) => Task): Promise<Task | undefined> {
-    return this.#database.transaction(async (db) => {
-      const row = await selectOne(db, owner, id).forUpdate().executeTakeFirst();
+    return this.#database.transaction(owner, async (db) => {
+      const found = db.selectFrom('tasks').where(this.ownedBy(owner)).where('tasks.id', '=', id);
+      const row = await selectTask(found).forUpdate().executeTakeFirst();
       if (row === undefined) return this.#missing(db, owner);
       const before = toTask(row);
       const after = change(before);
       if (after !== before) {
-        await db.updateTable('tasks').set(toRow(after)).where('userId', '=', owner).where('id', '=', id).execute();
+        await db.updateTable('tasks').set(toRow(after)).where(this.ownedBy(owner)).where('id', '=', id).execute();
       }
       return after;
     });
   }
 
   async remove(owner: UserId, id: TaskId): Promise<boolean> {
-    return this.#database.query(async (db) => {
-      const { numDeletedRows } = await db
-        .deleteFrom('tasks')
-        .where('userId', '=', owner)
-        .where('id', '=', id)
-        .executeTakeFirst();
+    return this.#database.transaction(owner, async (db) => {
+      const found = db.deleteFrom('tasks').where(this.ownedBy(owner)).where('id', '=', id);
+      const { numDeletedRows } = await found.executeTakeFirst();
       if (numDeletedRows === 0n) await this.#missing(db, owner);
       return numDeletedRows > 0n;
     });
   }
 
   async count(owner: UserId): Promise<TaskCounts> {
-    return this.#database.query((db) =>
-      db
-        .selectFrom('tasks')
-        .where('userId', '=', owner)
-        .select([
-          sql<number>`count(*)::int`.as('total'),
-          sql<number>`(count(*) filter (where status = 'pending'))::int`.as('pending'),
-          sql<number>`(count(*) filter (where status = 'completed'))::int`.as('completed'),
-        ])
-        .executeTakeFirstOrThrow(),
+    return this.#database.statement((db) =>
+      asUser(db, owner, (tasks) =>
+        tasks
+          .where(this.ownedBy(owner))
+          .select([
+            sql<number>`count(*)::int`.as('total'),
+            sql<number>`(count(*) filter (where status = 'pending'))::int`.as('pending'),
+            sql<number>`(count(*) filter (where status = 'completed'))::int`.as('completed'),
+          ]),
+      ).executeTakeFirstOrThrow(),
     );
+  }
+
+  /** The first wall, in every statement. Behind it PostgreSQL's row level security is the second. */
+  protected ownedBy(owner: UserId) {
+    return sql<boolean>`tasks."userId" = ${owner}`;
   }
 
   /** A write found no such task. Whether that is all, or its owner is gone as well, only the `user` table knows. */
@@ -95,8 +105,26 @@ export class SqlTaskRepository implements TaskRepository {
   }
 }
 
-function selectOne(db: Kysely<Tables>, owner: UserId, id: TaskId) {
-  return selectTask(db.selectFrom('tasks').where('userId', '=', owner).where('id', '=', id));
+/**
+ * A query on `tasks` that tells PostgreSQL in the same statement, and so in the same round trip, whose rows are all there
+ * is. The lateral subquery refers to `me`, and `offset 0` keeps it a subquery: no plan can read a task before the
+ * setting is made. Should one do so all the same, it finds no rows.
+ */
+function asUser<Output>(
+  db: Kysely<Tables>,
+  user: UserId,
+  build: (tasks: SelectQueryBuilder<Tables, 'tasks', object>) => SelectQueryBuilder<Tables, 'tasks', Output>,
+) {
+  const setting = sql<{ id: string }>`(select set_config('app.user_id', ${user}, true) as id)`;
+  const tasks = db.selectFrom('tasks').where(sql<boolean>`me.id is not null`);
+  return db
+    .with(
+      (cte) => cte('me').materialized(),
+      (db) => db.selectFrom(setting.as('setting')).selectAll(),
+    )
+    .selectFrom('me')
+    .innerJoinLateral(build(tasks).offset(sql.lit(0)).as('found'), (join) => join.onTrue())
+    .selectAll('found');
 }
 
 /** Puts a user into the stand-in table in the same statement; one that is there already stays as it is. */

@@ -16,7 +16,7 @@ import {
 } from '../../../test/postgres.ts';
 
 const serverTest = await postgresTest(test);
-const MIGRATIONS = ['Migration20261123Tasks'];
+const MIGRATIONS = ['Migration20261123Tasks', 'Migration20261123RowSecurity'];
 const SHARED = { standaloneUsers: false };
 const STANDALONE = { standaloneUsers: true };
 

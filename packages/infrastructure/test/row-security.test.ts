@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto';
+import { createTask, editTask, type Task } from '@todo-backend/domain';
+import { Database, SqlTaskRepository } from '@todo-backend/infrastructure';
+import test, { type ExecutionContext } from 'ava';
+import { sql } from 'kysely';
+import { createApiLogin, startPgBouncer } from '../../../test/pgbouncer.ts';
+import { execute, type PostgresServer, postgresTest, startPostgres } from '../../../test/postgres.ts';
+
+const serverTest = await postgresTest(test);
+const STANDALONE = { standaloneUsers: true };
+const newest = { sortBy: 'createdAt', sortOrder: 'desc' } as const;
+
+let starting: Promise<PostgresServer> | undefined;
+
+test.after.always(async () => {
+  await (await starting)?.stop();
+});
+
+async function newDatabase(): Promise<string> {
+  starting ??= startPostgres();
+  return (await starting).createDatabase();
+}
+
+function taskOf(userId: string, title = 'a task'): Task {
+  return createTask(
+    { title, description: null, priority: 'low', category: 'work', dueDate: null },
+    { id: randomUUID(), userId, now: '2026-03-01T12:00:00.000Z' },
+  );
+}
+
+/** The first wall torn down: no query asks whose task it is. */
+class WithoutOwnerPredicate extends SqlTaskRepository {
+  protected override ownedBy() {
+    return sql<boolean>`true`;
+  }
+}
+
+async function assertSecondWall(t: ExecutionContext, database: Database): Promise<void> {
+  t.deepEqual(await database.check(), { rowSecurity: true });
+  const tasks = new WithoutOwnerPredicate(database, STANDALONE);
+  const [alice, bob] = [randomUUID(), randomUUID()];
+  const [hers, his] = [taskOf(alice), taskOf(bob)];
+  await tasks.add(hers);
+  await tasks.add(his);
+
+  t.deepEqual(await tasks.list(alice, newest), [hers], 'the wall shows what is hers, and nothing else');
+  t.deepEqual(await tasks.list(bob, newest), [his]);
+  t.deepEqual(await tasks.count(alice), { total: 1, pending: 1, completed: 0 });
+  t.is(await tasks.find(alice, his.id), undefined);
+  t.deepEqual(await tasks.find(bob, his.id), his);
+  t.is(await tasks.update(alice, his.id, () => t.fail() as never), undefined);
+  t.false(await tasks.remove(alice, his.id));
+  await t.throwsAsync(
+    database.transaction(alice, (db) => db.updateTable('tasks').set({ userId: bob }).execute()),
+    { message: /row-level security/ },
+  );
+  await t.throwsAsync(
+    database.transaction(alice, (db) =>
+      sql`insert into tasks ("id", "title", "priority", "category", "status", "dueDateIsFloating", "createdAt", "updatedAt", "userId")
+          values (${randomUUID()}, 'planted', 'low', 'work', 'pending', false, now(), now(), ${bob})`.execute(db),
+    ),
+    { message: /row-level security/ },
+  );
+  const unset = await database.statement((db) => db.selectFrom('tasks').select('id').execute());
+  t.deepEqual(unset, [], 'who does not say whose tasks gets none');
+  t.deepEqual(await tasks.find(bob, his.id), his);
+}
+
+/** Many users at once on few connections: nobody ever sees the setting of who had the connection before. */
+async function assertInterleaved(t: ExecutionContext, database: Database, requests = 1000): Promise<void> {
+  const tasks = new WithoutOwnerPredicate(database, STANDALONE);
+  const users = Array.from({ length: 20 }, (): string => randomUUID());
+  const stored = new Map(users.map((user) => [user, taskOf(user, `of ${user}`)]));
+  for (const task of stored.values()) await tasks.add(task);
+  const seen = await Promise.all(
+    Array.from({ length: requests }, async (_, i) => {
+      const user = users[(i * 7) % users.length] ?? '';
+      const own = stored.get(user) as Task;
+      const foreign = stored.get(users[(i * 7 + 1) % users.length] ?? '') as Task;
+      if (i % 4 === 0) return (await tasks.count(user)).total === 1;
+      if (i % 4 === 1) return (await tasks.find(user, foreign.id)) === undefined;
+      if (i % 4 === 2)
+        return (
+          (await tasks.update(user, own.id, (task) => editTask(task, { description: `${i}` }, task.updatedAt)))
+            ?.userId === user
+        );
+      return (await tasks.list(user, newest)).map(({ id }) => id).join() === own.id;
+    }),
+  );
+  t.deepEqual(
+    seen.filter((isRight) => !isRight),
+    [],
+  );
+}
+
+test('PGlite: the second wall holds without the first', async (t) => {
+  const database = await Database.embedded();
+  await database.migrate(STANDALONE);
+  await assertSecondWall(t, database);
+  await assertInterleaved(t, database, 200);
+  await database.close();
+});
+
+serverTest('a superuser becomes todo_api: the second wall holds without the first', async (t) => {
+  const url = await newDatabase();
+  const database = await Database.postgres({ url, poolSize: 5 });
+  await database.migrate(STANDALONE);
+  await assertSecondWall(t, database);
+  await assertInterleaved(t, database);
+  await database.close();
+});
+
+serverTest('an ordinary login role needs no other: the second wall holds without the first', async (t) => {
+  const url = await newDatabase();
+  const owner = await Database.postgres({ url });
+  await owner.migrate(STANDALONE);
+  const api = await Database.postgres({ url: await createApiLogin(url), poolSize: 5 });
+  t.deepEqual(await api.migrate(STANDALONE), [], 'it starts where there is nothing to migrate');
+  await assertSecondWall(t, api);
+  await owner.close();
+  await api.close();
+});
+
+serverTest('through PgBouncer in transaction mode: the second wall holds without the first', async (t) => {
+  const url = await newDatabase();
+  const owner = await Database.postgres({ url });
+  await owner.migrate(STANDALONE);
+  await owner.close();
+  const pooler = await startPgBouncer(await createApiLogin(url));
+  const database = await Database.postgres({
+    url: pooler.url,
+    poolSize: 20,
+    transactionPooler: true,
+    connectTimeout: 30_000,
+  });
+  t.deepEqual(await database.migrate(STANDALONE), []);
+  await assertSecondWall(t, database);
+  await assertInterleaved(t, database);
+  await database.close();
+  await pooler.stop();
+});
+
+serverTest('a login that passes every policy is found out', async (t) => {
+  const url = await newDatabase();
+  const owner = await Database.postgres({ url });
+  await owner.migrate(STANDALONE);
+  await owner.close();
+  const pooled = await Database.postgres({ url, transactionPooler: true });
+  t.deepEqual(await pooled.check(), { rowSecurity: false }, 'a superuser behind a pooler stays one');
+  await pooled.close();
+});
+
+serverTest('the API role can do what queries need, and no more', async (t) => {
+  const url = await newDatabase();
+  await execute(
+    url,
+    `create table "jwks" ("id" text, "publicKey" text, "privateKey" text, "alg" text, "expiresAt" timestamptz)`,
+  );
+  const database = await Database.postgres({ url });
+  await database.migrate(STANDALONE);
+  const attempts = [
+    'select "privateKey" from jwks',
+    'select email from "user"',
+    'update "user" set name = $$x$$',
+    'delete from "user"',
+    'truncate tasks',
+    'alter table tasks disable row level security',
+    'create table t ()',
+    'delete from mikro_orm_migrations',
+  ];
+  for (const attempt of attempts) {
+    const run = database.statement((db) => sql.raw(attempt).execute(db));
+    await t.throwsAsync(run, { code: '42501' }, attempt);
+  }
+  await t.notThrowsAsync(database.statement((db) => db.selectFrom('jwks').select(['id', 'publicKey']).execute()));
+  await database.close();
+});
+
+serverTest('deleting a user takes the tasks along, through the wall', async (t) => {
+  const url = await newDatabase();
+  const database = await Database.postgres({ url });
+  await database.migrate(STANDALONE);
+  const tasks = new SqlTaskRepository(database, STANDALONE);
+  await tasks.add(taskOf('alice'));
+  await tasks.add(taskOf('bob'));
+  await execute(url, `delete from "user" where id = 'alice'`);
+  t.deepEqual(await execute(url, 'select "userId" from tasks'), [{ userId: 'bob' }]);
+  await database.close();
+});
