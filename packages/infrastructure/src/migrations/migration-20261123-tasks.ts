@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** The `tasks` table. Why it has these indexes and no others: `docs/decisions.md`. */
+/** The `tasks` table. Why it has this index and no other: `docs/decisions.md`. */
 export class Migration20261123Tasks extends Migration {
   override up(): void {
     this.addSql(`create type "task_priority" as enum ('low', 'medium', 'high')`);
@@ -21,7 +21,7 @@ export class Migration20261123Tasks extends Migration {
         "updatedAt" timestamptz(3) not null,
         "userId" text not null references "user" ("id") on delete cascade
       )`);
-    this.addSql(`create index "tasks_userId_createdAt_id_index" on "tasks" ("userId", "createdAt", "id")`);
+    this.addSql(`create index "tasks_userId_index" on "tasks" ("userId")`);
   }
 
   override down(): void {
