@@ -34,7 +34,7 @@ const allowed = [
         '^packages/http/src/',
         ...published('domain', 'application'),
         ...library('koa', '@koa/router', '@koa/cors', 'koa-bodyparser', '@types/koa', '@types/koa-bodyparser'),
-        ...library('@types/koa__cors', 'pino', 'valibot'),
+        ...library('@types/koa__cors', 'koa-helmet', 'rate-limiter-flexible', 'ipaddr.js', 'pino', 'valibot'),
         '^(node:)?(crypto|http|net)$',
       ],
     },

@@ -143,7 +143,7 @@ test('migrate migrates once and says so', async (t) => {
   const cwd = await newDirectory();
   t.like(await command(cwd, ['migrate']), {
     code: 0,
-    stdout: 'Migrated: Migration20261123Tasks, Migration20261123RowSecurity\n',
+    stdout: 'Migrated: Migration20261123Tasks, Migration20261123RowSecurity, Migration20261123RateLimits\n',
   });
   t.like(await command(cwd, ['migrate']), { code: 0, stdout: 'The database is up to date.\n' });
 });

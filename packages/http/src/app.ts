@@ -3,8 +3,10 @@ import cors from '@koa/cors';
 import Router from '@koa/router';
 import type { Clock, ReadinessProbe, TaskUseCases, TokenVerifier } from '@todo-backend/application';
 import Koa, { type Middleware } from 'koa';
+import helmet from 'koa-helmet';
 import type { Logger } from 'pino';
 import { problemDetails, RequestError } from './problem-details.js';
+import type { RateLimits } from './rate-limit.js';
 import { taskRoutes } from './task-routes.js';
 
 /** What the HTTP host needs from outside. */
@@ -17,17 +19,24 @@ export interface AppOptions {
   /** The origins whose pages may call the API, exactly as browsers send them. */
   readonly corsOrigins: readonly string[];
   readonly version: string;
+  readonly limits: RateLimits;
+  /** How many proxies stand in front, each of which adds the address that it sees to `X-Forwarded-For`. */
+  readonly trustedProxies: number;
 }
 
 /** The HTTP host: Koa over the use cases. Opens no port and touches no database of its own. */
 export function createApp(options: AppOptions): Koa {
-  const app = new Koa();
+  const app = new Koa({ proxy: options.trustedProxies > 0, maxIpsCount: options.trustedProxies });
   app.use(requestId());
   app.use(requestLog(options.logger));
+  app.use(securityHeaders);
+  app.use(privateAnswers);
   app.use(crossOrigin(options.corsOrigins));
   app.use(problemDetails(options.logger));
   app.use(wellFormedTarget);
-  for (const router of [systemRoutes(options), taskRoutes(options.tasks, options.tokens)]) app.use(router.routes());
+  for (const router of [systemRoutes(options), taskRoutes(options.tasks, options.tokens, options.limits)]) {
+    app.use(router.routes());
+  }
   app.use(noSuchRoute);
   app.on('error', (error) => options.logger.error({ err: error }, 'could not answer'));
   return app;
@@ -55,6 +64,21 @@ function systemRoutes({ version, readiness, clock }: AppOptions): Router {
 
   return router;
 }
+
+/** What suits an API: nothing that it answers is a page, or may be framed. */
+const securityHeaders = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+  },
+  xFrameOptions: { action: 'deny' },
+});
+
+/** Answers are one user's own: nothing between may keep them. */
+const privateAnswers: Middleware = (ctx, next) => {
+  ctx.set('Cache-Control', 'private, no-cache');
+  return next();
+};
 
 /** Takes a well-formed `X-Request-Id` over and makes one otherwise. */
 function requestId(): Middleware {
@@ -92,7 +116,15 @@ function crossOrigin(origins: readonly string[]): Middleware {
     credentials: true,
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
-    exposeHeaders: ['Location', 'X-Request-Id', 'Retry-After', 'WWW-Authenticate', 'Allow'],
+    exposeHeaders: [
+      'Location',
+      'X-Request-Id',
+      'Retry-After',
+      'RateLimit',
+      'RateLimit-Policy',
+      'WWW-Authenticate',
+      'Allow',
+    ],
     maxAge: 600,
   });
 }

@@ -11,6 +11,16 @@ export interface Config {
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Milliseconds that a client may take to send a whole request. */
   readonly requestTimeout: number;
+  readonly limits: {
+    /** Requests that one user may make in a minute. */
+    readonly perUser: number;
+    /** Requests that one address may make in a minute without proving who it is. */
+    readonly failuresPerAddress: number;
+    /** `database` where several servers share the limits. */
+    readonly store: 'memory' | 'database';
+  };
+  /** Proxies in front of the server. */
+  readonly trustedProxies: number;
   /** Where the embedded database and the generated secret lie. */
   readonly dataDirectory: string;
   /** The PostgreSQL server to use; the embedded database when left out. */
@@ -68,6 +78,10 @@ const EnvironmentSchema = v.object({
   ),
   LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
   REQUEST_TIMEOUT_MS: wholeNumber(10_000, 100, 600_000),
+  RATE_LIMIT_PER_USER: wholeNumber(1_200, 1, 1_000_000),
+  RATE_LIMIT_FAILURES_PER_ADDRESS: wholeNumber(300, 1, 1_000_000),
+  RATE_LIMIT_STORE: v.optional(v.picklist(['memory', 'database'], 'must be memory or database'), 'memory'),
+  TRUSTED_PROXIES: wholeNumber(0, 0, 10),
   DATA_DIR: v.optional(v.string(), '.data'),
   DATABASE_URL: v.optional(
     v.pipe(
@@ -147,6 +161,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     corsOrigins: env.CORS_ORIGINS,
     logLevel: env.LOG_LEVEL,
     requestTimeout: env.REQUEST_TIMEOUT_MS,
+    limits: {
+      perUser: env.RATE_LIMIT_PER_USER,
+      failuresPerAddress: env.RATE_LIMIT_FAILURES_PER_ADDRESS,
+      store: env.RATE_LIMIT_STORE,
+    },
+    trustedProxies: env.TRUSTED_PROXIES,
     dataDirectory: resolve(env.DATA_DIR),
     ...(env.DATABASE_URL !== undefined && {
       postgres: {

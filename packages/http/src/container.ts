@@ -18,10 +18,12 @@ import {
 } from '@todo-backend/infrastructure';
 import type Koa from 'koa';
 import type { Logger } from 'pino';
+import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible';
 import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from 'tsyringe';
 import { v7 as uuidV7 } from 'uuid';
 import { createApp } from './app.js';
 import type { Config } from './config.js';
+import type { RateLimits } from './rate-limit.js';
 import { version } from './version.js';
 
 /** What the system is made of, and where each part is looked up. */
@@ -34,6 +36,7 @@ export const parts = {
   taskRepository: token<TaskRepository>('taskRepository'),
   tasks: token<TaskUseCases>('tasks'),
   tokens: token<TokenVerifier>('tokens'),
+  limits: token<RateLimits>('limits'),
   app: token<Koa>('app'),
 };
 
@@ -82,6 +85,25 @@ export function createContainer({ config, logger, database }: Foundations): Depe
       maxLifetime: auth.maxLifetime,
     });
   });
+  part(parts.limits, (c) => {
+    const { perUser, failuresPerAddress, store } = c.resolve(parts.config).limits;
+    const limiter = (keyPrefix: string, points: number) => {
+      const inMemory = new RateLimiterMemory({ keyPrefix, points, duration: 60 });
+      if (store === 'memory') return inMemory;
+      return new RateLimiterPostgres({
+        keyPrefix,
+        points,
+        duration: 60,
+        storeClient: c.resolve(parts.database).client(),
+        storeType: 'client',
+        tableName: 'rate_limits',
+        tableCreated: true,
+        // A limit must not be what keeps people out while the database is away.
+        insuranceLimiter: inMemory,
+      });
+    };
+    return { perUser: limiter('user', perUser), failuresPerAddress: limiter('address', failuresPerAddress) };
+  });
   part(parts.app, (c) =>
     createApp({
       tasks: c.resolve(parts.tasks),
@@ -91,6 +113,8 @@ export function createContainer({ config, logger, database }: Foundations): Depe
       logger: c.resolve(parts.logger),
       corsOrigins: c.resolve(parts.config).corsOrigins,
       version,
+      limits: c.resolve(parts.limits),
+      trustedProxies: c.resolve(parts.config).trustedProxies,
     }),
   );
   return container;

@@ -11,7 +11,8 @@ export class RequestError extends TodoError {
     | 'ROUTE_NOT_FOUND'
     | 'METHOD_NOT_ALLOWED'
     | 'BODY_TOO_LARGE'
-    | 'UNSUPPORTED_MEDIA_TYPE';
+    | 'UNSUPPORTED_MEDIA_TYPE'
+    | 'RATE_LIMITED';
 
   constructor(code: RequestError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -31,6 +32,7 @@ const STATUS_BY_CODE: Record<ApplicationError['code'] | RequestError['code'] | '
   BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   INVALID_INPUT: 422,
+  RATE_LIMITED: 429,
   INTERNAL_ERROR: 500,
   UNAVAILABLE: 503,
 };

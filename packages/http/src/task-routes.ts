@@ -3,13 +3,14 @@ import type { TaskUseCases, TokenVerifier } from '@todo-backend/application';
 import { isCompleted, type Task } from '@todo-backend/domain';
 import type { ParameterizedContext } from 'koa';
 import { authenticate } from './authenticate.js';
+import { limitFailures, limitUser, type RateLimits } from './rate-limit.js';
 import { jsonBody } from './request-body.js';
 
 /** The tasks of one user, under `/api/{user_id}`. Nothing in here is reached without that user's token. */
-export function taskRoutes(tasks: TaskUseCases, tokens: TokenVerifier): Router {
+export function taskRoutes(tasks: TaskUseCases, tokens: TokenVerifier, limits: RateLimits): Router {
   const router = new Router({ prefix: '/api/:user_id', sensitive: true });
   const body = jsonBody();
-  router.use(authenticate(tokens));
+  router.use(limitFailures(limits.failuresPerAddress), authenticate(tokens), limitUser(limits.perUser));
 
   router.get('/tasks', async (ctx) => {
     const found = await tasks.list(ctx.state.userId, queryOf(ctx));

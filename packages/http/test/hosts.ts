@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { taskUseCases } from '@todo-backend/application';
 import { InMemoryTaskRepository } from '@todo-backend/application/testing';
-import { createApp, createContainer, listen, loadConfig, parts } from '@todo-backend/http';
+import { type AppOptions, createApp, createContainer, listen, loadConfig, parts } from '@todo-backend/http';
 import { Database, issueToken, tokenVerifier } from '@todo-backend/infrastructure';
 import test, { type TestFn } from 'ava';
 import { pino } from 'pino';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { v7 as uuidV7 } from 'uuid';
 import { type PostgresServer, postgresTest, startPostgres } from '../../../test/postgres.ts';
 
@@ -47,7 +48,7 @@ export interface Person {
 
 /** The host in front of each adapter, and how to declare a test that runs on it. */
 export const hosts: { name: string; declare: TestFn; open(): Promise<Host> }[] = [
-  { name: 'memory', declare: test, open: onMemory },
+  { name: 'memory', declare: test, open: () => onMemory() },
   { name: 'PGlite', declare: test, open: onPGlite },
   { name: 'PostgreSQL', declare: await postgresTest(test), open: onPostgres },
 ];
@@ -113,7 +114,8 @@ export function hostAt(port: number, close: () => Promise<void>): Host {
   };
 }
 
-async function onMemory(): Promise<Host> {
+/** A host on adapters in memory, with parts of the test's own where it brings them. */
+export async function onMemory(own: Partial<AppOptions> = {}): Promise<Host> {
   const clock = () => new Date().toISOString();
   const app = createApp({
     tasks: taskUseCases({ tasks: new InMemoryTaskRepository(), clock, newId: () => uuidV7() }),
@@ -123,6 +125,12 @@ async function onMemory(): Promise<Host> {
     logger,
     corsOrigins: [ORIGIN],
     version: 'test',
+    limits: {
+      perUser: new RateLimiterMemory({ points: 1_000_000, duration: 60 }),
+      failuresPerAddress: new RateLimiterMemory({ points: 1_000_000, duration: 60 }),
+    },
+    trustedProxies: 0,
+    ...own,
   });
   const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout: 10_000 });
   return hostAt(server.port, () => server.close());
@@ -138,7 +146,13 @@ async function onPostgres(): Promise<Host> {
 }
 
 async function onDatabase(database: Database, stop: () => Promise<void>): Promise<Host> {
-  const config = loadConfig({ BETTER_AUTH_SECRET: SECRET, CORS_ORIGINS: ORIGIN, STANDALONE_USERS: 'true' });
+  const config = loadConfig({
+    BETTER_AUTH_SECRET: SECRET,
+    CORS_ORIGINS: ORIGIN,
+    STANDALONE_USERS: 'true',
+    RATE_LIMIT_PER_USER: '1000000',
+    RATE_LIMIT_FAILURES_PER_ADDRESS: '1000000',
+  });
   await database.migrate(config);
   const container = createContainer({ config, logger, database });
   const server = await listen(container.resolve(parts.app), { host: '127.0.0.1', port: 0, requestTimeout: 10_000 });

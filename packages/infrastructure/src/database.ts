@@ -3,7 +3,7 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sql';
 import { type Readiness, type ReadinessProbe, UnavailableError } from '@todo-backend/application';
 import type { UserId } from '@todo-backend/domain';
-import { type Kysely, sql } from 'kysely';
+import { CompiledQuery, type Kysely, sql } from 'kysely';
 import { translateDatabaseError } from './database-errors.js';
 import { migrations } from './migrations/index.js';
 import { createStandInUsers, grantToApiRole, requireUserTable } from './schema.js';
@@ -30,6 +30,11 @@ export interface PostgresOptions {
 export interface MigrateOptions {
   /** Create a stand-in for Better Auth's `user` table where there is none. */
   readonly standaloneUsers: boolean;
+}
+
+/** As much of a client of the driver `pg` as libraries use that keep something in PostgreSQL. */
+export interface SqlClient {
+  query(query: { text: string; values: unknown[] }): Promise<{ rows: unknown[]; rowCount: number }>;
 }
 
 type OpenOrm = () => Promise<MikroORM>;
@@ -129,6 +134,16 @@ export class Database implements ReadinessProbe {
       return run(db);
     };
     return this.#openLogin === undefined ? this.#asApiRole(asOwner) : inTransaction(this.#orm, asOwner);
+  }
+
+  /** The database as libraries know it that speak to the driver `pg`. */
+  client(): SqlClient {
+    return {
+      query: async ({ text, values }) => {
+        const { rows } = await this.statement((db) => db.executeQuery(CompiledQuery.raw(text, values)));
+        return { rows, rowCount: rows.length };
+      },
+    };
   }
 
   /**

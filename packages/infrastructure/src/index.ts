@@ -1,5 +1,5 @@
 export { type DataDirectory, DataDirectoryInUseError, openDataDirectory, signingSecret } from './data-directory.js';
-export { Database, type MigrateOptions, type PostgresOptions } from './database.js';
+export { Database, type MigrateOptions, type PostgresOptions, type SqlClient } from './database.js';
 export { type DatabaseLocation, parseDatabaseUrl } from './database-url.js';
 export { cachedKeySet, type KeyLoader, type KeySetOptions, keysFromTable, keysFromUrl } from './jwks.js';
 export { DatabaseSetupError } from './schema.js';

@@ -67,6 +67,7 @@ export async function grantToApiRole(db: Kysely<Tables>, standaloneUsers: boolea
   const [found] = rows;
   if (!found?.mayGrant) return;
   await sql`grant select, insert, update, delete on "tasks" to todo_api`.execute(db);
+  await sql`grant select, insert, update, delete on "rate_limits" to todo_api`.execute(db);
   await sql`grant select on "mikro_orm_migrations" to todo_api`.execute(db);
   await sql`grant select ("id") on "user" to todo_api`.execute(db);
   if (standaloneUsers)

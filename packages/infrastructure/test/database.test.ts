@@ -16,7 +16,7 @@ import {
 } from '../../../test/postgres.ts';
 
 const serverTest = await postgresTest(test);
-const MIGRATIONS = ['Migration20261123Tasks', 'Migration20261123RowSecurity'];
+const MIGRATIONS = ['Migration20261123Tasks', 'Migration20261123RowSecurity', 'Migration20261123RateLimits'];
 const SHARED = { standaloneUsers: false };
 const STANDALONE = { standaloneUsers: true };
 
@@ -78,7 +78,7 @@ serverTest('a migration runs once, and touches no table but its own', async (t) 
   );
   t.deepEqual(
     after.map(({ name }) => name).filter((name) => !foreign.includes(String(name))),
-    ['mikro_orm_migrations', 'tasks'],
+    ['mikro_orm_migrations', 'rate_limits', 'tasks'],
   );
   await database.close();
 });

@@ -1,3 +1,4 @@
+import { Migration20261123RateLimits } from './migration-20261123-rate-limits.js';
 import { Migration20261123RowSecurity } from './migration-20261123-row-security.js';
 import { Migration20261123Tasks } from './migration-20261123-tasks.js';
 
@@ -5,4 +6,5 @@ import { Migration20261123Tasks } from './migration-20261123-tasks.js';
 export const migrations = [
   { name: 'Migration20261123Tasks', class: Migration20261123Tasks },
   { name: 'Migration20261123RowSecurity', class: Migration20261123RowSecurity },
+  { name: 'Migration20261123RateLimits', class: Migration20261123RateLimits },
 ];

@@ -1,0 +1,62 @@
+import type { RouterMiddleware } from '@koa/router';
+import { UnauthenticatedError } from '@todo-backend/application';
+import ipaddr from 'ipaddr.js';
+import type { Context, Middleware } from 'koa';
+import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
+import { RequestError } from './problem-details.js';
+
+/** How much one user, and one address that fails to prove who it is, may ask for. */
+export interface RateLimits {
+  readonly perUser: RateLimiterAbstract;
+  readonly failuresPerAddress: RateLimiterAbstract;
+}
+
+/** Counts the requests of the user who was authenticated, and refuses those above the limit. */
+export function limitUser(limiter: RateLimiterAbstract): RouterMiddleware {
+  return async (ctx, next) => {
+    const { left, isOver } = await consume(limiter, ctx.state.userId);
+    ctx.set('RateLimit-Policy', `"user";q=${limiter.points};w=${limiter.duration}`);
+    ctx.set('RateLimit', `"user";r=${left.remainingPoints};t=${seconds(left)}`);
+    if (isOver) throw tooMany(ctx, left);
+    await next();
+  };
+}
+
+/** Counts the requests of an address that failed authentication; above the limit its tokens are not even looked at. */
+export function limitFailures(limiter: RateLimiterAbstract): Middleware {
+  return async (ctx, next) => {
+    const key = addressKey(ctx.ip);
+    const failures = await limiter.get(key);
+    if (failures !== null && failures.consumedPoints > limiter.points) throw tooMany(ctx, failures);
+    try {
+      await next();
+    } catch (error) {
+      if (error instanceof UnauthenticatedError) await consume(limiter, key);
+      throw error;
+    }
+  };
+}
+
+/** Whoever has one address of IPv6 has its whole /64. */
+function addressKey(text: string): string {
+  const address = ipaddr.process(text);
+  return address.kind() === 'ipv6' ? address.toNormalizedString().split(':').slice(0, 4).join(':') : address.toString();
+}
+
+async function consume(limiter: RateLimiterAbstract, key: string): Promise<{ left: RateLimiterRes; isOver: boolean }> {
+  try {
+    return { left: await limiter.consume(key), isOver: false };
+  } catch (refusal) {
+    if (!(refusal instanceof RateLimiterRes)) throw refusal;
+    return { left: refusal, isOver: true };
+  }
+}
+
+function tooMany(ctx: Context, left: RateLimiterRes): RequestError {
+  ctx.set('Retry-After', String(seconds(left)));
+  return new RequestError('RATE_LIMITED', `Too many requests. Please try again in ${seconds(left)} seconds.`);
+}
+
+function seconds({ msBeforeNext }: RateLimiterRes): number {
+  return Math.max(1, Math.ceil(msBeforeNext / 1000));
+}
