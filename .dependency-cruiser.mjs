@@ -23,7 +23,7 @@ const allowed = [
         ...published('domain', 'application'),
         ...library('@mikro-orm', '@electric-sql/pglite', 'kysely', 'pg-connection-string', 'jose', 'valibot'),
         ...library('fs-native-extensions'),
-        '^(node:)?(crypto|fs/promises|path|tls)$',
+        '^(node:)?(crypto|fs/promises|net|path|tls)$',
       ],
     },
   },

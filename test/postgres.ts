@@ -10,6 +10,12 @@ import pg from 'pg';
 
 const run = promisify(execFile);
 
+/** A PostgreSQL server of one's own, to which bad things can be done. */
+export interface PrivatePostgres extends PostgresServer {
+  /** Stops every process of the server where it is (SIGSTOP), or lets them go on (SIGCONT). */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+}
+
 /** A PostgreSQL server for tests. */
 export interface PostgresServer {
   /** Creates an empty database and gives its URL. */
@@ -37,7 +43,7 @@ export async function startPostgres(): Promise<PostgresServer> {
 export async function startPrivatePostgres(
   settings: Record<string, string> = {},
   files: Record<string, string> = {},
-): Promise<PostgresServer> {
+): Promise<PrivatePostgres> {
   const binaries = await findBinaries();
   if (binaries === undefined) throw new Error('There is no PostgreSQL on this machine, and no TEST_DATABASE_URL.');
   const directory = await mkdtemp(join(tmpdir(), 'todo-postgres-'));
@@ -78,6 +84,11 @@ export async function startPrivatePostgres(
   await untilReady(url);
   return {
     createDatabase: () => createDatabase(url),
+    async signal(name) {
+      server.kill(name);
+      // The backends lead sessions of their own.
+      await run('pkill', [`-${name.slice(3)}`, '-P', String(server.pid)]);
+    },
     async stop() {
       process.off('exit', kill);
       const stopped = new Promise((resolve) => server.once('exit', resolve));

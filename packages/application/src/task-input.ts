@@ -12,8 +12,8 @@ import {
 import * as v from 'valibot';
 import { SORT_KEYS, SORT_ORDERS } from './ports.js';
 
-/** The longest search text, in UTF-16 code units. */
-export const SEARCH_MAX_LENGTH = 255;
+/** The longest search text, in UTF-16 code units: as long as a description can be. */
+export const SEARCH_MAX_LENGTH = 2000;
 
 const title = v.pipe(v.string('Title must be a text.'), domainRule(titleProblem), v.trim());
 

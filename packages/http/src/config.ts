@@ -107,7 +107,7 @@ const EnvironmentSchema = v.object({
   BETTER_AUTH_URL: v.optional(
     v.pipe(
       v.string(),
-      v.check(isHttpUrl, 'must be the http(s) URL of the app that runs Better Auth, such as https://app.example.com'),
+      v.check(isBaseUrl, 'must be the http(s) URL of the app that runs Better Auth, such as https://app.example.com'),
       v.transform((url) => url.replace(/\/+$/, '')),
     ),
   ),
@@ -211,6 +211,11 @@ function originProblem(text: string): string {
   return text === '*'
     ? 'must not be *: the API allows credentials, so every origin has to be named'
     : `must be a comma-separated list of origins such as https://app.example.com, and "${text}" is none`;
+}
+
+function isBaseUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return isHttpUrl(text) && url !== null && !url.search && !url.hash && !url.username && !url.password;
 }
 
 function isHttpUrl(text: string): boolean {

@@ -118,7 +118,7 @@ function assertNodeVersion(): void {
 }
 
 /** Errors whose message tells a person what to do; the stack would only bury it. */
-const EXPLAINED = new Set(['UsageError', 'ConfigError', 'DatabaseSetupError', 'DataDirectoryInUseError']);
+const EXPLAINED = new Set(['UsageError', 'ConfigError', 'DatabaseSetupError', 'DataDirectoryError']);
 
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

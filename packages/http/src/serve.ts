@@ -25,7 +25,13 @@ export async function openDatabase({ postgres, dataDirectory }: Config): Promise
     return { database, close: () => database.close() };
   }
   const directory = await openDataDirectory(dataDirectory);
-  const database = await Database.embedded(directory.databasePath);
+  const database = await Database.embedded(directory.databasePath).catch(async (cause) => {
+    await directory.release();
+    throw new DatabaseSetupError(
+      `The embedded database in ${directory.databasePath} cannot be opened. Restore it from a copy, or move it away to start anew.`,
+      { cause },
+    );
+  });
   return {
     database,
     async close() {

@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises';
+import { chmod, type FileHandle, link, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 
-/** Another process uses the data directory. The message says what to do. */
-export class DataDirectoryInUseError extends Error {
-  override readonly name = 'DataDirectoryInUseError';
+/** The data directory cannot be used: another process holds it, or it is damaged. The message says what to do. */
+export class DataDirectoryError extends Error {
+  override readonly name = 'DataDirectoryError';
 }
 
 /** The directory that the embedded database lives in, held by this process alone until it is released. */
@@ -19,14 +19,14 @@ export interface DataDirectory {
  * Takes a data directory for this process alone, and makes it where it is missing. The lock belongs to the operating
  * system: it ends with the process, however that ends, and leaves nothing behind that could keep the next one out.
  *
- * @throws {@link DataDirectoryInUseError} when another process holds it
+ * @throws {@link DataDirectoryError} when another process holds it
  */
 export async function openDataDirectory(path: string): Promise<DataDirectory> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeDirectory(path);
   const lock: FileHandle = await open(join(path, 'lock'), 'a');
   if (!tryLock(lock.fd)) {
     await lock.close();
-    throw new DataDirectoryInUseError(
+    throw new DataDirectoryError(
       `The data directory ${path} is in use by another server. Stop that one first, or choose another with DATA_DIR.`,
     );
   }
@@ -38,10 +38,10 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
  * by the user of this process alone.
  */
 export async function signingSecret(path: string): Promise<string> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeDirectory(path);
   const file = join(path, 'secret');
   const candidate = `${file}.${randomUUID()}`;
-  await writeFile(candidate, randomBytes(32).toString('base64url'), { mode: 0o600 });
+  await writeFile(candidate, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true });
   try {
     // Appears whole or not at all, so that nobody who starts at the same moment reads half of it.
     await link(candidate, file);
@@ -50,5 +50,20 @@ export async function signingSecret(path: string): Promise<string> {
   } finally {
     await unlink(candidate);
   }
-  return readFile(file, 'utf8');
+  const secret = await readFile(file, 'utf8');
+  if (secret.length < 32) {
+    throw new DataDirectoryError(`The secret in ${file} is damaged. Delete the file to have a new one made.`);
+  }
+  await chmod(file, 0o600);
+  return secret;
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new DataDirectoryError(`${path} cannot be a data directory (${(cause as Error).message}); see DATA_DIR.`, {
+      cause,
+    });
+  }
 }

@@ -51,3 +51,10 @@ export function translateDatabaseError(error: unknown): unknown {
     cause: error,
   });
 }
+
+/** Whether a transaction was rolled back because of another one (serialization failure, deadlock), and may be tried again. */
+export function isConflict(error: unknown): boolean {
+  if (!(error instanceof UnavailableError)) return false;
+  const { code } = error.cause as { code?: unknown };
+  return code === '40001' || code === '40P01';
+}

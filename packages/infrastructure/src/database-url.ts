@@ -19,7 +19,7 @@ const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'];
 export function parseDatabaseUrl(text: string): DatabaseLocation {
   const url = URL.parse(text);
   if (url === null || !['postgres:', 'postgresql:'].includes(url.protocol)) {
-    throw new Error('it must look like postgres://user:password@host:5432/database');
+    throw new Error('it must look like postgres://user:password@host:5432/database, over TCP');
   }
   for (const parameter of ['ssl', 'uselibpqcompat']) {
     if (url.searchParams.has(parameter)) throw new Error(`"${parameter}" is not supported; use sslmode`);

@@ -1,10 +1,11 @@
+import type { Socket } from 'node:net';
 import { EntityCaseNamingStrategy } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sql';
 import { type Readiness, type ReadinessProbe, UnavailableError } from '@todo-backend/application';
 import type { UserId } from '@todo-backend/domain';
 import { CompiledQuery, type Kysely, sql } from 'kysely';
-import { translateDatabaseError } from './database-errors.js';
+import { isConflict, translateDatabaseError } from './database-errors.js';
 import { migrations } from './migrations/index.js';
 import { createStandInUsers, grantToApiRole, requireUserTable } from './schema.js';
 import { type Tables, TaskRow } from './task-row.js';
@@ -21,7 +22,8 @@ export interface PostgresOptions {
   readonly statementTimeout?: number | undefined;
   /**
    * Whether the URL is that of a transaction pooler (PgBouncer, Neon's pooler), which keeps no settings of a session.
-   * Then the URL's user has to be one whom row level security applies to, and statements are timed by the client.
+   * Then the URL's user has to be one whom row level security applies to, and whose statements are timed otherwise:
+   * `alter role … set statement_timeout`.
    */
   readonly transactionPooler?: boolean | undefined;
 }
@@ -82,10 +84,12 @@ export class Database implements ReadinessProbe {
     };
     const orm = await open({
       max: poolSize,
-      ...(transactionPooler
-        ? { query_timeout: statementTimeout }
-        : // A connection on which this fails never gets into the pool.
-          { statement_timeout: statementTimeout, onConnect: (client: Client) => client.query(BECOME_API_ROLE) }),
+      ...(!transactionPooler && { statement_timeout: statementTimeout }),
+      // A connection on which this fails never gets into the pool.
+      onConnect: async (client: Client) => {
+        cutOffWhenSilent(client, statementTimeout + ANSWER_MARGIN);
+        if (!transactionPooler) await client.query(BECOME_API_ROLE);
+      },
     });
     // One connection for the lock, one for the migrations.
     return new Database(
@@ -125,15 +129,22 @@ export class Database implements ReadinessProbe {
   }
 
   /**
-   * Runs statements in one transaction, in which the owner's rows are all there is. Rolled back when `run` throws.
-   * Inside, use no other connection than `db`.
+   * Runs statements in one transaction, in which the owner's rows are all there is. Rolled back when `run` throws, and
+   * run again, three times at the most, when it met another transaction. Inside, use no other connection than `db`.
    */
   async transaction<T>(owner: UserId, run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
     const asOwner = async (db: Kysely<Tables>) => {
       await sql`select set_config('app.user_id', ${owner}, true)`.execute(db);
       return run(db);
     };
-    return this.#openLogin === undefined ? this.#asApiRole(asOwner) : inTransaction(this.#orm, asOwner);
+    if (this.#openLogin === undefined) return this.#asApiRole(asOwner);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await inTransaction(this.#orm, asOwner);
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
+      }
+    }
   }
 
   /** The database as libraries know it that speak to the driver `pg`. */
@@ -213,12 +224,28 @@ export class Database implements ReadinessProbe {
 /** As much of the driver's client as is used here. */
 interface Client {
   query(text: string): Promise<unknown>;
+  readonly connection: { readonly stream: Socket };
+}
+
+/** Milliseconds that the server has to say that a statement took too long. */
+const ANSWER_MARGIN = 1_000;
+
+/**
+ * A server that hangs does not keep its own time limits. A connection on which nothing has moved for that long is given
+ * up, and whatever waits for it fails; an idle one is nothing lost.
+ */
+function cutOffWhenSilent({ connection: { stream } }: Client, milliseconds: number): void {
+  const error = Object.assign(new Error('The database server does not answer.'), { code: 'ETIMEDOUT' });
+  stream.setTimeout(milliseconds, () => stream.destroy(error));
 }
 
 /** Where the login role would pass row level security, and there is a role that does not. */
 const BECOME_API_ROLE = `
   select set_config('role', 'todo_api', false) from pg_roles
   where rolname = session_user and (rolsuper or rolbypassrls) and to_regrole('todo_api') is not null`;
+
+/** How often a transaction is tried that was rolled back because of another. */
+const MAX_ATTEMPTS = 3;
 
 /** No such table; no such privilege, or role, yet. */
 const NOT_MIGRATED = ['42P01', '42501'];

@@ -1,4 +1,4 @@
-export { type DataDirectory, DataDirectoryInUseError, openDataDirectory, signingSecret } from './data-directory.js';
+export { type DataDirectory, DataDirectoryError, openDataDirectory, signingSecret } from './data-directory.js';
 export { Database, type MigrateOptions, type PostgresOptions, type SqlClient } from './database.js';
 export { type DatabaseLocation, parseDatabaseUrl } from './database-url.js';
 export { cachedKeySet, type KeyLoader, type KeySetOptions, keysFromTable, keysFromUrl } from './jwks.js';

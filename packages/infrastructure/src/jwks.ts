@@ -72,19 +72,20 @@ export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: K
 
   const refresh = async () => {
     try {
-      const keys = await load();
       // A symmetric key has no place in a public key set.
-      find = createLocalJWKSet({ keys: keys.filter(({ kty }) => kty !== 'oct') });
+      const keys = (await load()).filter(({ kty }) => kty !== 'oct');
+      // Better Auth makes its first key with its first token: before that there is nothing to know tokens by.
+      if (find !== undefined || keys.length > 0) find = createLocalJWKSet({ keys });
     } catch (error) {
       onLoadError(error);
-    } finally {
-      loading = undefined;
     }
   };
   const refreshUnlessDoneWithin = (milliseconds: number): Promise<void> | undefined => {
     if (loading === undefined && now() - lastAttempt >= milliseconds) {
       lastAttempt = now();
-      loading = refresh();
+      loading = refresh().finally(() => {
+        loading = undefined;
+      });
     }
     return loading;
   };

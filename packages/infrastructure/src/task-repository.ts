@@ -133,7 +133,7 @@ function withStandInUser(db: Kysely<Tables>, id: UserId) {
     cte
       .insertInto('user')
       .values({ id, name: id, email: `${id}@standalone.invalid`, emailVerified: false })
-      .onConflict((conflict) => conflict.column('id').doNothing()),
+      .onConflict((conflict) => conflict.doNothing()),
   );
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDataDirectory, signingSecret } from '@todo-backend/infrastructure';
@@ -26,7 +26,7 @@ test('a directory is held by one process at a time, and can be taken again when 
   const path = await newPath();
   const first = await openDataDirectory(path);
   await t.throwsAsync(openDataDirectory(path), {
-    name: 'DataDirectoryInUseError',
+    name: 'DataDirectoryError',
     message: /in use by another server/,
   });
   await first.release();
@@ -36,7 +36,7 @@ test('a directory is held by one process at a time, and can be taken again when 
 test('another process keeps us out while it lives, and not a moment longer when it is killed', async (t) => {
   const path = await newPath();
   const holder = await holdElsewhere(path);
-  await t.throwsAsync(openDataDirectory(path), { name: 'DataDirectoryInUseError' });
+  await t.throwsAsync(openDataDirectory(path), { name: 'DataDirectoryError' });
   holder.kill('SIGKILL');
   await once(holder, 'exit');
   await (await openDataDirectory(path)).release();
@@ -51,4 +51,12 @@ test('the secret is made once, is long, and nobody else can read it', async (t) 
   t.is((await stat(join(path, 'secret'))).mode & 0o777, 0o600);
   t.is((await stat(path)).mode & 0o777, 0o700);
   t.not(await signingSecret(await newPath()), secrets[0]);
+});
+
+test('a secret that is damaged, and a directory that is none, are told of', async (t) => {
+  const path = await newPath();
+  await signingSecret(path);
+  await writeFile(join(path, 'secret'), 'short');
+  await t.throwsAsync(signingSecret(path), { name: 'DataDirectoryError', message: /is damaged\. Delete the file/ });
+  await t.throwsAsync(openDataDirectory(join(path, 'secret')), { name: 'DataDirectoryError', message: /see DATA_DIR/ });
 });

@@ -165,6 +165,34 @@ serverTest('a database that is away, or slow, is unavailable, and the pool gets 
   await database.close();
 });
 
+serverTest(
+  'a database that hangs is unavailable within the time limit, and the pool is whole when it goes on',
+  async (t) => {
+    const server = await startPrivatePostgres();
+    const database = await Database.postgres({
+      url: await server.createDatabase(),
+      poolSize: 2,
+      connectTimeout: 500,
+      statementTimeout: 500,
+    });
+    await database.migrate(STANDALONE);
+    const tasks = new SqlTaskRepository(database, STANDALONE);
+    await tasks.add(task);
+    await server.signal('SIGSTOP');
+    const attempts = [1, 2, 3, 4, 5, 6].map((i) =>
+      i % 2 ? tasks.count('alice') : tasks.update('alice', task.id, (current) => ({ ...current, title: 'lost' })),
+    );
+    for (const attempt of await Promise.allSettled(attempts)) {
+      t.like(attempt, { status: 'rejected', reason: { code: 'UNAVAILABLE' } });
+    }
+    await server.signal('SIGCONT');
+    for (let i = 0; i < 10; i++) t.like(await tasks.count('alice'), { total: 1 });
+    t.deepEqual(await tasks.find('alice', task.id), task);
+    await database.close();
+    await server.stop();
+  },
+);
+
 test('a database URL is honoured as it is written, and never without verification', (t) => {
   const parse = (query: string) => parseDatabaseUrl(`postgres://me:p%40ss@db.example:6543/todo${query}`);
   t.like(parse(''), { host: 'db.example', port: '6543', user: 'me', password: 'p@ss', database: 'todo' });

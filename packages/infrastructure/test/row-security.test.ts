@@ -103,7 +103,7 @@ test('PGlite: the second wall holds without the first', async (t) => {
 
 serverTest('a superuser becomes todo_api: the second wall holds without the first', async (t) => {
   const url = await newDatabase();
-  const database = await Database.postgres({ url, poolSize: 5 });
+  const database = await Database.postgres({ url, poolSize: 5, connectTimeout: 30_000 });
   await database.migrate(STANDALONE);
   await assertSecondWall(t, database);
   await assertInterleaved(t, database);
@@ -114,7 +114,7 @@ serverTest('an ordinary login role needs no other: the second wall holds without
   const url = await newDatabase();
   const owner = await Database.postgres({ url });
   await owner.migrate(STANDALONE);
-  const api = await Database.postgres({ url: await createApiLogin(url), poolSize: 5 });
+  const api = await Database.postgres({ url: await createApiLogin(url), poolSize: 5, connectTimeout: 30_000 });
   t.deepEqual(await api.migrate(STANDALONE), [], 'it starts where there is nothing to migrate');
   await assertSecondWall(t, api);
   await owner.close();

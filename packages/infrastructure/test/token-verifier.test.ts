@@ -216,6 +216,21 @@ test('old keys serve while loading fails; without any key the answer is "unavail
   t.is(errors.length, 2);
 });
 
+test('before there is any key the answer is "unavailable", and the first one serves at once', async (t) => {
+  const key = await signingKey('EdDSA', 'one');
+  let now = 0;
+  let published: JWK[] = [];
+  const { verifier } = withKeys(
+    async () => published,
+    () => now,
+  );
+  const token = await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'one' });
+  await t.throwsAsync(verifier.verify(token), { code: 'UNAVAILABLE' });
+  published = [key.publicKey];
+  now = 1_000;
+  t.is(await verifier.verify(token), 'alice');
+});
+
 test('a key that was withdrawn stops serving', async (t) => {
   const [old, fresh] = [await signingKey('EdDSA', 'old'), await signingKey('EdDSA', 'fresh')];
   let now = 0;
