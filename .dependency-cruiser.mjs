@@ -35,7 +35,7 @@ const allowed = [
         ...published('domain', 'application'),
         ...library('koa', '@koa/router', '@koa/cors', 'koa-bodyparser', '@types/koa', '@types/koa-bodyparser'),
         ...library('@types/koa__cors', 'koa-helmet', 'rate-limiter-flexible', 'ipaddr.js', 'pino', 'valibot'),
-        '^(node:)?(crypto|http|net)$',
+        '^(node:)?(crypto|http|net|stream|timers/promises)$',
       ],
     },
   },

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import cors from '@koa/cors';
 import Router from '@koa/router';
 import type { Clock, ReadinessProbe, TaskUseCases, TokenVerifier } from '@todo-backend/application';
-import Koa, { type Middleware } from 'koa';
+import Koa, { type Context, type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { Logger } from 'pino';
 import { problemDetails, RequestError } from './problem-details.js';
@@ -33,17 +33,24 @@ export function createApp(options: AppOptions): Koa {
   app.use(privateAnswers);
   app.use(crossOrigin(options.corsOrigins));
   app.use(problemDetails(options.logger));
+  app.use(unambiguousHeaders);
   app.use(wellFormedTarget);
   for (const router of [systemRoutes(options), taskRoutes(options.tasks, options.tokens, options.limits)]) {
     app.use(router.routes());
   }
   app.use(noSuchRoute);
-  app.on('error', (error) => options.logger.error({ err: error }, 'could not answer'));
+  // A client that went away, or never sent what it promised, is not the server's error.
+  app.on('error', (error, ctx?: Context) => {
+    options.logger[ctx?.req.socket.destroyed || !ctx?.req.complete ? 'debug' : 'error'](
+      { err: error },
+      'could not answer',
+    );
+  });
   return app;
 }
 
 function systemRoutes({ version, readiness, clock }: AppOptions): Router {
-  const router = new Router({ sensitive: true });
+  const router = new Router({ sensitive: true, strict: true });
 
   router.get('/', (ctx) => {
     ctx.body = {
@@ -129,8 +136,37 @@ function crossOrigin(origins: readonly string[]): Middleware {
   });
 }
 
+/** Of a header that may come only once Node takes the first; a proxy in front may have taken another. */
+const unambiguousHeaders: Middleware = (ctx, next) => {
+  const { httpVersion, headersDistinct } = ctx.req;
+  const { host, 'content-type': types, 'transfer-encoding': codings = [] } = headersDistinct;
+  if (!['1.0', '1.1'].includes(httpVersion)) {
+    throw new RequestError('MALFORMED_REQUEST', 'The request must be one of HTTP/1.1.');
+  }
+  if (host === undefined ? httpVersion === '1.1' : !isHost(host)) {
+    throw new RequestError('MALFORMED_REQUEST', 'The request must have one Host header, a well-formed one.');
+  }
+  if (types !== undefined && types.length > 1) {
+    throw new RequestError('MALFORMED_REQUEST', 'The request must not have two Content-Type headers.');
+  }
+  if (codings.some((coding) => coding.toLowerCase() !== 'chunked' || httpVersion !== '1.1')) {
+    throw new RequestError('MALFORMED_REQUEST', 'The only Transfer-Encoding is chunked, in HTTP/1.1.');
+  }
+  return next();
+};
+
+function isHost([host, ...more]: readonly string[]): boolean {
+  return more.length === 0 && /^(?:[\w.~!$&'()*+,;=%-]*|\[[\da-f:.]+\])(?::\d*)?$/i.test(host ?? '');
+}
+
+/** The longest address, in characters. */
+const MAX_TARGET_LENGTH = 8 * 1024;
+
 /** The router passes over what it cannot decode, and the query parser alters it. */
 const wellFormedTarget: Middleware = (ctx, next) => {
+  if (ctx.url.length > MAX_TARGET_LENGTH) {
+    throw new RequestError('MALFORMED_REQUEST', `The address must not be longer than ${MAX_TARGET_LENGTH} characters.`);
+  }
   try {
     decodeURIComponent(ctx.path);
     decodeURIComponent(ctx.querystring);

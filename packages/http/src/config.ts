@@ -9,7 +9,7 @@ export interface Config {
   readonly port: number;
   readonly corsOrigins: readonly string[];
   readonly logLevel: (typeof LOG_LEVELS)[number];
-  /** Milliseconds that a client may take to send a whole request. */
+  /** Milliseconds that a client may take to send a whole request; half of them for its headers. */
   readonly requestTimeout: number;
   readonly limits: {
     /** Requests that one user may make in a minute. */

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import {
   type Clock,
   type IdGenerator,
+  type ReadinessProbe,
   type TaskRepository,
   type TaskUseCases,
   type TokenVerifier,
@@ -36,6 +37,7 @@ export const parts = {
   taskRepository: token<TaskRepository>('taskRepository'),
   tasks: token<TaskUseCases>('tasks'),
   tokens: token<TokenVerifier>('tokens'),
+  readiness: token<ReadinessProbe>('readiness'),
   limits: token<RateLimits>('limits'),
   app: token<Koa>('app'),
 };
@@ -85,6 +87,7 @@ export function createContainer({ config, logger, database }: Foundations): Depe
       maxLifetime: auth.maxLifetime,
     });
   });
+  part(parts.readiness, (c) => c.resolve(parts.database));
   part(parts.limits, (c) => {
     const { perUser, failuresPerAddress, store } = c.resolve(parts.config).limits;
     const limiter = (keyPrefix: string, points: number) => {
@@ -108,7 +111,7 @@ export function createContainer({ config, logger, database }: Foundations): Depe
     createApp({
       tasks: c.resolve(parts.tasks),
       tokens: c.resolve(parts.tokens),
-      readiness: c.resolve(parts.database),
+      readiness: c.resolve(parts.readiness),
       clock: c.resolve(parts.clock),
       logger: c.resolve(parts.logger),
       corsOrigins: c.resolve(parts.config).corsOrigins,

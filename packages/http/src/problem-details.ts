@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ApplicationError } from '@todo-backend/application';
-import { InvalidInputError, TodoError } from '@todo-backend/domain';
+import { InvalidInputError, type Problem, TodoError } from '@todo-backend/domain';
 import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
 
@@ -10,8 +10,10 @@ export class RequestError extends TodoError {
     | 'MALFORMED_REQUEST'
     | 'ROUTE_NOT_FOUND'
     | 'METHOD_NOT_ALLOWED'
+    | 'REQUEST_TIMEOUT'
     | 'BODY_TOO_LARGE'
     | 'UNSUPPORTED_MEDIA_TYPE'
+    | 'HEADERS_TOO_LARGE'
     | 'RATE_LIMITED';
 
   constructor(code: RequestError['code'], message: string, options?: ErrorOptions) {
@@ -29,15 +31,36 @@ const STATUS_BY_CODE: Record<ApplicationError['code'] | RequestError['code'] | '
   TASK_NOT_FOUND: 404,
   ROUTE_NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
+  REQUEST_TIMEOUT: 408,
   BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   INVALID_INPUT: 422,
   RATE_LIMITED: 429,
+  HEADERS_TOO_LARGE: 431,
   INTERNAL_ERROR: 500,
   UNAVAILABLE: 503,
 };
 
 type ProblemCode = keyof typeof STATUS_BY_CODE;
+
+/** The status that says `code`. */
+export function statusOf(code: ProblemCode): number {
+  return STATUS_BY_CODE[code];
+}
+
+interface Occurrence {
+  readonly detail: string;
+  /** The path asked for, where one could be read. */
+  readonly instance?: string;
+  readonly requestId: string;
+  readonly errors?: readonly Problem[];
+}
+
+/** Problem details (RFC 9457) of one occurrence of `code`. */
+export function problemOf(code: ProblemCode, occurrence: Occurrence): object {
+  const type = `/problems/${code.toLowerCase().replaceAll('_', '-')}`;
+  return { type, title: STATUS_CODES[statusOf(code)], status: statusOf(code), ...occurrence };
+}
 
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = 1;
@@ -49,22 +72,30 @@ export function problemDetails(logger: Logger): Middleware {
       await next();
     } catch (error) {
       const code = codeOf(error);
-      const status = STATUS_BY_CODE[code];
+      const status = statusOf(code);
       if (status >= 500) logger.error({ err: error, requestId: ctx.state.requestId }, `answered ${status}`);
       setHeaders(ctx, code, error);
       ctx.status = status;
       ctx.type = 'application/problem+json';
-      ctx.body = JSON.stringify({
-        type: `/problems/${code.toLowerCase().replaceAll('_', '-')}`,
-        title: STATUS_CODES[status],
-        status,
-        detail: code === 'INTERNAL_ERROR' ? INTERNAL_DETAIL : (error as Error).message,
-        instance: ctx.path,
-        requestId: ctx.state.requestId,
-        ...(error instanceof InvalidInputError && { errors: error.problems }),
-      });
+      ctx.body = JSON.stringify(
+        problemOf(code, {
+          detail: code === 'INTERNAL_ERROR' ? INTERNAL_DETAIL : (error as Error).message,
+          ...instanceOf(ctx),
+          requestId: ctx.state.requestId,
+          ...(error instanceof InvalidInputError && { errors: error.problems }),
+        }),
+      );
     }
   };
+}
+
+/** Nothing where the address cannot even be taken apart: that may be what the error is about. */
+function instanceOf(ctx: Context): { instance?: string } {
+  try {
+    return { instance: ctx.path };
+  } catch {
+    return {};
+  }
 }
 
 const INTERNAL_DETAIL =

@@ -2,7 +2,11 @@ import type { Context, Middleware } from 'koa';
 import bodyParser from 'koa-bodyparser';
 import { RequestError } from './problem-details.js';
 
-const BODY_LIMIT = '100kb';
+/** Bytes on the wire, and once more when decompressed. */
+const BODY_LIMIT = 100 * 1024;
+
+/** Objects and arrays in one another; a task has one level. */
+const MAX_DEPTH = 64;
 
 /**
  * Reads a JSON body into `ctx.request.body`; leaves it `undefined` where there is none.
@@ -14,9 +18,12 @@ export function jsonBody(): Middleware {
   const collect = bodyParser({
     enableTypes: ['text'],
     extendTypes: { text: ['json', '+json'] },
-    textLimit: BODY_LIMIT,
+    textLimit: String(BODY_LIMIT),
     encoding: null,
-    onerror: (error) => {
+    onerror: (error, ctx) => {
+      // What is left unread would be in the way of the next request on this connection.
+      ctx.req.unpipe();
+      ctx.req.resume();
       throw bodyError(error);
     },
   } as bodyParser.Options);
@@ -25,12 +32,22 @@ export function jsonBody(): Middleware {
     if (!hasBody(ctx)) return next();
     const charset = ctx.request.charset.toLowerCase();
     if (!ctx.is('json', '+json') || !['', 'utf-8', 'utf8'].includes(charset)) {
+      // Some clients announce chunks and send none: no body, of no type.
+      if (ctx.headers['content-length'] === undefined && (await isEmpty(ctx))) return next();
       throw new RequestError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as JSON, with Content-Type: application/json.');
     }
+    // The parser takes a length for an integer of 32 bits, and would wait for the rest.
+    if (Number(ctx.headers['content-length'] ?? 0) > BODY_LIMIT) throw tooLarge();
     await collect(ctx, async () => {});
-    ctx.request.body = parseJson(ctx.request.body as unknown as Buffer);
+    const bytes = ctx.request.body as unknown as Buffer;
+    ctx.request.body = bytes.length === 0 ? undefined : parseJson(bytes);
     await next();
   };
+}
+
+async function isEmpty(ctx: Context): Promise<boolean> {
+  for await (const _ of ctx.req.iterator({ destroyOnReturn: false })) return false;
+  return true;
 }
 
 function hasBody(ctx: Context): boolean {
@@ -38,17 +55,35 @@ function hasBody(ctx: Context): boolean {
 }
 
 function parseJson(bytes: Buffer): object {
+  let value: object;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new RequestError('MALFORMED_REQUEST', 'The body is not valid JSON in UTF-8.', { cause });
   }
+  if (isDeeperThan(value, MAX_DEPTH)) {
+    throw new RequestError('MALFORMED_REQUEST', `The body must not be nested more than ${MAX_DEPTH} levels deep.`);
+  }
+  return value;
+}
+
+/** Level by level: what walks down by recursion overflows the stack, and that is what is to be kept out. */
+function isDeeperThan(value: unknown, limit: number): boolean {
+  const isNode = (item: unknown) => typeof item === 'object' && item !== null;
+  let level = [value].filter(isNode);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === limit) return true;
+    level = level.flatMap((node) => Object.values(node as object).filter(isNode));
+  }
+  return false;
+}
+
+function tooLarge(options?: ErrorOptions): RequestError {
+  return new RequestError('BODY_TOO_LARGE', `The body must not be larger than ${BODY_LIMIT / 1024} KB.`, options);
 }
 
 function bodyError(error: Error & { status?: number; code?: string }): Error {
-  if (error.status === 413) {
-    return new RequestError('BODY_TOO_LARGE', `The body must not be larger than ${BODY_LIMIT}.`, { cause: error });
-  }
+  if (error.status === 413) return tooLarge({ cause: error });
   if (error.status === 415) {
     return new RequestError('UNSUPPORTED_MEDIA_TYPE', 'Send the body uncompressed, or with gzip, deflate or br.', {
       cause: error,

@@ -1,3 +1,4 @@
+import { UnavailableError } from '@todo-backend/application';
 import {
   Database,
   DatabaseSetupError,
@@ -65,13 +66,20 @@ export async function serve(given: Config): Promise<Service> {
     logger.info({ rowSecurity }, 'row level security');
     if (!rowSecurity) withoutRowSecurity(config, logger);
     const container = createContainer({ config, logger, database });
-    const server = await listen(container.resolve(parts.app), config);
+    let isClosing = false;
+    const check = async () => {
+      if (isClosing) throw new UnavailableError('The server is shutting down.');
+      return database.check();
+    };
+    container.register(parts.readiness, { useValue: { check } });
+    const server = await listen(container.resolve(parts.app), { ...config, logger });
     logger.info({ host: config.host, port: server.port, version }, 'listening');
     const { generateSecret, secret } = config.auth;
     if (generateSecret && secret !== undefined) await printTour(config, server.port, secret);
     return {
       port: server.port,
       async close() {
+        isClosing = true;
         await server.close();
         await closeDatabase();
         logger.info('stopped');

@@ -8,7 +8,7 @@ import { jsonBody } from './request-body.js';
 
 /** The tasks of one user, under `/api/{user_id}`. Nothing in here is reached without that user's token. */
 export function taskRoutes(tasks: TaskUseCases, tokens: TokenVerifier, limits: RateLimits): Router {
-  const router = new Router({ prefix: '/api/:user_id', sensitive: true });
+  const router = new Router({ prefix: '/api/:user_id', sensitive: true, strict: true });
   const body = jsonBody();
   router.use(limitFailures(limits.failuresPerAddress), authenticate(tokens), limitUser(limits.perUser));
 

@@ -149,7 +149,7 @@ for (const { name, open, declare } of databases) {
         const clock = container.resolve(parts.clock);
         container.register(parts.tokens, { useValue: tokenVerifier({ clock, keys: keySet, issuer: betterAuth.url }) });
       }
-      const options = { host: '127.0.0.1', port: 0, requestTimeout: 10_000 };
+      const options = { host: '127.0.0.1', port: 0, requestTimeout: 10_000, logger };
       const server = await listen(container.resolve(parts.app), options);
       const api = hostAt(server.port, () => server.close());
       apis.push(api);

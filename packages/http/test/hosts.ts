@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { taskUseCases } from '@todo-backend/application';
 import { InMemoryTaskRepository } from '@todo-backend/application/testing';
-import { type AppOptions, createApp, createContainer, listen, loadConfig, parts } from '@todo-backend/http';
+import {
+  type AppOptions,
+  createApp,
+  createContainer,
+  listen,
+  loadConfig,
+  parts,
+  type ServerOptions,
+} from '@todo-backend/http';
 import { Database, issueToken, tokenVerifier } from '@todo-backend/infrastructure';
 import test, { type TestFn } from 'ava';
 import { pino } from 'pino';
@@ -25,7 +33,7 @@ export interface Answer {
 export interface Call {
   readonly token?: string | undefined;
   readonly json?: unknown;
-  readonly body?: string | Uint8Array;
+  readonly body?: string | Uint8Array | ReadableStream;
   readonly headers?: Record<string, string>;
 }
 
@@ -101,7 +109,8 @@ export function hostAt(port: number, close: () => Promise<void>): Host {
           ...headers,
         },
         body: json === undefined ? (body ?? null) : JSON.stringify(json),
-      });
+        duplex: 'half',
+      } as RequestInit);
       const text = await response.text();
       const isJson = /\bjson\b/.test(response.headers.get('Content-Type') ?? '');
       return {
@@ -114,8 +123,14 @@ export function hostAt(port: number, close: () => Promise<void>): Host {
   };
 }
 
+/** Milliseconds: PGlite starts in the process of the tests, and keeps clients and servers in it waiting for seconds. */
+const PATIENCE = 60_000;
+
 /** A host on adapters in memory, with parts of the test's own where it brings them. */
-export async function onMemory(own: Partial<AppOptions> = {}): Promise<Host> {
+export async function onMemory({
+  requestTimeout = PATIENCE,
+  ...own
+}: Partial<AppOptions & ServerOptions> = {}): Promise<Host> {
   const clock = () => new Date().toISOString();
   const app = createApp({
     tasks: taskUseCases({ tasks: new InMemoryTaskRepository(), clock, newId: () => uuidV7() }),
@@ -132,7 +147,7 @@ export async function onMemory(own: Partial<AppOptions> = {}): Promise<Host> {
     trustedProxies: 0,
     ...own,
   });
-  const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout: 10_000 });
+  const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout, logger });
   return hostAt(server.port, () => server.close());
 }
 
@@ -155,7 +170,8 @@ async function onDatabase(database: Database, stop: () => Promise<void>): Promis
   });
   await database.migrate(config);
   const container = createContainer({ config, logger, database });
-  const server = await listen(container.resolve(parts.app), { host: '127.0.0.1', port: 0, requestTimeout: 10_000 });
+  const options = { host: '127.0.0.1', port: 0, requestTimeout: PATIENCE, logger };
+  const server = await listen(container.resolve(parts.app), options);
   return hostAt(server.port, async () => {
     await server.close();
     await database.close();

@@ -93,7 +93,7 @@ serverTest(
       const database = await Database.postgres({ ...config.postgres, url });
       await database.migrate(config);
       const app = createContainer({ config, logger, database }).resolve(parts.app);
-      const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout: 10_000 });
+      const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout: 10_000, logger });
       return hostAt(server.port, async () => {
         await server.close();
         await database.close();

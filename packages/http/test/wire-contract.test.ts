@@ -160,6 +160,9 @@ for (const { name, declare, open } of hosts) {
       completed: false,
     });
     t.like(await complete({ json: {} }), { status: 'completed', completed: true });
+    const chunks = () => ({ body: new Blob([]).stream() });
+    t.like(await complete(chunks()), { status: 'pending' }, 'chunks were announced, and none sent');
+    t.like(await complete({ ...chunks(), headers: { 'Content-Type': 'application/json' } }), { status: 'completed' });
     t.like(await complete({ json: { completed: false } }), { status: 'pending', completed: false });
     assertProblem(t, await alice.call('PATCH', `/tasks/${task.id}/complete`, { json: { completed: 'yes' } }), 422, [
       'completed',
@@ -416,7 +419,14 @@ for (const { name, declare, open } of hosts) {
 
   contract('an unknown address is 404; a known one with another method is 405 with Allow', async (t, host) => {
     const alice = await person(host);
-    for (const path of ['/nowhere', '/api', `/api/${alice.id}`, `/api/${alice.id}/nowhere`, '/API/x/tasks']) {
+    for (const path of [
+      '/nowhere',
+      '/health/',
+      '/api',
+      `/api/${alice.id}`,
+      `/api/${alice.id}/nowhere`,
+      '/API/x/tasks',
+    ]) {
       assertProblem(t, await host.call('GET', path, { token: alice.token }), 404);
     }
     const allow = async (method: string, path: string) => {

@@ -1,0 +1,148 @@
+import { Agent, request } from 'node:http';
+import { taskUseCases, UnavailableError } from '@todo-backend/application';
+import { fixedClock, InMemoryTaskRepository, sequentialIds } from '@todo-backend/application/testing';
+import type { Task } from '@todo-backend/domain';
+import { Database, SqlTaskRepository } from '@todo-backend/infrastructure';
+import test, { type ExecutionContext } from 'ava';
+import { pino } from 'pino';
+import { ORIGIN, onMemory, person } from './hosts.ts';
+
+const ABSENT = '00000000-0000-7000-8000-000000000000';
+
+/** A repository in which everything goes wrong in one way. */
+function failing(error: Error): InMemoryTaskRepository {
+  const fail = () => Promise.reject(error);
+  return Object.assign(new InMemoryTaskRepository(), {
+    list: fail,
+    find: fail,
+    add: fail,
+    update: fail,
+    remove: fail,
+    count: fail,
+  });
+}
+
+function useCases(tasks: InMemoryTaskRepository | SqlTaskRepository) {
+  return taskUseCases({ tasks, clock: fixedClock(), newId: sequentialIds() });
+}
+
+const json = { title: 't', priority: 'low', category: 'work' };
+const routes = [
+  ['GET', '/tasks', {}],
+  ['POST', '/tasks', { json }],
+  ['GET', `/tasks/${ABSENT}`, {}],
+  ['PUT', `/tasks/${ABSENT}`, { json }],
+  ['DELETE', `/tasks/${ABSENT}`, {}],
+  ['PATCH', `/tasks/${ABSENT}/complete`, {}],
+  ['GET', '/stats', {}],
+] as const;
+
+function assertRetryLater(t: ExecutionContext, { status, headers }: { status: number; headers: Headers }): void {
+  t.is(status, 503);
+  t.is(headers.get('Retry-After'), '1');
+  t.is(headers.get('Content-Type'), 'application/problem+json');
+}
+
+test('a database that is away: 503 with Retry-After on every route and on /ready, and /health knows nothing of it', async (t) => {
+  const database = await Database.postgres({ url: 'postgres://nobody@127.0.0.1:9/none' });
+  const tasks = useCases(new SqlTaskRepository(database, { standaloneUsers: false }));
+  const host = await onMemory({ tasks, readiness: database });
+  const alice = await person(host);
+  for (const [method, path, call] of routes) {
+    const answer = await alice.call(method, path, call);
+    assertRetryLater(t, answer);
+    t.is(answer.body.detail, 'The database cannot be reached right now. Please try again in a moment.');
+    t.notRegex(answer.text, /ECONNREFUSED|127\.0\.0\.1/);
+  }
+  assertRetryLater(t, await host.call('GET', '/ready'));
+  t.is((await host.call('GET', '/health')).status, 200);
+  await host.close();
+  await database.close();
+});
+
+test('a server that does not isolate users by the database says so', async (t) => {
+  const host = await onMemory({ readiness: { check: async () => ({ rowSecurity: true }) } });
+  t.like((await host.call('GET', '/ready')).body, { status: 'ready', rowSecurity: true });
+  await host.close();
+});
+
+test('a bug: 500 that tells nothing, logged under the request id', async (t) => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'error' }, { write: (line: string) => lines.push(line) });
+  const host = await onMemory({ tasks: useCases(failing(new Error('insert into secret_table'))), logger });
+  const alice = await person(host);
+  for (const [method, path, call] of routes) {
+    const headers = { Origin: ORIGIN, ...('json' in call && { 'Content-Type': 'application/json' }) };
+    const { status, text, body, headers: answered } = await alice.call(method, path, { ...call, headers });
+    t.is(status, 500);
+    t.notRegex(text, /secret_table|\.ts|\.js|at /);
+    t.is(answered.get('Access-Control-Allow-Origin'), ORIGIN);
+    const logged = lines.map((line) => JSON.parse(line)).find(({ requestId }) => requestId === body.requestId);
+    t.is(logged.err.message, 'insert into secret_table');
+  }
+  await host.close();
+});
+
+test('a log of failures has nothing in it that a user wrote', async (t) => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) });
+  const host = await onMemory({ tasks: useCases(failing(new UnavailableError('away'))), logger });
+  const alice = await person(host);
+  const planted = { title: 'planted-title', description: 'planted-description', priority: 'low', category: 'work' };
+  await alice.call('POST', '/tasks', { json: planted });
+  await alice.call('GET', '/tasks?search=planted-search');
+  await host.call('GET', '/api/x/tasks', { token: 'planted.token.x' });
+  t.not(lines.length, 0);
+  for (const line of lines) {
+    t.notRegex(line, /planted/);
+    t.false(line.includes(alice.token));
+  }
+  await host.close();
+});
+
+test('a rejected request never reaches the repository', async (t) => {
+  const untouchable = new Proxy({} as InMemoryTaskRepository, {
+    get: () => () => t.fail('the repository was asked') as never as Promise<Task>,
+  });
+  const host = await onMemory({ tasks: useCases(untouchable) });
+  const [alice, bob] = [await person(host), await person(host)];
+  for (const [method, path, call] of routes) {
+    t.is((await host.call(method, `/api/${alice.id}${path}`, call)).status, 401);
+    t.is((await host.call(method, `/api/${alice.id}${path}`, { ...call, token: bob.token })).status, 403);
+  }
+  t.is((await alice.call('POST', '/tasks', { json: {} })).status, 422);
+  t.is((await alice.call('GET', '/tasks/x')).status, 422);
+  await host.close();
+});
+
+test('a server that closes answers every request under way, and sends kept connections elsewhere', async (t) => {
+  const host = await onMemory();
+  const { port } = new URL(host.url);
+  const agent = new Agent({ keepAlive: true, maxSockets: 50 });
+  const outcomes = new Set<string>();
+  /** Asks once; says whether the connection is kept. */
+  const ask = () =>
+    new Promise<boolean>((resolve) => {
+      request({ port, host: '127.0.0.1', path: '/health', agent }, (response) => {
+        outcomes.add(String(response.statusCode));
+        response.resume().on('end', () => resolve(response.headers.connection !== 'close'));
+      })
+        .on('error', (error: NodeJS.ErrnoException) => {
+          outcomes.add(error.code ?? error.message);
+          resolve(false);
+        })
+        .end();
+    });
+  const client = async () => {
+    while (await ask());
+  };
+  const clients = Promise.all(Array.from({ length: 50 }, client));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const start = performance.now();
+  await host.close();
+  const took = performance.now() - start;
+  await clients;
+  t.deepEqual([...outcomes], ['200']);
+  t.true(took < 8_000, `closed by itself, not by force: ${took} ms`);
+  agent.destroy();
+});
