@@ -7,6 +7,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { createTask } from '@todo-backend/domain';
 import { Database, parseDatabaseUrl, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test from 'ava';
+import { sql } from 'kysely';
 import {
   execute,
   type PostgresServer,
@@ -192,6 +193,30 @@ serverTest(
     await server.stop();
   },
 );
+
+serverTest('a transaction that another one got in the way of is tried three times', async (t) => {
+  const url = await newDatabase();
+  const database = await Database.postgres({ url });
+  let attempts = 0;
+  const conflict = (state: string, failures: number) => {
+    attempts = 0;
+    return database.transaction('alice', async (db) => {
+      attempts++;
+      const raise = `do $$ begin raise exception 'on purpose' using errcode = '${state}'; end $$`;
+      if (attempts <= failures) await sql.raw(raise).execute(db);
+      return 'done';
+    });
+  };
+  for (const state of ['40001', '40P01']) {
+    t.is(await conflict(state, 2), 'done');
+    t.is(attempts, 3);
+    await t.throwsAsync(conflict(state, 9), { code: 'UNAVAILABLE' });
+    t.is(attempts, 3);
+  }
+  await t.throwsAsync(conflict('57014', 9), { code: 'UNAVAILABLE' });
+  t.is(attempts, 1, 'trying again would only take as long again');
+  await database.close();
+});
 
 test('a database URL is honoured as it is written, and never without verification', (t) => {
   const parse = (query: string) => parseDatabaseUrl(`postgres://me:p%40ss@db.example:6543/todo${query}`);

@@ -1,5 +1,16 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PGlite } from '@electric-sql/pglite';
 import { fixedClock } from '@todo-backend/application/testing';
-import { cachedKeySet, issueToken, type KeyLoader, tokenVerifier } from '@todo-backend/infrastructure';
+import {
+  cachedKeySet,
+  Database,
+  issueToken,
+  type KeyLoader,
+  keysFromTable,
+  keysFromUrl,
+  tokenVerifier,
+} from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import {
   type CryptoKey,
@@ -245,4 +256,77 @@ test('a key that was withdrawn stops serving', async (t) => {
   now = 300_000;
   t.is(await verifier.verify(token), 'alice', 'refreshed in the background');
   await refused(t, verifier, token, 'unknown_key');
+});
+
+test('keys come from an endpoint that answers with a key set, and from no other', async (t) => {
+  const key = await signingKey('EdDSA', 'one');
+  const answers = new Map([
+    ['/jwks', [200, { keys: [key.publicKey] }]],
+    ['/missing', [404, {}]],
+    ['/other', [200, { keys: 'none' }]],
+    ['/moved', [302, {}]],
+  ]);
+  const server = createServer(({ url = '' }, response) => {
+    const [status, body] = answers.get(url) ?? [500, {}];
+    response.writeHead(Number(status), { Location: '/jwks' }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const token = await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'one' });
+  const by = (path: string) => withKeys(keysFromUrl(`http://127.0.0.1:${port}${path}`)).verifier.verify(token);
+  t.is(await by('/jwks'), 'alice');
+  for (const path of ['/missing', '/other', '/moved', '/broken'])
+    await t.throwsAsync(by(path), { code: 'UNAVAILABLE' });
+  server.close();
+  server.closeAllConnections();
+  await t.throwsAsync(by('/jwks'), { code: 'UNAVAILABLE' });
+});
+
+test('rows of the key table that are no keys, or are over, are passed over; the private half is never read', async (t) => {
+  const key = await signingKey('EdDSA', 'ignored');
+  const { kid: _, alg: __, ...publicKey } = key.publicKey;
+  const pglite = await PGlite.create();
+  await pglite.exec(
+    `create table jwks ("id" text, "publicKey" text, "privateKey" text, "alg" text, "expiresAt" timestamptz)`,
+  );
+  const rows: [id: string, publicKey: string, alg: string | null, expiresAt: string | null][] = [
+    ['broken', '{', 'EdDSA', null],
+    ['other', '[1]', 'EdDSA', null],
+    ['over', JSON.stringify(publicKey), 'EdDSA', '2020-01-01'],
+    ['good', JSON.stringify(publicKey), 'EdDSA', '2100-01-01'],
+    ['old', JSON.stringify(publicKey), null, null],
+  ];
+  for (const row of rows) await pglite.query('insert into jwks values ($1, $2, $$secret$$, $3, $4)', row);
+  const database = await Database.onPGlite(pglite);
+  const keys = await keysFromTable(database)();
+  t.deepEqual(keys, [
+    { ...publicKey, kid: 'good', alg: 'EdDSA' },
+    { ...publicKey, kid: 'old' },
+  ]);
+  const { verifier } = withKeys(async () => keys);
+  for (const kid of ['good', 'old']) {
+    t.is(await verifier.verify(await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid })), 'alice');
+  }
+  await database.close();
+  await pglite.close();
+});
+
+test('a key that is none fails the token, not the server', async (t) => {
+  const key = await signingKey('EdDSA', 'one');
+  const broken = { ...key.publicKey, x: 'AAAA' };
+  const token = await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'one' });
+  await refused(t, withKeys(async () => [broken]).verifier, token, 'malformed');
+});
+
+test('a bug in a key set is a bug, not a bad token', async (t) => {
+  const verifier = tokenVerifier({
+    clock,
+    issuer: ISSUER,
+    keys: () => {
+      throw new RangeError('a bug');
+    },
+  });
+  const key = await signingKey('EdDSA', 'one');
+  const token = await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'one' });
+  await t.throwsAsync(verifier.verify(token), { instanceOf: RangeError });
 });

@@ -2,7 +2,7 @@ import { Migration20261123RateLimits } from './migration-20261123-rate-limits.js
 import { Migration20261123RowSecurity } from './migration-20261123-row-security.js';
 import { Migration20261123Tasks } from './migration-20261123-tasks.js';
 
-/** Every migration, oldest first. The names are kept in the database: never change one. */
+/** Every migration, oldest first, and none that goes back. The names are kept in the database: never change one. */
 export const migrations = [
   { name: 'Migration20261123Tasks', class: Migration20261123Tasks },
   { name: 'Migration20261123RowSecurity', class: Migration20261123RowSecurity },

@@ -13,8 +13,4 @@ export class Migration20261123RateLimits extends Migration {
         "expire" bigint
       )`);
   }
-
-  override down(): void {
-    this.addSql(`drop table "rate_limits"`);
-  }
 }

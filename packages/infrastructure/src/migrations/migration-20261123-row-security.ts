@@ -24,10 +24,4 @@ export class Migration20261123RowSecurity extends Migration {
       exception when duplicate_object or unique_violation then null;
       end $$`);
   }
-
-  override down(): void {
-    this.addSql(`drop policy "tasks_of_the_user" on "tasks"`);
-    this.addSql(`alter table "tasks" no force row level security`);
-    this.addSql(`alter table "tasks" disable row level security`);
-  }
 }

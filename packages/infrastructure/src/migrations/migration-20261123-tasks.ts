@@ -23,9 +23,4 @@ export class Migration20261123Tasks extends Migration {
       )`);
     this.addSql(`create index "tasks_userId_index" on "tasks" ("userId")`);
   }
-
-  override down(): void {
-    this.addSql(`drop table "tasks"`);
-    this.addSql(`drop type "task_priority", "task_category", "task_status"`);
-  }
 }
