@@ -79,8 +79,11 @@ export const TaskQuerySchema = v.pipe(
         domainRule((text) => textProblem('Search', text)),
       ),
     ),
-    sort_by: v.optional(v.picklist(SORT_KEYS, `sort_by must be one of ${SORT_KEYS.join(', ')}.`), 'createdAt'),
-    sort_order: v.optional(v.picklist(SORT_ORDERS, 'sort_order must be asc or desc.'), 'desc'),
+    sort_by: v.optional(
+      v.picklist(SORT_KEYS, `Parameter sort_by must be one of ${SORT_KEYS.join(', ')}.`),
+      'createdAt',
+    ),
+    sort_order: v.optional(v.picklist(SORT_ORDERS, 'Parameter sort_order must be asc or desc.'), 'desc'),
   }),
   v.transform(({ sort_by: sortBy, sort_order: sortOrder, ...filters }) => ({ ...filters, sortBy, sortOrder })),
 );

@@ -12,8 +12,10 @@ export function authenticate(tokens: TokenVerifier): RouterMiddleware {
 }
 
 function bearerToken([header = '', ...more]: readonly string[] = []): string {
-  if (header === '' && more.length === 0)
-    throw new UnauthenticatedError('Please sign in: the request has no token.', 'missing');
+  // Another scheme is no bearer token at all, rather than a bad one (RFC 6750, section 3.1).
+  if (more.length === 0 && !/^Bearer(?![\w-])/i.test(header)) {
+    throw new UnauthenticatedError('Please sign in: the request has no bearer token.', 'missing');
+  }
   const [, token] = /^Bearer +(\S+)$/i.exec(header) ?? [];
   if (token === undefined || more.length > 0) {
     throw new UnauthenticatedError('There must be one Authorization header, with "Bearer" and a token.', 'malformed');

@@ -80,7 +80,7 @@ export function problemDetails(logger: Logger): Middleware {
       ctx.body = JSON.stringify(
         problemOf(code, {
           detail: code === 'INTERNAL_ERROR' ? INTERNAL_DETAIL : (error as Error).message,
-          ...instanceOf(ctx),
+          instance: pathOf(ctx),
           requestId: ctx.state.requestId,
           ...(error instanceof InvalidInputError && { errors: error.problems }),
         }),
@@ -89,20 +89,20 @@ export function problemDetails(logger: Logger): Middleware {
   };
 }
 
-/** Nothing where the address cannot even be taken apart: that may be what the error is about. */
-function instanceOf(ctx: Context): { instance?: string } {
-  try {
-    return { instance: ctx.path };
-  } catch {
-    return {};
-  }
-}
-
 const INTERNAL_DETAIL =
   'Something went wrong on our side. Please try again, and tell us the request id if it stays so.';
 
 function codeOf(error: unknown): ProblemCode {
   return error instanceof TodoError && error.code in STATUS_BY_CODE ? (error.code as ProblemCode) : 'INTERNAL_ERROR';
+}
+
+function pathOf(ctx: Context): string {
+  try {
+    return ctx.path;
+  } catch {
+    // An absolute target whose host cannot be parsed, as in `GET http://[/`.
+    return '/';
+  }
 }
 
 function setHeaders(ctx: Context, code: ProblemCode, error: unknown): void {

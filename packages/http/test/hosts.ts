@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { taskUseCases } from '@todo-backend/application';
 import { InMemoryTaskRepository } from '@todo-backend/application/testing';
@@ -12,6 +13,7 @@ import {
 } from '@todo-backend/http';
 import { Database, issueToken, tokenVerifier } from '@todo-backend/infrastructure';
 import test, { type TestFn } from 'ava';
+import fc from 'fast-check';
 import { pino } from 'pino';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { v7 as uuidV7 } from 'uuid';
@@ -19,6 +21,11 @@ import { type PostgresServer, postgresTest, startPostgres } from '../../../test/
 
 export const SECRET = 'a secret for tests, long enough to be one';
 export const ORIGIN = 'http://localhost:3000';
+
+/** The id of no task. */
+export const ABSENT = '00000000-0000-7000-8000-000000000000';
+export const UUID_V7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
+export const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 /** An answer, its body parsed where it is JSON. */
 export interface Answer {
@@ -60,6 +67,74 @@ export const hosts: { name: string; declare: TestFn; open(): Promise<Host> }[] =
   { name: 'PGlite', declare: test, open: onPGlite },
   { name: 'PostgreSQL', declare: await postgresTest(test), open: onPostgres },
 ];
+
+/** The seven operations below `/api/{user_id}`, those on one task on the one with this id. */
+export function operations(id: string): { method: string; path: string; json?: object }[] {
+  return [
+    { method: 'GET', path: '/tasks' },
+    { method: 'POST', path: '/tasks', json: { title: 'a task', priority: 'low', category: 'work' } },
+    { method: 'GET', path: `/tasks/${id}` },
+    { method: 'PUT', path: `/tasks/${id}`, json: { title: 'changed' } },
+    { method: 'PATCH', path: `/tasks/${id}/complete` },
+    { method: 'DELETE', path: `/tasks/${id}` },
+    { method: 'GET', path: '/stats' },
+  ];
+}
+
+/** As much of AVA's `t` as helpers use. */
+export interface Assertions {
+  is(actual: unknown, expected: unknown, message?: string): void;
+  deepEqual(actual: unknown, expected: unknown, message?: string): void;
+  regex(text: string, pattern: RegExp, message?: string): void;
+}
+
+/** For properties: a failed assertion of AVA's would be reported itself, and not the seed and the counterexample. */
+export const throwing: Assertions = { is: assert.strictEqual, deepEqual: assert.deepStrictEqual, regex: assert.match };
+
+export function assertProblem(
+  t: Assertions,
+  { status, headers, body }: Answer,
+  expected: number,
+  fields?: string[],
+): void {
+  t.is(status, expected, JSON.stringify(body));
+  t.is(headers.get('Content-Type'), 'application/problem+json');
+  t.is(body.status, expected);
+  for (const member of ['type', 'title', 'detail', 'instance', 'requestId'])
+    t.is(typeof body[member], 'string', member);
+  t.regex(body.detail, /^[A-Z].*[.]$/s, 'one sentence');
+  t.is(body.requestId, headers.get('X-Request-Id'));
+  if (fields)
+    t.deepEqual(
+      body.errors.map(({ field }: { field: string }) => field),
+      fields,
+    );
+  else t.is(body.errors, undefined);
+}
+
+/** How often, `TEST_SCALE` times as often as by default. */
+export function scaled(count: number): number {
+  return Math.ceil(count * Number(process.env.TEST_SCALE ?? 1));
+}
+
+/** fast-check prints the seed of a failure; `TEST_SEED` repeats it. */
+export const seeded = {
+  includeErrorInReport: true,
+  ...(process.env.TEST_SEED !== undefined && { seed: Number(process.env.TEST_SEED) }),
+};
+
+/** Checks generated values until `count` (scaled) steps were done; `check` tells how many a value was good for. */
+export async function explore<T>(
+  count: number,
+  values: fc.Arbitrary<T>,
+  check: (value: T) => Promise<number>,
+): Promise<void> {
+  const property = fc.asyncProperty(values, async (value) => {
+    done += await check(value);
+  });
+  let done = 0;
+  while (done < scaled(count)) await fc.assert(property, { ...seeded, numRuns: 20 });
+}
 
 const logger = pino({ level: 'silent' });
 

@@ -1,31 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
-import { type Answer, type Host, hosts, ORIGIN, person, shared } from './hosts.ts';
-
-const ABSENT = '00000000-0000-7000-8000-000000000000';
-const UUID_V7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
-
-function assertProblem(
-  t: ExecutionContext,
-  { status, headers, body }: Answer,
-  expected: number,
-  fields?: string[],
-): void {
-  t.is(status, expected, JSON.stringify(body));
-  t.is(headers.get('Content-Type'), 'application/problem+json');
-  t.is(body.status, expected);
-  for (const member of ['type', 'title', 'detail', 'instance', 'requestId'])
-    t.is(typeof body[member], 'string', member);
-  t.regex(body.detail, /^[A-Z].*[.]$/s, 'one sentence');
-  t.is(body.requestId, headers.get('X-Request-Id'));
-  if (fields)
-    t.deepEqual(
-      body.errors.map(({ field }: { field: string }) => field),
-      fields,
-    );
-  else t.is(body.errors, undefined);
-}
+import { ABSENT, assertProblem, type Host, hosts, INSTANT, ORIGIN, person, shared, UUID_V7 } from './hosts.ts';
 
 for (const { name, declare, open } of hosts) {
   const opened = shared(open);

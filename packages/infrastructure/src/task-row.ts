@@ -43,9 +43,9 @@ type StoredTask = Selectable<Tables['tasks']>;
 export function selectTask<DB extends Tables, Output>(query: SelectQueryBuilder<DB, 'tasks', Output>) {
   return (query as unknown as SelectQueryBuilder<Tables, 'tasks', object>).select([
     'id',
-    'userId',
+    exactText('userId').as('userId'),
     'title',
-    'description',
+    exactText('description').as('description'),
     'priority',
     'category',
     'status',
@@ -54,6 +54,11 @@ export function selectTask<DB extends Tables, Output>(query: SelectQueryBuilder<
     sql<string>`to_char("createdAt" at time zone 'UTC', ${sql.lit(`${ISO_FORMAT}"Z"`)})`.as('createdAt'),
     sql<string>`to_char("updatedAt" at time zone 'UTC', ${sql.lit(`${ISO_FORMAT}"Z"`)})`.as('updatedAt'),
   ]);
+}
+
+/** As JSON, because PGlite drops a byte order mark from the beginning of a text that it reads. A title has none there. */
+function exactText<Column extends 'userId' | 'description'>(column: Column) {
+  return sql<StoredTask[Column]>`to_json(${sql.ref(`tasks.${column}`)})`;
 }
 
 const ISO_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.MS';

@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import {
+  ABSENT,
+  type Answer,
+  assertProblem,
+  explore,
+  hosts,
+  INSTANT,
+  operations,
+  type Person,
+  person,
+  shared,
+  throwing,
+  UUID_V7,
+} from './hosts.ts';
+
+/** The same for all requests, so that answers can be compared to the byte. */
+const headers = { 'X-Request-Id': 'the-same' };
+
+for (const { name, declare, open } of hosts) {
+  const opened = shared(open);
+
+  declare(`${name}: every route, for each token and each path, with tasks that exist and that do not`, async (t) => {
+    const host = await opened();
+    const [alice, bob] = [await person(host), await person(host)];
+    const secret = (owner: Person) => `the secret of ${owner.id}`;
+    for (const token of [alice, bob]) {
+      for (const path of [alice, bob]) {
+        for (const route of operations(ABSENT).keys()) {
+          const tasks = new Map<Person, Answer['body']>();
+          for (const owner of [alice, bob])
+            tasks.set(owner, await owner.create({ title: secret(owner), description: secret(owner) }));
+          const deleted = await path.create({ title: secret(path) });
+          await path.call('DELETE', `/tasks/${deleted.id}`);
+
+          const answers = new Map<string, Answer>();
+          for (const id of [ABSENT, deleted.id, tasks.get(alice).id, tasks.get(bob).id]) {
+            const { method, path: below, json } = operations(id)[route] ?? assert.fail();
+            answers.set(id, await path.call(method, below, { token: token.token, json, headers }));
+          }
+          const { method, path: below } = operations('{id}')[route] ?? assert.fail();
+          const title = `${method} ${below}, ${token === path ? 'own' : 'foreign'} path`;
+
+          const absent = answers.get(ABSENT) ?? assert.fail();
+          for (const [id, answer] of answers) {
+            const own = id === tasks.get(token).id || !below.includes('{id}');
+            if (token === path && own) {
+              t.true(answer.status < 300, title);
+              const other = token === alice ? bob : alice;
+              t.false(answer.text.includes(other.id), title);
+            } else {
+              assertProblem(t, answer, token === path ? 404 : 403);
+              t.deepEqual(comparable(answer, id), comparable(absent, ABSENT), title);
+              for (const owner of [alice, bob]) t.false(answer.text.includes(secret(owner)), title);
+            }
+          }
+          for (const [owner, task] of tasks) {
+            if (owner === token && token === path) continue;
+            t.deepEqual((await owner.call('GET', `/tasks/${task.id}`)).body, task, `${title}: nothing was changed`);
+          }
+        }
+      }
+    }
+  });
+}
+
+/** All of an answer but the time, and the id that was asked for. */
+function comparable({ status, headers, text }: Answer, id: string) {
+  return {
+    status,
+    headers: [...headers].filter(([name]) => !['date', 'ratelimit'].includes(name)),
+    text: text.replaceAll(id, ABSENT),
+  };
+}
+
+type Task = Answer['body'];
+
+/** What every user should have; users are numbers. */
+interface Model {
+  readonly tasks: readonly Map<string, Task>[];
+  /** The ids of all users' tasks, and of those that were deleted. */
+  readonly ids: string[];
+}
+
+type Command = fc.AsyncCommand<Model, readonly Person[]>;
+
+/** What a user does, and what should come of it. */
+function command(
+  what: string,
+  who: number,
+  run: (mine: Map<string, Task>, me: Person, model: Model, people: readonly Person[]) => Promise<void>,
+): Command {
+  return {
+    check: () => true,
+    run: (model, people) => run(model.tasks[who] ?? assert.fail(), people[who] ?? assert.fail(), model, people),
+    toString: () => `user ${who}: ${what}`,
+  };
+}
+
+const USERS = 3;
+const user = fc.nat({ max: USERS - 1 });
+/** Which of all the ids: somebody else's as likely as not. */
+const index = fc.nat({ max: 1000 });
+const pick = ({ ids }: Model, index: number) => ids[index % (ids.length + 1)] ?? ABSENT;
+
+const text = fc.string({
+  unit: fc.constantFrom('a', 'B', 'b', 'é', 'É', 'ß', '%', '_', '\\', '😀', '\ufb01', ' '),
+  maxLength: 5,
+});
+const title = text.map((text) => `x${text}x`);
+const priority = fc.constantFrom('low', 'medium', 'high');
+const category = fc.constantFrom('work', 'personal', 'home', 'other');
+const dueDate = fc.constantFrom(
+  null,
+  '2026-03-10T00:00:00',
+  '2026-03-10T00:00:00.000Z',
+  '0001-01-01T00:00:00',
+  '9999-12-31T23:59:59.999Z',
+);
+const content = { title, description: fc.option(text), priority, category, dueDate };
+const filters = fc.record(
+  {
+    status: fc.constantFrom('pending', 'completed'),
+    priority,
+    category,
+    search: text,
+    sort_by: fc.constantFrom('createdAt', 'updatedAt', 'dueDate', 'priority', 'title'),
+    sort_order: fc.constantFrom('asc', 'desc'),
+  },
+  { requiredKeys: [] },
+);
+
+const commands: fc.Arbitrary<Command>[] = [
+  fc.tuple(user, fc.record(content)).map(([who, json]) =>
+    command(`creates ${fc.stringify(json)}`, who, async (mine, me, { ids }) => {
+      const { status, body } = await me.call('POST', '/tasks', { json });
+      assert.equal(status, 201);
+      const { id, createdAt } = body;
+      assert.match(id, UUID_V7);
+      assert.match(createdAt, INSTANT);
+      assert.ok(!ids.includes(id));
+      const expected = {
+        ...json,
+        id,
+        createdAt,
+        updatedAt: createdAt,
+        status: 'pending',
+        completed: false,
+        userId: me.id,
+      };
+      assert.deepEqual(body, expected);
+      mine.set(id, expected);
+      ids.push(id);
+    }),
+  ),
+  fc.tuple(user, index).map(([who, index]) =>
+    command(`gets ${index}`, who, async (mine, me, model) => {
+      const id = pick(model, index);
+      expectTask(await me.call('GET', `/tasks/${id}`), mine.get(id));
+    }),
+  ),
+  fc.tuple(user, index, fc.record(content, { requiredKeys: [] })).map(([who, index, json]) =>
+    command(`puts ${index} ${fc.stringify(json)}`, who, async (mine, me, model) => {
+      const id = pick(model, index);
+      changeTask(mine, id, json, await me.call('PUT', `/tasks/${id}`, { json }));
+    }),
+  ),
+  fc.tuple(user, index, fc.constantFrom('', ' ', 'a\0', 7, null)).map(([who, index, title]) =>
+    command(`puts the title ${fc.stringify(title)} to ${index}`, who, async (_, me, model) => {
+      assertProblem(throwing, await me.call('PUT', `/tasks/${pick(model, index)}`, { json: { title } }), 422, [
+        'title',
+      ]);
+    }),
+  ),
+  fc.tuple(user, index, fc.constantFrom(undefined, true, false)).map(([who, index, completed]) =>
+    command(`completes ${index}: ${completed}`, who, async (mine, me, model) => {
+      const id = pick(model, index);
+      const becomes = completed ?? !mine.get(id)?.completed;
+      const answer = await me.call(
+        'PATCH',
+        `/tasks/${id}/complete`,
+        completed === undefined ? {} : { json: { completed } },
+      );
+      changeTask(mine, id, { completed: becomes, status: becomes ? 'completed' : 'pending' }, answer);
+    }),
+  ),
+  fc.tuple(user, index).map(([who, index]) =>
+    command(`deletes ${index}`, who, async (mine, me, model) => {
+      const id = pick(model, index);
+      const answer = await me.call('DELETE', `/tasks/${id}`);
+      if (mine.delete(id)) assert.equal(answer.status, 204);
+      else assertProblem(throwing, answer, 404);
+    }),
+  ),
+  fc.tuple(user, filters).map(([who, query]) =>
+    command(`lists ${fc.stringify(query)}`, who, async (mine, me) => {
+      const { status, body } = await me.call('GET', `/tasks?${new URLSearchParams(query)}`);
+      assert.equal(status, 200);
+      assert.deepEqual(body, listOf([...mine.values()], query));
+    }),
+  ),
+  user.map((who) =>
+    command('counts', who, async (mine, me) => {
+      const completed = [...mine.values()].filter((task) => task.completed).length;
+      const expected = { total: mine.size, pending: mine.size - completed, completed };
+      assert.deepEqual((await me.call('GET', '/stats')).body, expected);
+    }),
+  ),
+  fc
+    .tuple(user, fc.integer({ min: 1, max: USERS - 1 }), index, fc.nat({ max: operations(ABSENT).length - 1 }))
+    .map(([who, further, index, operation]) =>
+      command(
+        `trespasses on ${(who + further) % USERS}, operation ${operation}, ${index}`,
+        who,
+        async (_, me, model, people) => {
+          const { method, path, json } = operations(pick(model, index))[operation] ?? assert.fail();
+          const other = people[(who + further) % USERS] ?? assert.fail();
+          assertProblem(throwing, await other.call(method, path, { json, token: me.token }), 403);
+        },
+      ),
+    ),
+];
+
+function expectTask(answer: Answer, expected: Task | undefined): void {
+  if (expected === undefined) assertProblem(throwing, answer, 404);
+  else assert.deepEqual([answer.status, answer.body], [200, expected]);
+}
+
+/** Changes a task of the model as the server should have; a real change, and nothing else, makes it later. */
+function changeTask(mine: Map<string, Task>, id: string, changes: object, answer: Answer): void {
+  const before = mine.get(id);
+  if (before !== undefined && Object.entries(changes).some(([field, value]) => before[field] !== value)) {
+    assert.ok(answer.body.updatedAt > before.updatedAt);
+    mine.set(id, { ...before, ...changes, updatedAt: answer.body.updatedAt });
+  }
+  expectTask(answer, mine.get(id));
+}
+
+/** The contract's list, written down once more, and as plainly as possible. */
+function listOf(
+  tasks: Task[],
+  { search = '', sort_by = 'createdAt', sort_order = 'desc', ...equal }: Record<string, string>,
+): Task[] {
+  const holds = (text: string | null) => text?.toUpperCase().includes(search.toUpperCase());
+  const direction = sort_order === 'asc' ? 1 : -1;
+  const keyOf = (task: Task): unknown => {
+    if (sort_by === 'title') return Buffer.from(task.title.toUpperCase()).toString('hex');
+    if (sort_by === 'priority') return ['low', 'medium', 'high'].indexOf(task.priority);
+    if (sort_by === 'dueDate') return task.dueDate && Date.parse(task.dueDate.replace(/Z?$/, 'Z'));
+    return task[sort_by];
+  };
+  return tasks
+    .filter((task) => Object.entries(equal).every(([name, value]) => task[name] === value))
+    .filter(({ title, description }) => holds(title) || holds(description))
+    .sort((a, b) => {
+      const missingLast = Number(keyOf(a) === null) - Number(keyOf(b) === null);
+      const keys = [keyOf, ({ createdAt }: Task) => createdAt, ({ id }: Task) => id];
+      return missingLast || direction * (keys.map((key) => compare(key(a), key(b))).find((order) => order !== 0) ?? 0);
+    });
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: two texts, two numbers or two nulls
+function compare(a: any, b: any): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+for (const { name, declare, open } of hosts.filter(({ name }) => name !== 'PGlite')) {
+  const opened = shared(open);
+
+  declare(`${name}: ${USERS} users find what a plain model says, whatever they do to each other`, async (t) => {
+    const host = await opened();
+    await explore(2_000, fc.commands(commands, { maxCommands: 60, size: 'max' }), async (steps) => {
+      const people = await Promise.all(Array.from({ length: USERS }, () => person(host)));
+      const model: Model = { tasks: people.map(() => new Map()), ids: [] };
+      await fc.asyncModelRun(() => ({ model, real: people }), steps);
+      return [...steps].length;
+    });
+    t.pass();
+  });
+}
