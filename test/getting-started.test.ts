@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { postgresTest, startPostgres } from './postgres.ts';
+
+const serverTest = await postgresTest(test);
 
 /** These start the built program the way the README says, in directories of their own. */
 const MAIN = join(import.meta.dirname, '..', 'packages', 'http', 'dist', 'main.js');
@@ -137,6 +140,48 @@ test('a database that is not there stops the start, with a sentence', async (t) 
     t.regex(stderr, /^The database cannot be reached: .*ECONNREFUSED/);
     t.notRegex(stderr, /^ +at /m);
   }
+});
+
+serverTest('in production, a database that does not keep users apart itself stops the start', async (t) => {
+  const postgres = await startPostgres();
+  const database = {
+    DATABASE_URL: await postgres.createDatabase(),
+    BETTER_AUTH_SECRET: 'a secret for tests, long enough to be one',
+    STANDALONE_USERS: 'true',
+    API_PORT: '0',
+  };
+  // A superuser, who behind a pooler cannot become anybody else.
+  const unsafe = { ...database, NODE_ENV: 'production', DATABASE_POOLER: 'transaction' };
+  const cwd = await newDirectory();
+  const { code, stderr } = await command(cwd, [], unsafe);
+  t.is(code, 1);
+  t.regex(stderr, /^PostgreSQL does not keep one user's tasks from another itself: .* ROW_SECURITY=optional\.\n$/);
+
+  for (const [env, message] of [
+    [{ ...unsafe, ROW_SECURITY: 'optional' }, '"level":40,'],
+    [{ ...database, NODE_ENV: 'production' }, '"rowSecurity":true'],
+  ] as const) {
+    const server = spawn(process.execPath, [MAIN], { cwd, env: environment(env) });
+    let output = '';
+    server.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    while (!output.includes('listening') && server.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    t.true(output.includes(message), output);
+    t.notRegex(output, /Authorization: Bearer/, 'no token is given away');
+    t.is(await stop(server, 'SIGTERM'), 0);
+  }
+  await postgres.stop();
+});
+
+test('a port that is taken stops the start, with a sentence', async (t) => {
+  const cwd = await newDirectory();
+  const first = await start(cwd);
+  const { code, stderr } = await command(await newDirectory(), [], { API_PORT: new URL(first.url).port });
+  t.is(code, 1);
+  t.regex(stderr, /EADDRINUSE.*choose another port with API_PORT/);
+  t.is(await stop(first.server, 'SIGTERM'), 0);
 });
 
 test('migrate migrates once and says so', async (t) => {
