@@ -111,6 +111,18 @@ export async function postgresTest<Context>(
   return test.skip as unknown as TestFn<Context>;
 }
 
+/** Gives new databases, all on one server: it is started with the first of them, and stopped when the tests are done. */
+export function databases(test: TestFn): () => Promise<string> {
+  let starting: Promise<PostgresServer> | undefined;
+  test.after.always(async () => {
+    await (await starting)?.stop();
+  });
+  return async () => {
+    starting ??= startPostgres();
+    return (await starting).createDatabase();
+  };
+}
+
 /** Runs one statement on a connection of its own. */
 export async function execute(url: string, text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });

@@ -8,29 +8,14 @@ import { createTask } from '@todo-backend/domain';
 import { Database, parseDatabaseUrl, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test from 'ava';
 import { sql } from 'kysely';
-import {
-  execute,
-  type PostgresServer,
-  postgresTest,
-  startPostgres,
-  startPrivatePostgres,
-} from '../../../test/postgres.ts';
+import { databases, execute, postgresTest, startPrivatePostgres } from '../../../test/postgres.ts';
 
 const serverTest = await postgresTest(test);
 const MIGRATIONS = ['Migration20261123Tasks', 'Migration20261123RowSecurity', 'Migration20261123RateLimits'];
 const SHARED = { standaloneUsers: false };
 const STANDALONE = { standaloneUsers: true };
 
-let starting: Promise<PostgresServer> | undefined;
-
-test.after.always(async () => {
-  await (await starting)?.stop();
-});
-
-async function newDatabase(): Promise<string> {
-  starting ??= startPostgres();
-  return (await starting).createDatabase();
-}
+const newDatabase = databases(test);
 
 function tablesOf(url: string): Promise<Record<string, unknown>[]> {
   return execute(

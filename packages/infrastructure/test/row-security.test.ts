@@ -4,22 +4,13 @@ import { Database, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import { sql } from 'kysely';
 import { createApiLogin, startPgBouncer } from '../../../test/pgbouncer.ts';
-import { execute, type PostgresServer, postgresTest, startPostgres } from '../../../test/postgres.ts';
+import { databases, execute, postgresTest } from '../../../test/postgres.ts';
 
 const serverTest = await postgresTest(test);
 const STANDALONE = { standaloneUsers: true };
 const newest = { sortBy: 'createdAt', sortOrder: 'desc' } as const;
 
-let starting: Promise<PostgresServer> | undefined;
-
-test.after.always(async () => {
-  await (await starting)?.stop();
-});
-
-async function newDatabase(): Promise<string> {
-  starting ??= startPostgres();
-  return (await starting).createDatabase();
-}
+const newDatabase = databases(test);
 
 function taskOf(userId: string, title = 'a task'): Task {
   return createTask(
