@@ -124,7 +124,7 @@ function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (EXPLAINED.has(error.name)) return error.message;
   const { code, cause } = error as NodeJS.ErrnoException;
-  if (code === 'UNAVAILABLE') return `The database cannot be reached: ${explain(cause)}`;
+  if (code === 'UNAVAILABLE' && cause !== undefined) return `The database cannot be reached: ${explain(cause)}`;
   if (code === 'EADDRINUSE') return `${error.message}. Stop the other server, or choose another port with API_PORT.`;
   if (code !== undefined) return error.message || code;
   return error.stack ?? error.message;

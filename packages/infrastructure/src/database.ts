@@ -60,7 +60,10 @@ export class Database implements ReadinessProbe {
     this.#closeEngine = closeEngine;
   }
 
-  /** Opens a pool on a PostgreSQL server. Connects when first used. */
+  /**
+   * Opens a pool on a PostgreSQL server. Connects when first used. Migrate first: a superuser's connection that was made
+   * before there is a role to become stays what it is.
+   */
   static async postgres(options: PostgresOptions): Promise<Database> {
     const { url, poolSize = 10, connectTimeout = 3_000, statementTimeout = 10_000, transactionPooler } = options;
     const [{ PostgreSqlDriver }, { parseDatabaseUrl }] = await Promise.all([
