@@ -10,7 +10,7 @@ import { postgresTest, startPostgres } from './postgres.ts';
 const serverTest = await postgresTest(test);
 
 /** These start the built program the way the README says, in directories of their own. */
-const MAIN = join(import.meta.dirname, '..', 'packages', 'http', 'dist', 'main.js');
+const MAIN = join(import.meta.dirname, '..', 'packages', 'http', 'bin', 'todo-backend.js');
 
 const run = promisify(execFile);
 
@@ -36,7 +36,7 @@ async function start(cwd: string): Promise<{ server: ChildProcess; output: strin
   });
   for (;;) {
     const url = /Address\s+(http:\S+)/.exec(output)?.[1];
-    if (url !== undefined && output.includes('npm run token')) return { server, output, url };
+    if (url !== undefined && output.includes('npm run -s token')) return { server, output, url };
     if (server.exitCode !== null) throw new Error(`exit code ${server.exitCode}: ${errors}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -202,9 +202,10 @@ test('every command explains itself, and says what it cannot do', async (t) => {
   const refusals: [string[], RegExp, Record<string, string>?][] = [
     [['frobnicate'], /no command "frobnicate"/],
     [['--loud'], /Unknown option '--loud'/],
-    [['token'], /--user ID/],
+    [['token'], /--user alice/],
+    [['token', 'alice'], /"alice" is one word too many/],
     [['token', '--user', 'a', '--hours', 'x'], /--hours must be a number/],
-    [['token', '--user', 'a', '--hours', '25'], /not be good for more than 24 hours/],
+    [['token', '--user', 'a', '--hours', '25'], /--hours must be at most 24/],
     [['token', '--user', 'a'], /Tokens come from Better Auth/, { BETTER_AUTH_URL: 'http://localhost:3000' }],
   ];
   for (const [args, message, env] of refusals) {

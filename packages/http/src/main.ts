@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { parseArgs } from 'node:util';
 
 const OLDEST_NODE = [22, 22];
@@ -12,7 +11,7 @@ Commands:
 
 Options:
   --user ID          the user whom the token is for
-  --hours N          how long the token is good for (default 24)
+  --hours N          how long the token is good for (default 24, or as long as may be)
   -h, --help         show this
   -v, --version      show the version
 
@@ -28,7 +27,8 @@ async function main(): Promise<void> {
   if (values.help) return console.log(HELP);
   if (values.version) return console.log((await import('./version.js')).version);
   const [command = 'start', ...rest] = positionals;
-  if (rest.length > 0) throw new UsageError(`One command at a time; see --help.`);
+  if (rest.length > 0)
+    throw new UsageError(`"${rest.join(' ')}" is one word too many; see --help. (npm wants -- before options.)`);
 
   const { loadConfig, loadEnvironment } = await import('./config.js');
   switch (command) {
@@ -67,26 +67,24 @@ async function main(): Promise<void> {
   }
 
   async function token(): Promise<void> {
-    if (!values.user) throw new UsageError('Say whom the token is for: --user ID');
-    const hours = Number(values.hours);
-    if (!(hours > 0)) throw new UsageError('--hours must be a number greater than 0');
+    if (!values.user) throw new UsageError('Say whom the token is for: npm run token -- --user alice');
     const [{ withSecret }, { issueToken }] = await Promise.all([
       import('./serve.js'),
       import('@todo-backend/infrastructure'),
     ]);
     const { auth } = await withSecret(loadConfig(loadEnvironment()));
-    const lifetime = Math.round(hours * 3600);
-    if (lifetime > auth.maxLifetime) {
-      throw new UsageError(
-        `A token must not be good for more than ${auth.maxLifetime / 3600} hours; see TOKEN_MAX_LIFETIME_S.`,
-      );
+    const longest = auth.maxLifetime / 3600;
+    const hours = values.hours === undefined ? Math.min(24, longest) : Number(values.hours);
+    if (!(hours > 0)) throw new UsageError('--hours must be a number greater than 0');
+    if (hours > longest) {
+      throw new UsageError(`--hours must be at most ${longest}: TOKEN_MAX_LIFETIME_S is ${auth.maxLifetime}.`);
     }
     if (auth.secret === undefined) {
       throw new UsageError(
         'Tokens come from Better Auth here. Only where BETTER_AUTH_SECRET is set can this command sign one.',
       );
     }
-    console.log(await issueToken({ secret: auth.secret, userId: values.user, lifetime }));
+    console.log(await issueToken({ secret: auth.secret, userId: values.user, lifetime: Math.round(hours * 3600) }));
   }
 }
 
@@ -96,7 +94,7 @@ function readArguments() {
       allowPositionals: true,
       options: {
         user: { type: 'string' },
-        hours: { type: 'string', default: '24' },
+        hours: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },

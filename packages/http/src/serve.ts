@@ -109,10 +109,10 @@ async function printTour({ dataDirectory, auth }: Config, port: number, secret: 
 
   Address   ${address}
   Data      ${dataDirectory} (embedded PostgreSQL)
-  Try it    as alice, with a token that is good for ${Math.round(auth.maxLifetime / 3600)} hours:
+  Try it    as alice, who has no tasks yet; the token is good for ${Math.round(auth.maxLifetime / 60)} minutes:
 
 curl -H 'Authorization: Bearer ${token}' ${address}/api/alice/tasks
 
-  Another   npm run token -- --user bob
+  Another   npm run -s token -- --user bob
 `);
 }

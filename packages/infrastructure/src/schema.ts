@@ -42,7 +42,7 @@ export async function requireUserTable(db: Kysely<Tables>): Promise<void> {
   const type = rows[0]?.type;
   if (type === undefined) {
     throw new DatabaseSetupError(
-      'The database has no "user" table. Run Better Auth\'s migrations on it first (npx @better-auth/cli migrate), ' +
+      'The database has no "user" table. Run Better Auth\'s migrations on it first (npx auth migrate), ' +
         'or set STANDALONE_USERS=true to do without Better Auth.',
     );
   }
