@@ -1,0 +1,127 @@
+import { useSearchParams } from 'next/navigation';
+import { useEffect, useId, useMemo, useState } from 'react';
+import { icons } from '@/components/icons';
+import type { TaskQuery } from '@/lib/api';
+import { CATEGORIES, ORDERS, options, PRIORITIES, STATUSES } from './choices';
+
+const CHOICES = { status: STATUSES, priority: PRIORITIES, category: CATEGORIES, order: ORDERS };
+const NAMES = ['status', 'priority', 'category', 'search', 'order'] as const;
+const NOTHING = { status: '', priority: '', category: '', search: '' };
+
+/** Milliseconds without a key pressed after which is searched. */
+const PAUSE = 300;
+
+/** Which tasks are shown, and in which order. It is in the address too: it can be bookmarked, and survives a reload. */
+export function useFilters() {
+  const params = useSearchParams();
+  const [choice, setChoice] = useState(() => fromAddress(params));
+  const [typed, setTyped] = useState(choice.search);
+  const query = useMemo(() => toQuery(choice), [choice]);
+
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      setChoice((choice) => (choice.search === typed.trim() ? choice : { ...choice, search: typed.trim() }));
+    }, PAUSE);
+    return () => clearTimeout(timer);
+  }, [typed]);
+
+  useEffect(() => {
+    const given = Object.entries(choice).filter(([, value]) => value !== '');
+    const text = given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+    history.replaceState(null, '', location.pathname + text);
+  }, [choice]);
+
+  return {
+    query,
+    choice,
+    choose: (name: keyof typeof CHOICES, value: string) => setChoice((choice) => ({ ...choice, [name]: value })),
+    typed,
+    setTyped,
+    isFiltered: [query.status, query.priority, query.category, query.search].some((value) => value !== undefined),
+    clear() {
+      setTyped('');
+      setChoice((choice) => ({ ...choice, ...NOTHING }));
+    },
+    /** What a new task is, so that it is among those that are shown. */
+    defaults: { priority: query.priority ?? 'medium', category: query.category ?? 'personal' } as const,
+  };
+}
+
+type Filters = ReturnType<typeof useFilters>;
+
+export function FilterBar({ filters }: { readonly filters: Filters }) {
+  const { choice, choose, typed, setTyped } = filters;
+  const name = useId();
+  return (
+    <search className="filters" aria-label="Tasks">
+      <label className="search">
+        <span className="for-screen-readers">Search</span>
+        {icons.search}
+        <input type="search" placeholder="Search" value={typed} onChange={(event) => setTyped(event.target.value)} />
+      </label>
+      <fieldset className="segments">
+        <legend className="for-screen-readers">Status</legend>
+        {options({ '': 'All', ...STATUSES }).map((option) => (
+          <label key={option.value}>
+            <input
+              type="radio"
+              name={name}
+              value={option.value}
+              checked={choice.status === option.value}
+              onChange={() => choose('status', option.value)}
+            />
+            <span>{option.name}</span>
+          </label>
+        ))}
+      </fieldset>
+      <div className="selects">
+        <Select
+          label="Priority"
+          value={choice.priority}
+          choices={{ '': 'Any priority', ...PRIORITIES }}
+          onChoose={(value) => choose('priority', value)}
+        />
+        <Select
+          label="Category"
+          value={choice.category}
+          choices={{ '': 'Any category', ...CATEGORIES }}
+          onChoose={(value) => choose('category', value)}
+        />
+        <Select label="Order" value={choice.order} choices={ORDERS} onChoose={(value) => choose('order', value)} />
+      </div>
+    </search>
+  );
+}
+
+interface SelectProps {
+  readonly label: string;
+  readonly value: string;
+  readonly choices: Readonly<Record<string, string>>;
+  readonly onChoose: (value: string) => void;
+}
+
+function Select({ label, value, choices, onChoose }: SelectProps) {
+  return (
+    <select aria-label={label} value={value} onChange={(event) => onChoose(event.target.value)}>
+      {options(choices).map((option) => (
+        <option key={option.value} value={option.value}>
+          {option.name}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** What the address says, as far as it can be chosen. */
+function fromAddress(params: URLSearchParams) {
+  const entries = NAMES.map((name) => {
+    const value = params.get(name) ?? '';
+    return [name, name === 'search' || Object.hasOwn(CHOICES[name], value) ? value : ''];
+  });
+  return Object.fromEntries(entries) as Record<(typeof NAMES)[number], string>;
+}
+
+function toQuery({ order, ...filters }: ReturnType<typeof fromAddress>): TaskQuery {
+  const [sort_by = '', sort_order = ''] = order.split('-');
+  return Object.fromEntries(Object.entries({ ...filters, sort_by, sort_order }).filter(([, value]) => value !== ''));
+}

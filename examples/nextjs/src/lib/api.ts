@@ -1,0 +1,88 @@
+import { createTodoClient, type Task, TodoApiError, TodoNetworkError } from '@todo-backend/client';
+
+export type { NewTask, Stats, Task, TaskChanges, TaskQuery, TodoClient } from '@todo-backend/client';
+export { TodoApiError, TodoNetworkError };
+export type Priority = Task['priority'];
+export type Category = Task['category'];
+
+/** Milliseconds after which a request has failed. */
+const PATIENCE = 10_000;
+
+/** Milliseconds before its end at which a token is not used any more. */
+const MARGIN = 60_000;
+
+/**
+ * The API, as the user who is signed in. Tokens come from Better Auth, are kept in memory alone, and are replaced shortly
+ * before they end, or when the API refuses one. Who has no session any more is sent to sign in.
+ *
+ * @param baseUrl where the API is
+ */
+export function connect(baseUrl: string) {
+  let known: Token | undefined;
+  let coming: Promise<Token> | undefined;
+
+  async function token(): Promise<string> {
+    if (known === undefined || known.end - MARGIN < Date.now()) {
+      // Many who ask at the same time wait for the same answer.
+      coming ??= fetchToken().finally(() => {
+        coming = undefined;
+      });
+      known = await coming;
+    }
+    return known.text;
+  }
+
+  const patient: typeof fetch = (input, init) => {
+    const limits = [AbortSignal.timeout(PATIENCE), ...(init?.signal ? [init.signal] : [])];
+    return fetch(input, { ...init, signal: AbortSignal.any(limits) });
+  };
+
+  const withFreshToken: typeof fetch = async (input, init) => {
+    const response = await patient(input, init);
+    if (response.status !== 401) return response;
+    const headers = new Headers(init?.headers);
+    if (headers.get('Authorization') === `Bearer ${known?.text}`) known = undefined;
+    const fresh = await token().catch(() => undefined);
+    if (fresh === undefined) return response;
+    headers.set('Authorization', `Bearer ${fresh}`);
+    return patient(input, { ...init, headers });
+  };
+
+  return createTodoClient({ baseUrl, getToken: token, fetch: withFreshToken });
+}
+
+interface Token {
+  readonly text: string;
+  /** Milliseconds since 1970. */
+  readonly end: number;
+}
+
+async function fetchToken(): Promise<Token> {
+  const response = await fetch('/api/auth/token', { signal: AbortSignal.timeout(PATIENCE) }).catch((cause) => {
+    throw new TodoNetworkError('This app cannot be reached.', { cause });
+  });
+  if (response.status === 401) {
+    // The session is over. Nobody gets an answer: this page is about to be left.
+    location.assign('/sign-in');
+    return new Promise(() => {});
+  }
+  if (!response.ok) throw new TodoNetworkError('This app gives no token at the moment.');
+  const { token } = (await response.json()) as { token: string };
+  const payload = token.split('.')[1] ?? '';
+  const { exp } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as { exp: number };
+  return { text: token, end: exp * 1000 };
+}
+
+/** Whether the API may well be there again in a moment. */
+export function isAway(error: unknown): boolean {
+  return (
+    error instanceof TodoNetworkError || (error instanceof TodoApiError && [429, 502, 503, 504].includes(error.status))
+  );
+}
+
+/** What a person is told. The API's `detail` is made for that. */
+export function explain(error: unknown): string {
+  if (error instanceof TodoApiError) return error.detail;
+  if (error instanceof TodoNetworkError) return 'Your tasks cannot be reached at the moment.';
+  return 'Something went wrong. Please try again.';
+}

@@ -1,0 +1,54 @@
+/*
+ * The API gives two kinds of due dates. `2026-03-10T00:00:00` has no time zone: it is what the clock on the wall shows,
+ * and the browser reads it as local time. `2026-03-10T04:30:00.000Z` is an instant, shown as the local time that it is.
+ */
+
+/** The day of a due date here, as `<input type="date">` has it: `2026-03-10`. */
+export function dayOf(dueDate: string): string {
+  return calendarDay(new Date(dueDate));
+}
+
+/** The due date that is meant by the value of an `<input type="date">`. */
+export function dueOn(day: string): string | null {
+  return day === '' ? null : `${day}T00:00:00`;
+}
+
+/** A due date in words, such as `Tomorrow` or `Tue 10 March 2026, 09:30`. */
+export function inWords(dueDate: string, now = new Date()): string {
+  const date = new Date(dueDate);
+  const isWholeDay = dueDate.endsWith('T00:00:00');
+  const time = isWholeDay ? '' : `, ${date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })}`;
+  return (nearDay(date, now) ?? farDay(date, now)) + time;
+}
+
+/** Whether the day of a due date, or its time where it has one, is over. */
+export function isOver(dueDate: string, now = new Date()): boolean {
+  return dueDate.endsWith('T00:00:00') ? dayOf(dueDate) < calendarDay(now) : new Date(dueDate) < now;
+}
+
+function nearDay(date: Date, now: Date): string | undefined {
+  const names: [number, string][] = [
+    [-1, 'Yesterday'],
+    [0, 'Today'],
+    [1, 'Tomorrow'],
+  ];
+  const day = calendarDay(date);
+  return names.find(([offset]) => {
+    // Noon: in some zones a day has no midnight.
+    return calendarDay(new Date(now.getFullYear(), now.getMonth(), now.getDate() + offset, 12)) === day;
+  })?.[1];
+}
+
+function farDay(date: Date, now: Date): string {
+  return date.toLocaleDateString('en-GB', {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    ...(date.getFullYear() !== now.getFullYear() && { year: 'numeric' }),
+  });
+}
+
+function calendarDay(date: Date): string {
+  const [year, month, day] = [date.getFullYear(), date.getMonth() + 1, date.getDate()];
+  return `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+}

@@ -1,0 +1,548 @@
+/* Written by `npm run openapi` from docs/openapi.json: change that. */
+
+export type BatchOperation =
+  | {
+      op: 'create';
+      task: {
+        /**
+         * What is to be done. White space around it is dropped.
+         */
+        title: string;
+        /**
+         * More about it, stored exactly as it was sent. An empty text is not the same as none.
+         */
+        description?: string | null;
+        /**
+         * How much it matters. Any letter case is taken.
+         */
+        priority: 'low' | 'medium' | 'high';
+        /**
+         * Where it belongs. Any letter case is taken.
+         */
+        category: 'work' | 'personal' | 'home' | 'other';
+        /**
+         * A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.
+         */
+        dueDate?: string | null;
+      };
+    }
+  | {
+      op: 'update';
+      id: string;
+      changes: {
+        /**
+         * What is to be done. White space around it is dropped.
+         */
+        title?: string;
+        /**
+         * More about it, stored exactly as it was sent. An empty text is not the same as none.
+         */
+        description?: string | null;
+        /**
+         * How much it matters. Any letter case is taken.
+         */
+        priority?: 'low' | 'medium' | 'high';
+        /**
+         * Where it belongs. Any letter case is taken.
+         */
+        category?: 'work' | 'personal' | 'home' | 'other';
+        /**
+         * A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.
+         */
+        dueDate?: string | null;
+      };
+    }
+  | {
+      op: 'complete';
+      id: string;
+      /**
+       * Whether it is done. Left out, it becomes what it is not.
+       */
+      completed?: boolean;
+    }
+  | {
+      op: 'delete';
+      id: string;
+    };
+/**
+ * What became of one operation, with the status that it would have had on its own.
+ */
+export type OperationResult =
+  | {
+      status: 200 | 201;
+      task: Task;
+    }
+  | {
+      status: 204;
+    }
+  | {
+      status: 404 | 422;
+      /**
+       * Every problem of the input.
+       *
+       * @minItems 1
+       */
+      errors: FieldProblem[];
+    };
+/**
+ * Something that happened to a task.
+ */
+export type JournalEntry =
+  | {
+      /**
+       * Counts the user's entries, without a gap.
+       */
+      sequence: number;
+      id: string;
+      type: 'todo.task.created.v1' | 'todo.task.deleted.v1';
+      time: string;
+      /**
+       * Whose task it is: Better Auth's `user.id`.
+       */
+      userId: string;
+      /**
+       * Made by the server, in the order of time (UUID version 7).
+       */
+      taskId: string;
+      /**
+       * Who did it.
+       */
+      actor: {
+        type: 'user' | 'agent';
+        id: string;
+      };
+      /**
+       * The `X-Request-Id` of the request that did it.
+       */
+      correlationId: string | null;
+      /**
+       * The whole task, as it was made or as it last was.
+       */
+      task: {
+        /**
+         * Made by the server, in the order of time (UUID version 7).
+         */
+        id: string;
+        title: string;
+        description: string | null;
+        priority: 'low' | 'medium' | 'high';
+        category: 'work' | 'personal' | 'home' | 'other';
+        status: 'pending' | 'completed';
+        /**
+         * A wall clock (`2026-03-10T00:00:00`), which a browser reads as local time, or an instant in UTC (`2026-03-10T04:30:00.000Z`). It can be sent as it is.
+         */
+        dueDate: string | null;
+        createdAt: string;
+        /**
+         * The same as `createdAt` until the first change, and later with each one.
+         */
+        updatedAt: string;
+        /**
+         * Whose task it is: Better Auth's `user.id`.
+         */
+        userId: string;
+      };
+    }
+  | {
+      /**
+       * Counts the user's entries, without a gap.
+       */
+      sequence: number;
+      id: string;
+      type: 'todo.task.updated.v1' | 'todo.task.completed.v1' | 'todo.task.reopened.v1';
+      time: string;
+      /**
+       * Whose task it is: Better Auth's `user.id`.
+       */
+      userId: string;
+      /**
+       * Made by the server, in the order of time (UUID version 7).
+       */
+      taskId: string;
+      /**
+       * Who did it.
+       */
+      actor: {
+        type: 'user' | 'agent';
+        id: string;
+      };
+      /**
+       * The `X-Request-Id` of the request that did it.
+       */
+      correlationId: string | null;
+      /**
+       * Each field that differs.
+       */
+      changes: {
+        /**
+         * Before and after.
+         */
+        id?: {
+          /**
+           * Made by the server, in the order of time (UUID version 7).
+           */
+          before: string;
+          /**
+           * Made by the server, in the order of time (UUID version 7).
+           */
+          after: string;
+        };
+        /**
+         * Before and after.
+         */
+        title?: {
+          before: string;
+          after: string;
+        };
+        /**
+         * Before and after.
+         */
+        description?: {
+          before: string | null;
+          after: string | null;
+        };
+        /**
+         * Before and after.
+         */
+        priority?: {
+          before: 'low' | 'medium' | 'high';
+          after: 'low' | 'medium' | 'high';
+        };
+        /**
+         * Before and after.
+         */
+        category?: {
+          before: 'work' | 'personal' | 'home' | 'other';
+          after: 'work' | 'personal' | 'home' | 'other';
+        };
+        /**
+         * Before and after.
+         */
+        status?: {
+          before: 'pending' | 'completed';
+          after: 'pending' | 'completed';
+        };
+        /**
+         * Before and after.
+         */
+        dueDate?: {
+          /**
+           * A wall clock (`2026-03-10T00:00:00`), which a browser reads as local time, or an instant in UTC (`2026-03-10T04:30:00.000Z`). It can be sent as it is.
+           */
+          before: string | null;
+          /**
+           * A wall clock (`2026-03-10T00:00:00`), which a browser reads as local time, or an instant in UTC (`2026-03-10T04:30:00.000Z`). It can be sent as it is.
+           */
+          after: string | null;
+        };
+        /**
+         * Before and after.
+         */
+        createdAt?: {
+          before: string;
+          after: string;
+        };
+        /**
+         * Before and after.
+         */
+        updatedAt?: {
+          /**
+           * The same as `createdAt` until the first change, and later with each one.
+           */
+          before: string;
+          /**
+           * The same as `createdAt` until the first change, and later with each one.
+           */
+          after: string;
+        };
+        /**
+         * Before and after.
+         */
+        userId?: {
+          /**
+           * Whose task it is: Better Auth's `user.id`.
+           */
+          before: string;
+          /**
+           * Whose task it is: Better Auth's `user.id`.
+           */
+          after: string;
+        };
+      };
+    };
+
+/**
+ * A task. Every key is always there, and what is missing is null.
+ */
+export interface Task {
+  /**
+   * Made by the server, in the order of time (UUID version 7).
+   */
+  id: string;
+  title: string;
+  description: string | null;
+  priority: 'low' | 'medium' | 'high';
+  category: 'work' | 'personal' | 'home' | 'other';
+  status: 'pending' | 'completed';
+  /**
+   * A wall clock (`2026-03-10T00:00:00`), which a browser reads as local time, or an instant in UTC (`2026-03-10T04:30:00.000Z`). It can be sent as it is.
+   */
+  dueDate: string | null;
+  createdAt: string;
+  /**
+   * The same as `createdAt` until the first change, and later with each one.
+   */
+  updatedAt: string;
+  /**
+   * Whose task it is: Better Auth's `user.id`.
+   */
+  userId: string;
+  /**
+   * Whether `status` is `completed`.
+   */
+  completed: boolean;
+}
+export interface NewTask {
+  /**
+   * What is to be done. White space around it is dropped.
+   */
+  title: string;
+  /**
+   * More about it, stored exactly as it was sent. An empty text is not the same as none.
+   */
+  description?: string | null;
+  /**
+   * How much it matters. Any letter case is taken.
+   */
+  priority: 'low' | 'medium' | 'high';
+  /**
+   * Where it belongs. Any letter case is taken.
+   */
+  category: 'work' | 'personal' | 'home' | 'other';
+  /**
+   * A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.
+   */
+  dueDate?: string | null;
+}
+export interface TaskChanges {
+  /**
+   * What is to be done. White space around it is dropped.
+   */
+  title?: string;
+  /**
+   * More about it, stored exactly as it was sent. An empty text is not the same as none.
+   */
+  description?: string | null;
+  /**
+   * How much it matters. Any letter case is taken.
+   */
+  priority?: 'low' | 'medium' | 'high';
+  /**
+   * Where it belongs. Any letter case is taken.
+   */
+  category?: 'work' | 'personal' | 'home' | 'other';
+  /**
+   * A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.
+   */
+  dueDate?: string | null;
+}
+export interface Completion {
+  /**
+   * Whether it is done. Left out, it becomes what it is not.
+   */
+  completed?: boolean;
+}
+export interface Batch {
+  /**
+   * What to do, one after the other. Each sees what those before it did.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  operations: BatchOperation[];
+  /**
+   * Whether all of it is done or nothing. Otherwise what can be done is.
+   */
+  atomic?: boolean;
+}
+/**
+ * One thing that is wrong with the input.
+ */
+export interface FieldProblem {
+  /**
+   * The field or parameter, as it was named; `body` for all of it.
+   */
+  field: string;
+  /**
+   * One sentence for a person.
+   */
+  message: string;
+}
+export interface ImportedTask {
+  /**
+   * What is to be done. White space around it is dropped.
+   */
+  title: string;
+  /**
+   * More about it, stored exactly as it was sent. An empty text is not the same as none.
+   */
+  description?: string | null;
+  /**
+   * How much it matters. Any letter case is taken.
+   */
+  priority: 'low' | 'medium' | 'high';
+  /**
+   * Where it belongs. Any letter case is taken.
+   */
+  category: 'work' | 'personal' | 'home' | 'other';
+  /**
+   * A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.
+   */
+  dueDate?: string | null;
+  /**
+   * Whether it is done. Any letter case is taken.
+   */
+  status?: 'pending' | 'completed';
+  /**
+   * When it was made: now, when left out or still to come.
+   */
+  createdAt?: string;
+  /**
+   * When it was last changed: as `createdAt`, when left out.
+   */
+  updatedAt?: string;
+}
+/**
+ * How many tasks a user has.
+ */
+export interface Stats {
+  /**
+   * The other two together.
+   */
+  total: number;
+  /**
+   * Still to be done.
+   */
+  pending: number;
+  /**
+   * Done.
+   */
+  completed: number;
+}
+/**
+ * What went wrong (RFC 9457).
+ */
+export interface Problem {
+  /**
+   * Which problem it is: compare this.
+   */
+  type:
+    | '/problems/malformed-request'
+    | '/problems/unauthenticated'
+    | '/problems/user-unknown'
+    | '/problems/forbidden'
+    | '/problems/task-not-found'
+    | '/problems/route-not-found'
+    | '/problems/method-not-allowed'
+    | '/problems/request-timeout'
+    | '/problems/task-changed'
+    | '/problems/body-too-large'
+    | '/problems/unsupported-media-type'
+    | '/problems/invalid-input'
+    | '/problems/idempotency-key-reused'
+    | '/problems/rate-limited'
+    | '/problems/headers-too-large'
+    | '/problems/internal-error'
+    | '/problems/unavailable';
+  /**
+   * The name of the status.
+   */
+  title: string;
+  /**
+   * The status of the answer.
+   */
+  status: number;
+  /**
+   * One sentence for a person, to be shown as it is.
+   */
+  detail: string;
+  /**
+   * The path that was asked for, where one could be read.
+   */
+  instance?: string;
+  /**
+   * What the log has it under; `X-Request-Id` says the same.
+   */
+  requestId: string;
+  /**
+   * Every problem of the input.
+   *
+   * @minItems 1
+   */
+  errors?: FieldProblem[];
+}
+export interface TaskQuery {
+  /**
+   * Only tasks of this status. Any letter case is taken; an empty value is as if absent.
+   */
+  status?: 'pending' | 'completed';
+  /**
+   * Only tasks of this priority. Any letter case is taken; an empty value is as if absent.
+   */
+  priority?: 'low' | 'medium' | 'high';
+  /**
+   * Only tasks of this category. Any letter case is taken; an empty value is as if absent.
+   */
+  category?: 'work' | 'personal' | 'home' | 'other';
+  /**
+   * Only tasks with this text in title or description. Letter case does not matter, and every character means itself.
+   */
+  search?: string;
+  /**
+   * Priority sorts by weight, title without regard to letter case, a missing due date last in both directions. Ties break by creation.
+   */
+  sort_by?: 'createdAt' | 'updatedAt' | 'dueDate' | 'priority' | 'title';
+  /**
+   * Ascending or descending.
+   */
+  sort_order?: 'asc' | 'desc';
+  /**
+   * At the most so many tasks. All of them when left out.
+   */
+  limit?: number;
+  /**
+   * Where to go on, as the link to the next part of an earlier answer has it.
+   */
+  cursor?: string;
+}
+export interface JournalQuery {
+  /**
+   * Only what happened to this task.
+   */
+  task_id?: string;
+  /**
+   * Only events of this type.
+   */
+  type?:
+    | 'todo.task.created.v1'
+    | 'todo.task.updated.v1'
+    | 'todo.task.completed.v1'
+    | 'todo.task.reopened.v1'
+    | 'todo.task.deleted.v1';
+  /**
+   * Only what happened from this time on.
+   */
+  since?: string;
+  /**
+   * Only what happened before this time.
+   */
+  until?: string;
+  /**
+   * Where to go on, as the link to the next part of an earlier answer has it.
+   */
+  cursor?: number;
+  /**
+   * At the most so many entries.
+   */
+  limit?: number;
+}

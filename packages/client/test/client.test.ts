@@ -1,0 +1,196 @@
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import {
+  createTodoClient,
+  type Task,
+  TodoApiError,
+  type TodoClientOptions,
+  TodoNetworkError,
+} from '@todo-backend/client';
+import test, { type ExecutionContext } from 'ava';
+import { documentedFetch } from '../../http/test/conformance.ts';
+import { onMemory, person } from '../../http/test/hosts.ts';
+
+/** A user with a client, on a server of the test's own. */
+async function connected(t: ExecutionContext, options: Partial<TodoClientOptions> = {}) {
+  const host = await onMemory();
+  t.teardown(() => host.close());
+  const { id, token } = await person(host);
+  return {
+    id,
+    token,
+    url: host.url,
+    todo: createTodoClient({ baseUrl: `${host.url}/`, getToken: () => token, fetch: documentedFetch, ...options }),
+  };
+}
+
+/** A `fetch` that answers the first calls itself, and notes what it was asked. */
+function interrupted(...answers: (Response | Error)[]) {
+  const asked: { method: string; key: string | null }[] = [];
+  const send: typeof fetch = async (input, init) => {
+    asked.push({ method: init?.method ?? '', key: new Headers(init?.headers).get('Idempotency-Key') });
+    const answer = answers.shift();
+    if (answer instanceof Error) throw answer;
+    return answer ?? documentedFetch(input, init);
+  };
+  return { send, asked };
+}
+
+const busy = (status: number, seconds: string) => new Response(null, { status, headers: { 'Retry-After': seconds } });
+const milk = { title: 'Buy milk', priority: 'high', category: 'home' } as const;
+
+test('every operation, against the API itself', async (t) => {
+  const { id, todo } = await connected(t);
+  const task = await todo.createTask(id, { ...milk, dueDate: '2026-12-24' });
+  t.like(task, { title: 'Buy milk', dueDate: '2026-12-24T00:00:00', userId: id });
+  t.deepEqual(await todo.getTask(id, task.id), task);
+  t.is((await todo.updateTask(id, task.id, { description: 'two litres' })).description, 'two litres');
+  t.true((await todo.completeTask(id, task.id)).completed);
+  t.false((await todo.completeTask(id, task.id, { completed: false })).completed);
+  t.deepEqual(await todo.getStats(id), { total: 1, pending: 1, completed: 0 });
+  t.is(
+    (await todo.listTasks(id, { status: 'pending', search: 'MILK', sort_by: 'title', sort_order: 'asc' })).length,
+    1,
+  );
+  t.deepEqual(await todo.listTasks(id, { search: 'a&b=c' }), []);
+  const results = await todo.batchTasks(id, {
+    operations: [
+      { op: 'create', task: milk },
+      { op: 'delete', id: task.id },
+    ],
+  });
+  t.deepEqual(
+    results.map(({ status }) => status),
+    [201, 204],
+  );
+  const exported = await todo.exportTasks(id);
+  t.deepEqual(await todo.importTasks(id, exported), { imported: 1 });
+  t.is((await todo.exportTasksAsCsv(id)).split('\n').length, 4);
+  const [last] = await todo.listTasks(id);
+  await todo.deleteTask(id, last?.id ?? '');
+  t.is((await todo.listJournal(id, { type: 'todo.task.deleted.v1', limit: 1 }))[0]?.taskId, last?.id);
+  const types = [];
+  for await (const { type } of todo.iterateJournal(id, { limit: 2 })) types.push(type);
+  t.is(types.length, 8);
+});
+
+test('tasks part by part', async (t) => {
+  const { id, todo } = await connected(t);
+  const operations = Array.from({ length: 25 }, (_, i) => ({
+    op: 'create' as const,
+    task: { ...milk, title: `${i}` },
+  }));
+  await todo.batchTasks(id, { operations });
+  const seen: Task[] = [];
+  for await (const task of todo.iterateTasks(id, { sort_by: 'title', limit: 10 })) seen.push(task);
+  t.deepEqual(seen, await todo.listTasks(id, { sort_by: 'title' }));
+});
+
+test('what the API refuses is an error with all that it says', async (t) => {
+  const { id, todo } = await connected(t);
+  const error = await t.throwsAsync<TodoApiError>(todo.createTask(id, { ...milk, title: '' }), {
+    instanceOf: TodoApiError,
+    message: 'Title must have 1 to 255 characters.',
+  });
+  t.like(error, { status: 422, type: '/problems/invalid-input', title: 'Unprocessable Entity' });
+  t.deepEqual(error?.errors, [{ field: 'title', message: 'Title must have 1 to 255 characters.' }]);
+  t.regex(error?.requestId ?? '', /^[\da-f-]{36}$/);
+  await t.throwsAsync(todo.listTasks('somebody else'), { instanceOf: TodoApiError, message: /your own tasks/ });
+});
+
+test('a task that somebody changed in between is not overwritten', async (t) => {
+  const { id, todo } = await connected(t);
+  const task = await todo.createTask(id, milk);
+  const changed = await todo.updateTask(id, task.id, { title: 'first' }, { unchangedSince: task });
+  const late = { unchangedSince: task };
+  await t.throwsAsync(todo.updateTask(id, task.id, { title: 'lost' }, late), { message: /load it again/ });
+  await t.throwsAsync(todo.deleteTask(id, task.id, late), { message: /load it again/ });
+  await todo.deleteTask(id, task.id, { unchangedSince: changed });
+});
+
+test('what the server has no time for is repeated, once with all effects', async (t) => {
+  const { send, asked } = interrupted(busy(503, '0'), busy(429, '0'));
+  const { id, todo } = await connected(t, { fetch: send });
+  const task = await todo.createTask(id, milk);
+  t.is(asked.length, 3);
+  t.is(new Set(asked.map(({ key }) => key)).size, 1, 'one key for all attempts');
+  t.deepEqual(await todo.listTasks(id), [task]);
+  await todo.createTask(id, milk);
+  t.is(
+    new Set(asked.filter(({ method }) => method === 'POST').map(({ key }) => key)).size,
+    2,
+    'another key for another call',
+  );
+  const again = { idempotencyKey: 'mine' };
+  t.deepEqual(await todo.createTask(id, milk, again), await todo.createTask(id, milk, again));
+});
+
+test('a deletion that is repeated finds nothing, and that is what was wanted', async (t) => {
+  const { send } = interrupted();
+  let isFirst = true;
+  const { id, todo } = await connected(t, {
+    fetch: async (input, init) => {
+      const response = await send(input, init);
+      if (init?.method !== 'DELETE' || !isFirst) return response;
+      isFirst = false;
+      return busy(503, '0');
+    },
+  });
+  const task = await todo.createTask(id, milk);
+  await todo.deleteTask(id, task.id);
+  t.deepEqual(await todo.listTasks(id), []);
+  await t.throwsAsync(todo.deleteTask(id, task.id), { message: 'There is no such task.' });
+});
+
+test('patience ends: after some attempts, and where the server asks for too much', async (t) => {
+  const attempts = interrupted(busy(503, '0'), busy(503, '0'), busy(503, '0'), busy(503, '0'));
+  const first = await connected(t, { fetch: attempts.send });
+  t.like(await t.throwsAsync(first.todo.getStats(first.id), { instanceOf: TodoApiError }), {
+    status: 503,
+    retryAfter: 0,
+  });
+  t.is(attempts.asked.length, 3);
+  const long = interrupted(busy(429, '11'));
+  const second = await connected(t, { fetch: long.send });
+  t.like(await t.throwsAsync(second.todo.getStats(second.id)), { status: 429, retryAfter: 11 });
+  t.is(long.asked.length, 1);
+});
+
+test('a server that is away, and one that answers nonsense', async (t) => {
+  const away = createTodoClient({ baseUrl: 'http://127.0.0.1:9', getToken: () => 'x' });
+  const error = await t.throwsAsync(away.getStats('alice'), { instanceOf: TodoNetworkError });
+  t.truthy(error?.cause);
+  const nonsense = createServer((_, response) => response.writeHead(502).end('<html>')).listen(0, '127.0.0.1');
+  await new Promise((resolve) => nonsense.once('listening', resolve));
+  const baseUrl = `http://127.0.0.1:${(nonsense.address() as AddressInfo).port}`;
+  const behind = createTodoClient({ baseUrl, getToken: () => 'x' });
+  t.like(await t.throwsAsync(behind.getStats('alice')), {
+    status: 502,
+    detail: 'The server answered with status 502.',
+  });
+  nonsense.close();
+});
+
+test('whoever gives up is not kept waiting', async (t) => {
+  const { send } = interrupted(busy(503, '9'));
+  const { id, todo } = await connected(t, { fetch: send });
+  const controller = new AbortController();
+  const waiting = todo.getStats(id, { signal: controller.signal });
+  setTimeout(() => controller.abort(new Error('enough')), 20);
+  await t.throwsAsync(waiting, { message: 'enough' });
+  await t.throwsAsync(todo.getStats(id, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+});
+
+test('it stays small: under 5 KB compressed, and without a dependency', async (t) => {
+  const root = new URL('../', import.meta.url);
+  const files = await Promise.all(
+    ['client', 'errors', 'index'].map((name) => readFile(new URL(`dist/${name}.js`, root))),
+  );
+  const size = gzipSync(Buffer.concat(files)).length;
+  t.true(size < 5_000, `${size} bytes`);
+  t.log(`${size} bytes`);
+  const manifest = JSON.parse(await readFile(new URL('package.json', root), 'utf8'));
+  t.is(manifest.dependencies, undefined);
+});

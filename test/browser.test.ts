@@ -1,0 +1,604 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import axe from 'axe-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { documentedFetch } from '../packages/http/test/conformance.ts';
+import {
+  buildApp,
+  type DemoSettings,
+  installApp,
+  isBuilt,
+  isInstalled,
+  type Running,
+  startApi,
+  startApp,
+} from '../scripts/demo.ts';
+import { browserTest, openBrowser } from './browser.ts';
+import { freePort, postgresTest, startPostgres } from './postgres.ts';
+
+/** The tests share the two servers, and what they share they use one after the other. */
+const serial = test.serial as unknown as typeof test;
+const inBrowser = browserTest(serial);
+const onServer = await postgresTest(serial);
+
+const ROOT = join(import.meta.dirname, '..');
+const PASSWORD = 'correct horse battery staple';
+
+let settings: DemoSettings;
+let app: Running;
+let api: Running;
+let browser: Browser;
+/** What a browser keeps of Ada, who has signed up. */
+let ada: Exclude<BrowserContextOptions['storageState'], string | undefined>;
+const consoleErrors: string[] = [];
+
+/** Installs and builds the app, where that is due. */
+async function prepare(t: ExecutionContext): Promise<void> {
+  t.timeout(600_000, 'installing and building the app may take its time');
+  if (!(await isInstalled())) await installApp();
+  if (!(await isBuilt())) await buildApp();
+}
+
+test.after.always(async () => {
+  await browser?.close();
+  await Promise.all([app?.stop(), api?.stop()]);
+  if (settings) await rm(settings.dataDirectory, { recursive: true, force: true });
+});
+
+/** Starts the two, as the demo does. */
+async function start(): Promise<void> {
+  settings = {
+    appPort: await freePort(),
+    apiPort: await freePort(),
+    dataDirectory: await mkdtemp(join(tmpdir(), 'todo-demo-')),
+    databaseUrl: undefined,
+  };
+  app = await startApp(settings);
+  api = await startApi(settings);
+  browser = await openBrowser();
+}
+
+/** A page of a browser of its own. */
+async function open(options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await browser.newPage({ baseURL: app.url, reducedMotion: 'reduce', locale: 'en-GB', ...options });
+  page.on('pageerror', (error) => consoleErrors.push(error.message));
+  // What the browser itself says of an answer that is an error is not the app's.
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) {
+      consoleErrors.push(message.text());
+    }
+  });
+  return page;
+}
+
+/** Ada's tasks page, with these tasks and no others. The first is the oldest. */
+async function openTasks(tasks: readonly object[] = [], options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await open({ storageState: ada, ...options });
+  const call = await callerOf(page);
+  for (const { id } of (await call('GET', '/tasks')).body) await call('DELETE', `/tasks/${id}`);
+  for (const task of tasks) await call('POST', '/tasks', { priority: 'medium', category: 'personal', ...task });
+  await page.goto('/tasks');
+  await page.getByText(/^(No|\d+) tasks?$/).waitFor({ state: 'attached' });
+  return page;
+}
+
+async function signIn(page: Page): Promise<void> {
+  await page.getByLabel('E-mail').fill('ada@example.com');
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL('**/tasks');
+}
+
+/** Calls the API past the page, as the user of the page. */
+async function callerOf(page: Page) {
+  const { token } = await (await page.request.get('/api/auth/token')).json();
+  const { sub } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
+  return async (method: string, path: string, data?: object) => {
+    const response = await documentedFetch(`${api.url}/api/${sub}${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      ...(data && { body: JSON.stringify(data) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+  };
+}
+
+const titles = (page: Page) => page.locator('.task label').allInnerTexts();
+const task = (page: Page, title: string) => page.locator('.task', { hasText: title });
+const done = (page: Page, title: string) => page.getByRole('checkbox', { name: title, exact: true });
+
+/** Waits until the list is this one. */
+async function seen(t: ExecutionContext, page: Page, expected: readonly string[]): Promise<void> {
+  const stop = Date.now() + 20_000;
+  while (JSON.stringify(await titles(page)) !== JSON.stringify(expected) && Date.now() < stop) {
+    await page.waitForTimeout(50);
+  }
+  t.deepEqual(await titles(page), expected);
+}
+
+/** Holds requests of this method back until it is called. */
+async function holdBack(page: Page, method: string): Promise<() => void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await page.route(`${api.url}/api/**`, async (route) => {
+    if (route.request().method() === method) await promise;
+    await route.continue();
+  });
+  return resolve;
+}
+
+inBrowser('sign up, keep tasks, sign out, and nobody else sees them', async (t) => {
+  await prepare(t);
+  await start();
+  const page = await open();
+  await page.goto('/');
+  await page.waitForURL('**/sign-in');
+  await page.getByRole('link', { name: 'Sign up' }).click();
+  await page.getByLabel('Name').fill('Ada Lovelace');
+  await page.getByLabel('E-mail').fill('ada@example.com');
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign up' }).click();
+  await page.waitForURL('**/tasks');
+  await page.getByText('Nothing to do.').waitFor();
+  ada = await page.context().storageState();
+
+  // In one line, and with details.
+  await page.getByLabel('New task').fill('Buy milk');
+  await page.keyboard.press('Enter');
+  await seen(t, page, ['Buy milk']);
+  await page.getByLabel('New task').fill('Call the dentist');
+  await page.getByRole('button', { name: 'Details…' }).click();
+  const dialog = page.getByRole('dialog');
+  t.is(await dialog.getByLabel('Title').inputValue(), 'Call the dentist');
+  await dialog.getByLabel('Description').fill('Ask about the crown');
+  await dialog.getByLabel('Priority').selectOption('high');
+  await dialog.getByLabel('Category').selectOption('home');
+  await dialog.getByLabel('Due date').fill('2026-03-10');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await seen(t, page, ['Call the dentist', 'Buy milk']);
+  t.regex(await task(page, 'Call the dentist').innerText(), /Ask about the crown.*Overdue ·\sTue,? 10 Mar/s);
+
+  // Edited, completed, reopened.
+  await page.getByRole('button', { name: 'Edit “Call the dentist”' }).click();
+  t.is(await dialog.getByLabel('Due date').inputValue(), '2026-03-10');
+  await dialog.getByLabel('Title').fill('Ask the dentist');
+  await dialog.getByLabel('Due date').fill('');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await seen(t, page, ['Ask the dentist', 'Buy milk']);
+  await task(page, 'Ask the dentist').getByText('updated').waitFor();
+  t.notRegex(await task(page, 'Ask the dentist').innerText(), /Mar/);
+  await done(page, 'Buy milk').check();
+  await page.getByText('“Buy milk” completed.').waitFor();
+  await done(page, 'Buy milk').uncheck();
+  await page.getByText('“Buy milk” reopened.').waitFor();
+  await done(page, 'Buy milk').check();
+  await page.getByText('“Buy milk” completed.').waitFor();
+
+  const stored = (await (await callerOf(page))('GET', '/tasks')).body;
+  t.like(stored, [
+    { title: 'Ask the dentist', description: 'Ask about the crown', priority: 'high', dueDate: null },
+    { title: 'Buy milk', completed: true },
+  ]);
+
+  // Found, and put in order.
+  await page.getByText('To do', { exact: true }).click();
+  await seen(t, page, ['Ask the dentist']);
+  await page.getByText('All', { exact: true }).click();
+  await page.getByLabel('Priority').selectOption('medium');
+  await seen(t, page, ['Buy milk']);
+  await page.getByLabel('Priority').selectOption('');
+  await page.getByLabel('Category').selectOption('home');
+  await seen(t, page, ['Ask the dentist']);
+  await page.getByLabel('Category').selectOption('');
+  await page.getByLabel('Search').fill('CROWN');
+  await seen(t, page, ['Ask the dentist']);
+  await page.getByLabel('Search').fill('nowhere');
+  await page.getByRole('button', { name: 'Show all tasks' }).click();
+  await seen(t, page, ['Ask the dentist', 'Buy milk']);
+  await page.getByLabel('Order').selectOption('Title, Z to A');
+  await seen(t, page, ['Buy milk', 'Ask the dentist']);
+  await page.reload();
+  await seen(t, page, ['Buy milk', 'Ask the dentist']);
+
+  await page.getByRole('link', { name: 'Profile' }).click();
+  await page.getByRole('heading', { name: 'Ada Lovelace' }).waitFor();
+  await page.getByRole('img', { name: '50 percent done' }).waitFor();
+  t.regex(await page.getByRole('region', { name: 'Statistics' }).innerText(), /Done\s+1\s+To do\s+1\s+In all\s+2/);
+
+  await page.getByRole('link', { name: 'Tasks' }).click();
+  await page.getByRole('button', { name: 'Delete “Buy milk”' }).click();
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('“Buy milk” deleted.').waitFor();
+  await seen(t, page, ['Ask the dentist']);
+
+  // Another user, in a browser of his own.
+  const other = await open();
+  await other.goto('/sign-up');
+  await other.getByLabel('Name').fill('Bob');
+  await other.getByLabel('E-mail').fill('bob@example.com');
+  await other.getByLabel('Password').fill(PASSWORD);
+  await other.getByRole('button', { name: 'Sign up' }).click();
+  await other.getByText('Nothing to do.').waitFor();
+  t.deepEqual(await titles(other), []);
+
+  // In the same browser, after signing out. This session is over; the next tests get a new one.
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.waitForURL('**/sign-in');
+  await page.goto('/tasks');
+  await page.waitForURL('**/sign-in');
+  await page.getByLabel('E-mail').fill('ada@example.com');
+  await page.getByLabel('Password').fill('wrong');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('Invalid email or password').waitFor();
+  t.is(await page.getByLabel('E-mail').inputValue(), 'ada@example.com');
+  await signIn(page);
+  await seen(t, page, ['Ask the dentist']);
+  ada = await page.context().storageState();
+});
+
+inBrowser('a change is seen at once, and taken back where the API refuses it', async (t) => {
+  const page = await openTasks([{ title: 'Water the plants' }, { title: 'Buy milk' }]);
+  const call = await callerOf(page);
+  const letThrough = await holdBack(page, 'PATCH');
+  await done(page, 'Buy milk').click();
+  t.true(await done(page, 'Buy milk').isChecked());
+  const tasks = (await call('GET', '/tasks')).body;
+  t.like(tasks, [{ title: 'Buy milk', completed: false }, { title: 'Water the plants' }]);
+
+  // Deleted elsewhere meanwhile: the API knows it no more.
+  const path = `/tasks/${tasks[0].id}`;
+  await call('DELETE', path);
+  letThrough();
+  const { detail } = (await call('PATCH', `${path}/complete`)).body;
+  await page.getByText(`“Buy milk” could not be completed. ${detail}`).waitFor();
+  t.false(await done(page, 'Buy milk').isChecked());
+  await page.reload();
+  await seen(t, page, ['Water the plants']);
+
+  // What was typed is not lost, and every field says what is wrong with it.
+  const letPost = await holdBack(page, 'POST');
+  await page.getByRole('button', { name: 'Details…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Title').fill('x'.repeat(256));
+  await dialog.getByLabel('Description').fill('y'.repeat(1001));
+  await dialog.getByLabel('Due date').fill('2027-01-31');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await seen(t, page, ['x'.repeat(256), 'Water the plants']);
+  letPost();
+  await dialog.getByRole('alert').waitFor();
+  await seen(t, page, ['Water the plants']);
+  const refusal = await call('POST', '/tasks', {
+    title: 'x'.repeat(256),
+    description: 'y'.repeat(1001),
+    priority: 'medium',
+    category: 'personal',
+  });
+  t.is(await dialog.getByRole('alert').innerText(), refusal.body.detail);
+  for (const { message } of refusal.body.errors) await dialog.getByText(message, { exact: true }).waitFor();
+  t.is(await dialog.locator('[aria-invalid]').count(), 2);
+  t.is(await page.evaluate('document.activeElement.name'), 'title');
+  t.is(await dialog.getByLabel('Due date').inputValue(), '2027-01-31');
+  await dialog.getByLabel('Title').fill('Short enough');
+  await dialog.getByLabel('Description').fill('');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await seen(t, page, ['Short enough', 'Water the plants']);
+
+  await page.getByLabel('New task').fill(' ');
+  await page.keyboard.press('Enter');
+  await page.getByText('“ ” could not be added. Title must have 1 to 255 characters.').waitFor();
+});
+
+inBrowser('by keyboard alone, and the focus is never lost', async (t) => {
+  const page = await openTasks([{ title: 'Third' }, { title: 'Second' }]);
+  const focused = () =>
+    page.evaluate('document.activeElement.ariaLabel ?? document.activeElement.labels?.[0]?.innerText');
+  const press = async (...keys: string[]) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  await page.getByLabel('New task').focus();
+  await page.keyboard.type('First');
+  await press('Enter');
+  await page.getByText('“First” added.').waitFor();
+  t.is(await focused(), 'New task');
+
+  await done(page, 'Second').focus();
+  await press('Space');
+  await page.getByText('“Second” completed.').waitFor();
+  t.is(await focused(), 'Second');
+  await press('Tab', 'Enter');
+  await page.getByRole('dialog').waitFor();
+  t.is(await focused(), 'Title');
+  await press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  t.is(await focused(), 'Edit “Second”');
+  await press('Tab', 'Enter', 'Tab', 'Enter');
+  await seen(t, page, ['First', 'Third']);
+  await page.getByText('“Second” deleted.').waitFor();
+  t.is(await focused(), 'Third');
+
+  // Out of what the filter lets through.
+  await page.getByText('To do', { exact: true }).click();
+  await done(page, 'First').focus();
+  await press('Space');
+  await seen(t, page, ['Third']);
+  t.is(await focused(), 'Third');
+});
+
+inBrowser('the API goes away and comes back: the page says so, and recovers by itself', async (t) => {
+  t.timeout(120_000);
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  await api.stop();
+  await done(page, 'Buy milk').click();
+  await page.getByText('“Buy milk” could not be completed. Your tasks cannot be reached at the moment.').waitFor();
+  t.false(await done(page, 'Buy milk').isChecked());
+  await page.getByRole('button', { name: 'Try again' }).click();
+  t.deepEqual(await titles(page), ['Buy milk']);
+
+  await page.getByLabel('New task').fill('Written meanwhile');
+  await page.keyboard.press('Enter');
+  await page.getByText('“Written meanwhile” could not be added.').waitFor();
+  t.is(await page.getByLabel('New task').inputValue(), 'Written meanwhile');
+
+  const profile = await open({ storageState: ada });
+  await profile.goto('/profile');
+  await profile.getByText('Your tasks cannot be reached at the moment.').waitFor();
+
+  api = await startApi(settings);
+  await page.getByRole('button', { name: 'Try again' }).waitFor({ state: 'hidden' });
+  await profile.getByRole('img', { name: '0 percent done' }).waitFor();
+  await page.getByLabel('New task').press('Enter');
+  await seen(t, page, ['Written meanwhile', 'Buy milk']);
+});
+
+inBrowser('a token that the API refuses is replaced once', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  let broken = 0;
+  const statuses: number[] = [];
+  page.on('response', (response) => {
+    if (response.request().method() === 'PATCH') statuses.push(response.status());
+  });
+  await page.route(`${api.url}/api/**`, async (route) => {
+    const request = route.request();
+    const isFirst = request.method() === 'PATCH' && broken++ === 0;
+    await route.continue(isFirst ? { headers: { ...request.headers(), authorization: 'Bearer broken' } } : {});
+  });
+  await done(page, 'Buy milk').click();
+  await page.getByText('“Buy milk” completed.').waitFor();
+  t.deepEqual(statuses, [401, 200]);
+
+  // The session is over, by another tab: there is no other token to be had.
+  await page.request.post('/api/auth/sign-out', { headers: { Origin: app.url }, data: {} });
+  broken = 0;
+  await done(page, 'Buy milk').click();
+  await page.waitForURL('**/sign-in');
+  await signIn(page);
+  await seen(t, page, ['Buy milk']);
+  ada = await page.context().storageState();
+});
+
+inBrowser('the day that was picked is the day that is shown, in every time zone', async (t) => {
+  for (const [here, there] of [
+    ['America/New_York', 'Asia/Tokyo'],
+    ['Asia/Tokyo', 'America/New_York'],
+  ] as const) {
+    const page = await openTasks([], { timezoneId: here });
+    await page.getByRole('button', { name: 'Details…' }).click();
+    await page.getByRole('dialog').getByLabel('Title').fill('Meet');
+    await page.getByRole('dialog').getByLabel('Due date').fill('2026-03-10');
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+    await page.getByText('“Meet” added.').waitFor();
+    const visitor = await open({ storageState: ada, timezoneId: there });
+    await visitor.goto('/tasks');
+    for (const [place, where] of [
+      [page, here],
+      [visitor, there],
+    ] as const) {
+      await seen(t, place, ['Meet']);
+      t.regex(await place.locator('time').innerText(), /^Tue,? 10 Mar/, `from ${here}, seen in ${where}`);
+      // Saved as it is, it stays as it is.
+      await place.getByRole('button', { name: 'Edit “Meet”' }).click();
+      t.is(await place.getByLabel('Due date').inputValue(), '2026-03-10');
+      await place.getByRole('button', { name: 'Save' }).click();
+      await place.getByText('“Meet” changed.').waitFor();
+    }
+    t.like((await (await callerOf(page))('GET', '/tasks')).body, [{ dueDate: '2026-03-10T00:00:00' }]);
+  }
+
+  // An instant has a time, and is another day elsewhere.
+  const instant = { title: 'Call', dueDate: '2026-03-10T02:30:00Z' };
+  t.regex(
+    await (await openTasks([instant], { timezoneId: 'Asia/Tokyo' })).locator('time').innerText(),
+    /10 Mar.*, 11:30$/,
+  );
+  t.regex(
+    await (await openTasks([instant], { timezoneId: 'America/New_York' })).locator('time').innerText(),
+    /9 Mar.*, 22:30$/,
+  );
+});
+
+const LONG = [
+  { title: 'Donaudampfschifffahrtsgesellschaftskapitän'.repeat(3), description: 'w'.repeat(300), priority: 'high' },
+  { title: 'Buy milk', dueDate: '2026-03-10', category: 'home' },
+];
+
+inBrowser('on a phone nothing is wider than the screen', async (t) => {
+  const page = await openTasks(LONG, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
+  const width = () => page.evaluate('document.documentElement.scrollWidth');
+  t.is(await width(), 360);
+  await page.getByRole('button', { name: /^Edit “Donau/ }).tap();
+  await page.getByRole('dialog').waitFor();
+  t.is(await width(), 360);
+  t.true(Number(await page.evaluate(`document.querySelector('dialog').getBoundingClientRect().right`)) <= 360);
+  await page.goto('/profile');
+  await page.getByRole('img').waitFor();
+  t.is(await width(), 360);
+});
+
+inBrowser('axe finds nothing that keeps anybody out, in light and in dark', async (t) => {
+  t.timeout(120_000);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    // In the dark only the colours are others.
+    const rules = colorScheme === 'light' ? '{}' : `{ runOnly: ['color-contrast'] }`;
+    const check = async (page: Page, where: string) => {
+      await page.evaluate(axe.source);
+      const { violations } = (await page.evaluate(`axe.run(${rules})`)) as axe.AxeResults;
+      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+      t.deepEqual(found, [], `${where}, ${colorScheme}`);
+    };
+    const stranger = await open({ colorScheme });
+    for (const path of ['/sign-up', '/nowhere']) {
+      await stranger.goto(path);
+      await check(stranger, path);
+    }
+    const page = await openTasks(LONG, { colorScheme });
+    await done(page, 'Buy milk').check();
+    await page.getByText('“Buy milk” completed.').waitFor();
+    await check(page, 'tasks');
+    await page.getByRole('button', { name: 'Edit “Buy milk”' }).click();
+    await check(page, 'dialog');
+    await page.keyboard.press('Escape');
+    await page.getByLabel('Search').fill('nowhere');
+    await page.getByText('Nothing is like that.').waitFor();
+    await check(page, 'nothing found');
+    await page.getByRole('link', { name: 'Profile' }).click();
+    await page.getByRole('img').waitFor();
+    await check(page, 'profile');
+  }
+});
+
+inBrowser('no page has logged an error, or broken its own security policy', async (t) => {
+  t.deepEqual(consoleErrors, []);
+  const page = await open();
+  const policy = (await page.goto('/sign-in'))?.headers()['content-security-policy'] ?? '';
+  t.true(policy.includes(`connect-src 'self' ${api.url};`), policy);
+  t.notRegex(policy, /unsafe/);
+});
+
+/** Runs the demo as its own program; it has ended when the test has. */
+function demo(t: ExecutionContext, env: Record<string, string>, ...args: string[]) {
+  const child = spawn(process.execPath, [join(ROOT, 'scripts', 'demo.ts'), ...args], {
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
+  });
+  const said = { output: '' };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      said.output += chunk;
+    });
+  }
+  const exit = once(child, 'exit').then(([code]) => code as number | null);
+  t.teardown(async () => {
+    child.kill('SIGTERM');
+    await exit;
+  });
+  return { child, said, exit };
+}
+
+serial('the demo explains itself, and says what it cannot do', async (t) => {
+  const help = demo(t, {}, '--help');
+  t.is(await help.exit, 0);
+  t.regex(help.said.output, /^Usage: npm run demo/);
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => taken.close());
+  await once(taken, 'listening');
+  const { port } = taken.address() as { port: number };
+  const refusals: [Record<string, string>, string[], RegExp][] = [
+    [
+      { APP_PORT: String(port) },
+      [],
+      /^Port \d+ is taken\. Stop what listens there, or choose another one with APP_PORT\.$/m,
+    ],
+    [
+      { APP_PORT: String(await freePort()), API_PORT: String(port) },
+      [],
+      /^Port \d+ is taken\. Stop what listens there, or choose another one with API_PORT\.$/m,
+    ],
+    [{ API_PORT: 'x' }, [], /^API_PORT must be a port, from 1 to 65535\.$/m],
+    [{}, ['--loud'], /Unknown option '--loud'/],
+  ];
+  for (const [env, args, message] of refusals) {
+    const refused = demo(t, env, ...args);
+    t.is(await refused.exit, 1);
+    t.regex(refused.said.output, message);
+    t.notRegex(refused.said.output, /^ +at /m);
+  }
+});
+
+onServer('the demo shares one PostgreSQL database between the two, and Ctrl-C ends both', async (t) => {
+  await prepare(t);
+  const postgres = await startPostgres();
+  t.teardown(() => postgres.stop());
+  const [appPort, apiPort] = [await freePort(), await freePort()];
+  const directory = await mkdtemp(join(tmpdir(), 'todo-demo-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const { child, said, exit } = demo(t, {
+    APP_PORT: String(appPort),
+    API_PORT: String(apiPort),
+    DATABASE_URL: await postgres.createDatabase(),
+    DATA_DIR: directory,
+  });
+  while (!said.output.includes('Ctrl-C') && child.exitCode === null) await new Promise((next) => setTimeout(next, 50));
+  const origin = `http://localhost:${appPort}`;
+  t.true(said.output.includes(`Open   ${origin}`), said.output);
+
+  const signUp = await fetch(`${origin}/api/auth/sign-up/email`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Origin: origin },
+    body: JSON.stringify({ name: 'Ada', email: 'ada@example.com', password: PASSWORD }),
+  });
+  const { user } = (await signUp.json()) as { user: { id: string } };
+  const cookie = signUp.headers.getSetCookie().map((line) => line.split(';')[0]);
+  const answer = await fetch(`${origin}/api/auth/token`, { headers: { Cookie: cookie.join('; ') } });
+  const { token } = (await answer.json()) as { token: string };
+  const tasks = `http://localhost:${apiPort}/api/${user.id}/tasks`;
+  const created = await documentedFetch(tasks, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+    body: JSON.stringify({ title: 'Shared', priority: 'low', category: 'work' }),
+  });
+  t.is(created.status, 201);
+
+  child.kill('SIGINT');
+  t.is(await exit, 0);
+  for (const url of [origin, tasks]) await t.throwsAsync(fetch(url), { instanceOf: TypeError });
+});
+
+if (process.env.SCREENSHOTS) {
+  inBrowser('pictures for the README', async (t) => {
+    const day = (offset: number) => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
+    const tasks = [
+      { title: 'Return the library books', category: 'personal', priority: 'low', dueDate: day(-1) },
+      { title: 'Water the plants', category: 'home', priority: 'low' },
+      {
+        title: 'Prepare the talk',
+        description: 'Ten slides at the most. Start with the story of the lighthouse, and leave time for questions.',
+        category: 'work',
+        priority: 'high',
+        dueDate: day(2),
+      },
+      { title: 'Book the train to Vienna', category: 'personal', dueDate: day(9) },
+      { title: 'Buy milk and bread', category: 'home', dueDate: day(0) },
+    ];
+    const pictures: [string, BrowserContextOptions][] = [
+      ['tasks-light', { viewport: { width: 1000, height: 850 } }],
+      ['tasks-dark', { viewport: { width: 1000, height: 850 }, colorScheme: 'dark' }],
+      ['tasks-phone', { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5 }],
+    ];
+    for (const [name, options] of pictures) {
+      const page = await openTasks(tasks, options);
+      await done(page, 'Water the plants').check();
+      await page.getByText('“Water the plants” completed.').waitFor();
+      await page.evaluate('document.activeElement.blur(), scrollTo(0, 0)');
+      await page.screenshot({ path: join(ROOT, 'docs', 'images', `${name}.png`) });
+    }
+    const profile = await open({ storageState: ada, viewport: { width: 1000, height: 460 } });
+    await profile.goto('/profile');
+    await profile.getByRole('img', { name: '20 percent done' }).waitFor();
+    await profile.screenshot({ path: join(ROOT, 'docs', 'images', 'profile.png') });
+    t.pass();
+  });
+}
