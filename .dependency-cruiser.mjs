@@ -7,13 +7,20 @@ const library = (...names) => names.map((name) => `(^|/)node_modules/${name}/`);
 
 const allowed = [
   { from: { path: '^packages/domain/src/' }, to: { path: '^packages/domain/src/' } },
+  { from: { path: '^packages/client/src/' }, to: { path: '^packages/client/src/' } },
   {
     from: { path: '^packages/application/src/' },
     to: { path: ['^packages/application/src/', ...published('domain'), ...library('valibot')] },
   },
   {
     from: { path: '^packages/application/testing/' },
-    to: { path: ['^packages/application/testing/', ...published('domain', 'application'), '^(node:)?assert/strict$'] },
+    to: {
+      path: [
+        '^packages/application/testing/',
+        ...published('domain', 'application'),
+        '^(node:)?(assert/strict|crypto)$',
+      ],
+    },
   },
   {
     from: { path: '^packages/infrastructure/src/' },
@@ -22,7 +29,7 @@ const allowed = [
         '^packages/infrastructure/src/',
         ...published('domain', 'application'),
         ...library('@mikro-orm', '@electric-sql/pglite', 'kysely', 'pg-connection-string', 'jose', 'valibot'),
-        ...library('fs-native-extensions'),
+        ...library('fs-native-extensions', 'lru-cache'),
         '^(node:)?(crypto|fs/promises|net|path|tls)$',
       ],
     },
@@ -41,7 +48,7 @@ const allowed = [
   },
   // The exceptions: the composition root, and what starts it.
   {
-    from: { path: '^packages/http/src/(container|serve|main|config)[.]ts$' },
+    from: { path: '^packages/http/src/(container|serve|main|config|maintenance)[.]ts$' },
     to: { path: published('infrastructure') },
   },
   {
@@ -50,7 +57,18 @@ const allowed = [
   },
   { from: { path: '^packages/http/src/(main|config|logger|version)[.]ts$' }, to: { path: '^(node:)?(fs|path|util)$' } },
   { from: { path: '^packages/http/src/main[.]ts$' }, to: { path: library('close-with-grace') } },
+  { from: { path: '^packages/http/src/task-routes[.]ts$' }, to: { path: library('csv-stringify') } },
+  {
+    from: { path: '^packages/http/src/docs-routes[.]ts$' },
+    to: { path: [...library('swagger-ui-dist'), '^(node:)?(fs/promises|path)$'] },
+  },
+  { from: { path: '^packages/http/src/openapi/' }, to: { path: library('@valibot/to-json-schema') } },
   { from: { path: '^packages/http/src/logger[.]ts$' }, to: { path: library('pino-pretty') } },
+  { from: { path: '^packages/http/src/metrics[.]ts$' }, to: { path: library('prom-client') } },
+  {
+    from: { path: '^packages/http/src/tracing[.]ts$' },
+    to: { path: ['^(node:)?module$', ...library('@opentelemetry')] },
+  },
 ];
 
 export default {

@@ -13,6 +13,7 @@ const SOURCES = [
   'packages/application/testing',
   'packages/infrastructure/src',
   'packages/http/src',
+  'packages/client/src',
 ];
 
 const config = await extractConfig(join(ROOT, '.dependency-cruiser.mjs'));
@@ -60,6 +61,7 @@ const plants: [file: string, code: string][] = [
   ['packages/application/src/planted.ts', `import type { Context } from 'koa'; export type X = Context;`],
   ['packages/application/src/planted.ts', `import '../testing/index.js';`],
   ['packages/application/src/planted.ts', `import 'tsyringe';`],
+  ['packages/client/src/planted.ts', `import '@todo-backend/domain';`],
   ['packages/infrastructure/src/planted.ts', `import 'koa';`],
   ['packages/http/src/planted.ts', `import '@mikro-orm/core';`],
   ['packages/http/src/planted.ts', `import 'tsyringe';`],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { assertDocumented, parseAnswers } from '../packages/http/test/conformance.ts';
 import { postgresTest, startPostgres } from './postgres.ts';
 
 const serverTest = await postgresTest(test);
@@ -64,29 +65,24 @@ test('start, paste the curl line, take the tour, stop, and start again', async (
   t.is((await run('bash', ['-c', `${curlLine} --silent`])).stdout, '[]');
 
   const token = (await command(cwd, ['token', '--user', 'bob'])).stdout.trim();
-  const curl = async (path: string, ...options: string[]) => {
-    const { stdout } = await run('curl', [
-      '--silent',
-      '-H',
-      `Authorization: Bearer ${token}`,
-      ...options,
-      `${first.url}/api/bob${path}`,
-    ]);
-    return stdout === '' ? undefined : JSON.parse(stdout);
+  const curl = async (url: string, path: string, method: string, body?: object) => {
+    const json = body === undefined ? [] : ['-H', 'Content-Type: application/json', '-d', JSON.stringify(body)];
+    const options = ['--silent', '--include', '-H', `Authorization: Bearer ${token}`, '-X', method, ...json];
+    const [answer] = parseAnswers((await run('curl', [...options, `${url}/api/bob${path}`])).stdout);
+    if (answer === undefined) throw new Error('There was no answer.');
+    assertDocumented(method, `/api/bob${path}`, answer);
+    return { status: answer.status, body: answer.text === '' ? undefined : JSON.parse(answer.text) };
   };
-  const json = (body: object) => ['-H', 'Content-Type: application/json', '-d', JSON.stringify(body)];
-  const task = await curl(
-    '/tasks',
-    ...json({ title: 'Buy milk', priority: 'high', category: 'home', dueDate: '2026-12-24' }),
-  );
+  const milk = { title: 'Buy milk', priority: 'high', category: 'home', dueDate: '2026-12-24' };
+  const { body: task } = await curl(first.url, '/tasks', 'POST', milk);
   t.like(task, { title: 'Buy milk', dueDate: '2026-12-24T00:00:00', completed: false });
-  t.like(await curl(`/tasks/${task.id}`, '-X', 'PUT', ...json({ description: 'two litres' })), {
+  t.like((await curl(first.url, `/tasks/${task.id}`, 'PUT', { description: 'two litres' })).body, {
     title: 'Buy milk',
     description: 'two litres',
   });
-  t.like(await curl(`/tasks/${task.id}/complete`, '-X', 'PATCH'), { completed: true });
-  t.is((await curl('/tasks?status=completed&search=MILK')).length, 1);
-  t.deepEqual(await curl('/stats'), { total: 1, pending: 0, completed: 1 });
+  t.like((await curl(first.url, `/tasks/${task.id}/complete`, 'PATCH')).body, { completed: true });
+  t.is((await curl(first.url, '/tasks?status=completed&search=MILK', 'GET')).body.length, 1);
+  t.deepEqual((await curl(first.url, '/stats', 'GET')).body, { total: 1, pending: 0, completed: 1 });
 
   const second = await command(cwd, [], { API_PORT: '0' });
   t.is(second.code, 1);
@@ -94,28 +90,13 @@ test('start, paste the curl line, take the tour, stop, and start again', async (
 
   t.is(await stop(first.server, 'SIGTERM'), 0);
   const again = await start(cwd);
-  const stats = `${again.url}/api/bob/stats`;
-  t.deepEqual(JSON.parse((await run('curl', ['--silent', '-H', `Authorization: Bearer ${token}`, stats])).stdout), {
-    total: 1,
-    pending: 0,
-    completed: 1,
-  });
+  t.deepEqual((await curl(again.url, '/stats', 'GET')).body, { total: 1, pending: 0, completed: 1 });
   await stop(again.server, 'SIGKILL');
 
   const afterKill = await start(cwd);
-  const answer = await fetch(`${afterKill.url}/api/bob/tasks/${task.id}`, {
-    headers: { Authorization: `Bearer ${token}` },
-  });
-  t.is(answer.status, 200, 'a killed server keeps nobody out, and loses nothing');
-  t.is(
-    (
-      await fetch(`${afterKill.url}/api/bob/tasks/${task.id}`, {
-        method: 'DELETE',
-        headers: { Authorization: `Bearer ${token}` },
-      })
-    ).status,
-    204,
-  );
+  const { status } = await curl(afterKill.url, `/tasks/${task.id}`, 'GET');
+  t.is(status, 200, 'a killed server keeps nobody out, and loses nothing');
+  t.is((await curl(afterKill.url, `/tasks/${task.id}`, 'DELETE')).status, 204);
   t.is(await stop(afterKill.server, 'SIGINT'), 0);
 });
 
@@ -188,7 +169,8 @@ test('migrate migrates once and says so', async (t) => {
   const cwd = await newDirectory();
   t.like(await command(cwd, ['migrate']), {
     code: 0,
-    stdout: 'Migrated: Migration20261123Tasks, Migration20261123RowSecurity, Migration20261123RateLimits\n',
+    stdout:
+      'Migrated: Migration20261123Tasks, Migration20261123RowSecurity, Migration20261123RateLimits, Migration20261123Journal, Migration20261123Idempotency\n',
   });
   t.like(await command(cwd, ['migrate']), { code: 0, stdout: 'The database is up to date.\n' });
 });

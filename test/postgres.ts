@@ -14,6 +14,10 @@ const run = promisify(execFile);
 export interface PrivatePostgres extends PostgresServer {
   /** Stops every process of the server where it is (SIGSTOP), or lets them go on (SIGCONT). */
   signal(name: 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+  /** Kills every process of the server at once (SIGKILL). */
+  kill(): Promise<void>;
+  /** Starts the server again on its data, after `kill`. Resolves when it takes connections. */
+  restart(): Promise<void>;
 }
 
 /** A PostgreSQL server for tests. */
@@ -68,15 +72,17 @@ export async function startPrivatePostgres(
     max_connections: 100,
     ...settings,
   };
-  const server = spawn(
-    join(binaries, 'postgres'),
-    [
-      '-D',
-      join(directory, 'data'),
-      ...Object.entries(allSettings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    ],
-    { ...as, cwd: directory, stdio: 'ignore' },
-  );
+  const start = () =>
+    spawn(
+      join(binaries, 'postgres'),
+      [
+        '-D',
+        join(directory, 'data'),
+        ...Object.entries(allSettings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ],
+      { ...as, cwd: directory, stdio: 'ignore' },
+    );
+  let server = start();
   const kill = () => server.kill('SIGKILL');
   process.once('exit', kill);
 
@@ -89,11 +95,25 @@ export async function startPrivatePostgres(
       // The backends lead sessions of their own.
       await run('pkill', [`-${name.slice(3)}`, '-P', String(server.pid)]);
     },
+    async kill() {
+      const stopped = new Promise((resolve) => server.once('exit', resolve));
+      // Stopped, it starts no more of them while they are looked up.
+      server.kill('SIGSTOP');
+      const backends = (await run('pgrep', ['-P', String(server.pid)])).stdout.trim().split('\n').map(Number);
+      for (const pid of [server.pid ?? 0, ...backends]) process.kill(pid, 'SIGKILL');
+      await stopped;
+    },
+    async restart() {
+      server = start();
+      await untilReady(url);
+    },
     async stop() {
       process.off('exit', kill);
-      const stopped = new Promise((resolve) => server.once('exit', resolve));
-      server.kill('SIGQUIT');
-      await stopped;
+      if (server.exitCode === null && server.signalCode === null) {
+        const stopped = new Promise((resolve) => server.once('exit', resolve));
+        server.kill('SIGQUIT');
+        await stopped;
+      }
       await rm(directory, { recursive: true, force: true });
     },
   };

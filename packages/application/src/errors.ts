@@ -1,4 +1,4 @@
-import { type InvalidInputError, type TaskNotFoundError, TodoError } from '@todo-backend/domain';
+import { type InvalidInputError, type TaskChangedError, type TaskNotFoundError, TodoError } from '@todo-backend/domain';
 
 /** Why a caller could not be authenticated: for logs and counters, not for the caller. */
 export type AuthenticationFailure =
@@ -44,10 +44,21 @@ export class UnavailableError extends TodoError {
   readonly code = 'UNAVAILABLE';
 }
 
+/** The idempotency key was used before, for something else. Code `IDEMPOTENCY_KEY_REUSED`. */
+export class IdempotencyKeyReusedError extends TodoError {
+  readonly code = 'IDEMPOTENCY_KEY_REUSED';
+
+  constructor() {
+    super('This idempotency key was used for another request. Take a new key for each new request.');
+  }
+}
+
 /** Every error that a use case or a port raises on purpose. Switch on `code`. */
 export type ApplicationError =
   | InvalidInputError
   | TaskNotFoundError
+  | TaskChangedError
+  | IdempotencyKeyReusedError
   | UnauthenticatedError
   | ForbiddenError
   | UserUnknownError

@@ -1,4 +1,15 @@
-import type { Category, Priority, Status, Task, TaskId, Timestamp, UserId } from '@todo-backend/domain';
+import type {
+  Category,
+  Priority,
+  Status,
+  Task,
+  TaskChange,
+  TaskEvent,
+  TaskEventType,
+  TaskId,
+  Timestamp,
+  UserId,
+} from '@todo-backend/domain';
 
 /** What a list of tasks can be sorted by. */
 export const SORT_KEYS = ['createdAt', 'updatedAt', 'dueDate', 'priority', 'title'] as const;
@@ -20,6 +31,25 @@ export interface TaskQuery {
    */
   readonly sortBy: SortKey;
   readonly sortOrder: SortOrder;
+  /** Only the tasks that come after this one, which need not exist any more. */
+  readonly after?: TaskPosition | undefined;
+  /** At the most so many; all of them when left out. */
+  readonly limit?: number | undefined;
+}
+
+/** Where a task stands in the order of a {@link TaskQuery}. */
+export interface TaskPosition {
+  /** The task's value of what is sorted by. */
+  readonly key: string | null;
+  readonly createdAt: Timestamp;
+  readonly id: TaskId;
+}
+
+/** Tasks, and which state of the owner's tasks they belong to. */
+export interface TaskListing {
+  readonly tasks: readonly Task[];
+  /** A number that every change of any of the owner's tasks makes larger. */
+  readonly version: number;
 }
 
 /** How many tasks a user has. `total` is the sum of the other two. */
@@ -27,43 +57,140 @@ export interface TaskCounts {
   readonly total: number;
   readonly pending: number;
   readonly completed: number;
+  /** As in {@link TaskListing}. */
+  readonly version: number;
+}
+
+/** An event in its owner's journal. */
+export type JournalEntry = TaskEvent & {
+  /** Counts the owner's events from 1, without a gap. Whoever has read up to one has missed none before it. */
+  readonly sequence: number;
+};
+
+/** Which entries of a journal, newest first. */
+export interface JournalQuery {
+  readonly taskId?: TaskId | undefined;
+  readonly type?: TaskEventType | undefined;
+  /** From this moment on. */
+  readonly since?: Timestamp | undefined;
+  /** Before this moment. */
+  readonly until?: Timestamp | undefined;
+  /** Only entries with a lower sequence. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+/** What becomes of tasks, and what to tell whoever asked for it. */
+export interface Decision<Result> {
+  readonly changes: readonly TaskChange[];
+  readonly result: Result;
+}
+
+/** How long the result of what is to be done only once is kept. */
+export const IDEMPOTENCY_HOURS = 24;
+
+/** Something that is to be done only once, however often it is asked for. */
+export interface Once {
+  /** The caller's name for it, unique among the owner's. */
+  readonly key: string;
+  /** What tells it from everything else that the key could mistakenly be used for. */
+  readonly fingerprint: string;
 }
 
 /**
- * Where tasks are kept. Every method takes the owner, so that nobody can forget whose tasks they are: a task of
- * somebody else is the same as no task at all.
+ * Where tasks are kept, and the journal of what happened to them. Every method takes the owner, so that nobody can
+ * forget whose tasks they are: a task of somebody else is the same as no task at all.
  *
  * Every method may throw `UnavailableError` (`UNAVAILABLE`); then nothing was changed, or, when the connection was lost
- * during a commit, all of it. The methods that write throw `UserUnknownError` (`USER_UNKNOWN`) when the owner does not
- * exist.
+ * during a commit, all of it.
  */
 export interface TaskRepository {
-  list(owner: UserId, query: TaskQuery): Promise<Task[]>;
+  list(owner: UserId, query: TaskQuery): Promise<TaskListing>;
 
   find(owner: UserId, id: TaskId): Promise<Task | undefined>;
 
-  /** Stores a new task; its owner is its `userId`. */
-  add(task: Task): Promise<void>;
+  count(owner: UserId): Promise<TaskCounts>;
 
   /**
-   * Loads, changes and saves in one atomic step: of concurrent updates, none is lost. Nothing is saved when `change`
-   * throws or returns the very task it was given.
+   * Loads the tasks with these ids, saves what `decide` makes of them, and writes the events into the journal, all in
+   * one atomic step: of concurrent changes none is lost, and no change is without its event. Nothing is saved when
+   * `decide` throws. A change without an event changes nothing.
    *
-   * @returns the task as it is now, or `undefined` when the owner has no such task
+   * @param decide gets the tasks that there are, by id. It may be called again, when another change came first
+   * @param once where the same key was used in the last {@link IDEMPOTENCY_HOURS} hours, the result of that time is
+   *   returned, and nothing done. The result is kept in the same atomic step, as JSON
+   * @throws `UserUnknownError` (`USER_UNKNOWN`) when the owner does not exist
+   * @throws `IdempotencyKeyReusedError` (`IDEMPOTENCY_KEY_REUSED`) when the key was used for something else
    */
-  update(owner: UserId, id: TaskId, change: (task: Task) => Task): Promise<Task | undefined>;
+  change<Result>(
+    owner: UserId,
+    ids: readonly TaskId[],
+    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+    once?: Once,
+  ): Promise<Result>;
 
-  /** @returns whether there was such a task */
-  remove(owner: UserId, id: TaskId): Promise<boolean>;
+  history(owner: UserId, query: JournalQuery): Promise<JournalEntry[]>;
+}
 
-  count(owner: UserId): Promise<TaskCounts>;
+/** What became of an event that was handed to a sink. `reason` is for operators. */
+export type Delivery =
+  | { readonly outcome: 'accepted' }
+  /** The sink will never take this event. */
+  | { readonly outcome: 'rejected'; readonly reason: string }
+  /** The sink answered, and did not take it this time. */
+  | { readonly outcome: 'failed'; readonly reason: string /** Milliseconds. */; readonly retryAfter?: number }
+  /** The sink did not answer, to this event or any other. */
+  | { readonly outcome: 'unreachable'; readonly reason: string };
+
+/** Where events go that other systems are to hear of. */
+export interface EventSink {
+  /** Hands one event on. Never throws for what the sink does. */
+  publish(entry: JournalEntry): Promise<Delivery>;
+}
+
+/** Events of one user that have not been handed on. */
+export interface WaitingEvents {
+  readonly userId: UserId;
+  /** In their order, without a gap but for those that are no longer kept. */
+  readonly entries: readonly JournalEntry[];
+  /** The sequence that is reached when all of them have been delivered. */
+  readonly upTo: number;
+  /** How often the first of them has failed. */
+  readonly attempts: number;
+}
+
+/** How far the delivery of one user's events got. */
+export interface Settlement {
+  /** The sequence up to which all is done; `undefined` when nothing new is. */
+  readonly reached: number | undefined;
+  readonly attempts: number;
+  /** Milliseconds before which nobody should try again. */
+  readonly delay: number;
+}
+
+/** The journal of all users as a queue of what is still to be handed on. For the relay, never for a user. */
+export interface Outbox {
+  /**
+   * Claims some users whose events wait, and some dead letters that an operator has requeued. Nobody else gets them
+   * until they are settled, or `lease` milliseconds are over.
+   */
+  claim(lease: number): Promise<{ waiting: readonly WaitingEvents[]; requeued: readonly JournalEntry[] }>;
+
+  /** Says how far a claimed user's delivery got, and gives the user free. */
+  settle(user: UserId, settlement: Settlement): Promise<void>;
+
+  /** Marks an event as a dead letter, until an operator requeues it. */
+  bury(entry: JournalEntry, reason: string): Promise<void>;
+
+  /** Takes the mark away: it has been delivered after all. */
+  unbury(entry: JournalEntry): Promise<void>;
 }
 
 /** Tells the time. */
 export type Clock = () => Timestamp;
 
 /** Makes a new, unique, time-ordered id (UUID version 7). */
-export type IdGenerator = () => TaskId;
+export type IdGenerator = () => string;
 
 /** Finds out who sends a token. */
 export interface TokenVerifier {

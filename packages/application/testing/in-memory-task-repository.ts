@@ -1,15 +1,32 @@
 import {
+  type Decision,
+  IdempotencyKeyReusedError,
+  type JournalEntry,
+  type JournalQuery,
+  type Once,
   type SortKey,
   type TaskCounts,
+  type TaskListing,
+  type TaskPosition,
   type TaskQuery,
   type TaskRepository,
   UserUnknownError,
 } from '@todo-backend/application';
-import { compareDueDates, PRIORITIES, type Task, type TaskId, type UserId } from '@todo-backend/domain';
+import {
+  compareDueDates,
+  PRIORITIES,
+  type Task,
+  type TaskChange,
+  type TaskId,
+  type UserId,
+} from '@todo-backend/domain';
 
 /** Tasks in memory, for tests. Holds values, so that a task that was changed but not saved cannot leak. */
 export class InMemoryTaskRepository implements TaskRepository {
   readonly #tasks = new Map<TaskId, Task>();
+  readonly #journals = new Map<UserId, JournalEntry[]>();
+  /** Of what is to happen only once; kept for good, which is longer than is asked for. */
+  readonly #results = new Map<string, { fingerprint: string; result: unknown }>();
   readonly #users: Set<UserId> | undefined;
 
   /** @param users those who exist; everybody does when left out */
@@ -21,22 +38,26 @@ export class InMemoryTaskRepository implements TaskRepository {
     this.#users?.add(user);
   }
 
-  /** Takes the user's tasks along, as a foreign key with `on delete cascade` does. */
+  /** Takes the user's tasks and journal along, as a foreign key with `on delete cascade` does. */
   removeUser(user: UserId): void {
     this.#users?.delete(user);
+    this.#journals.delete(user);
     for (const task of this.#ownedBy(user)) this.#tasks.delete(task.id);
   }
 
-  async list(owner: UserId, query: TaskQuery): Promise<Task[]> {
-    const direction = query.sortOrder === 'asc' ? 1 : -1;
-    return this.#ownedBy(owner)
+  async list(owner: UserId, query: TaskQuery): Promise<TaskListing> {
+    const { sortBy, sortOrder, after, limit } = query;
+    const direction = sortOrder === 'asc' ? 1 : -1;
+    const order = (a: Task, b: Task) => {
+      const missingLast = sortBy === 'dueDate' ? Number(a.dueDate === null) - Number(b.dueDate === null) : 0;
+      return missingLast || direction * (compareBy[sortBy](a, b) || compareBy.createdAt(a, b) || compare(a.id, b.id));
+    };
+    const tasks = this.#ownedBy(owner)
       .filter((task) => matches(task, query))
-      .sort((a, b) => {
-        const missingLast = query.sortBy === 'dueDate' ? Number(a.dueDate === null) - Number(b.dueDate === null) : 0;
-        return (
-          missingLast || direction * (compareBy[query.sortBy](a, b) || compareBy.createdAt(a, b) || compare(a.id, b.id))
-        );
-      });
+      .filter((task) => after === undefined || order(task, at(task, sortBy, after)) > 0)
+      .sort(order)
+      .slice(0, limit);
+    return { tasks, version: this.#version(owner) };
   }
 
   async find(owner: UserId, id: TaskId): Promise<Task | undefined> {
@@ -44,30 +65,62 @@ export class InMemoryTaskRepository implements TaskRepository {
     return task?.userId === owner ? structuredClone(task) : undefined;
   }
 
-  async add(task: Task): Promise<void> {
-    this.#requireUser(task.userId);
-    if (this.#tasks.has(task.id)) throw new Error(`There is a task ${task.id} already.`);
-    this.#tasks.set(task.id, structuredClone(task));
+  async change<Result>(
+    owner: UserId,
+    ids: readonly TaskId[],
+    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+    once?: Once,
+  ): Promise<Result> {
+    this.#requireUser(owner);
+    const name = JSON.stringify([owner, once?.key]);
+    const earlier = once && this.#results.get(name);
+    if (earlier !== undefined) {
+      if (earlier.fingerprint !== once?.fingerprint) throw new IdempotencyKeyReusedError();
+      return structuredClone(earlier.result) as Result;
+    }
+    const found = this.#ownedBy(owner).filter(({ id }) => ids.includes(id));
+    const { changes, result } = decide(new Map(found.map((task) => [task.id, task])));
+    for (const { before, after } of changes) {
+      if (before === undefined && after !== undefined && this.#tasks.has(after.id)) {
+        throw new Error(`There is a task ${after.id} already.`);
+      }
+    }
+    for (const change of changes) this.#save(owner, structuredClone(change));
+    if (once) this.#results.set(name, { fingerprint: once.fingerprint, result: structuredClone(result) });
+    return result;
   }
 
-  async update(owner: UserId, id: TaskId, change: (task: Task) => Task): Promise<Task | undefined> {
-    this.#requireUser(owner);
-    const task = this.#tasks.get(id);
-    if (task?.userId !== owner) return undefined;
-    const after = change(structuredClone(task));
-    this.#tasks.set(id, structuredClone(after));
-    return after;
-  }
-
-  async remove(owner: UserId, id: TaskId): Promise<boolean> {
-    this.#requireUser(owner);
-    return this.#tasks.get(id)?.userId === owner && this.#tasks.delete(id);
+  async history(owner: UserId, { taskId, type, since, until, before, limit }: JournalQuery): Promise<JournalEntry[]> {
+    return (this.#journals.get(owner) ?? [])
+      .filter(
+        (entry) =>
+          (taskId === undefined || entry.taskId === taskId) &&
+          (type === undefined || entry.type === type) &&
+          (since === undefined || entry.time >= since) &&
+          (until === undefined || entry.time < until) &&
+          (before === undefined || entry.sequence < before),
+      )
+      .reverse()
+      .slice(0, limit)
+      .map((entry) => structuredClone(entry));
   }
 
   async count(owner: UserId): Promise<TaskCounts> {
     const tasks = this.#ownedBy(owner);
     const completed = tasks.filter(({ status }) => status === 'completed').length;
-    return { total: tasks.length, pending: tasks.length - completed, completed };
+    return { total: tasks.length, pending: tasks.length - completed, completed, version: this.#version(owner) };
+  }
+
+  #version(owner: UserId): number {
+    return this.#journals.get(owner)?.length ?? 0;
+  }
+
+  #save(owner: UserId, { before, after, event }: TaskChange): void {
+    if (event === undefined) return;
+    if (after !== undefined) this.#tasks.set(after.id, after);
+    else if (before !== undefined) this.#tasks.delete(before.id);
+    const journal = this.#journals.get(owner) ?? [];
+    this.#journals.set(owner, [...journal, { ...event, sequence: journal.length + 1 }]);
   }
 
   #ownedBy(owner: UserId): Task[] {
@@ -77,6 +130,11 @@ export class InMemoryTaskRepository implements TaskRepository {
   #requireUser(user: UserId): void {
     if (this.#users?.has(user) === false) throw new UserUnknownError();
   }
+}
+
+/** A task that stands at a position. */
+function at(task: Task, sortBy: SortKey, { key, createdAt, id }: TaskPosition): Task {
+  return { ...task, [sortBy]: key, createdAt, id };
 }
 
 function matches(task: Task, { status, priority, category, search }: TaskQuery): boolean {

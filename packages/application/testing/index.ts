@@ -1,3 +1,4 @@
 export * from './deterministic.js';
 export * from './in-memory-task-repository.js';
 export * from './task-repository-contract.js';
+export * from './task-writer.js';

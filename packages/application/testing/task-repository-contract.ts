@@ -1,20 +1,27 @@
 import assert from 'node:assert/strict';
 import {
+  type JournalEntry,
   SORT_KEYS,
   type SortKey,
   type SortOrder,
+  type TaskPosition,
   type TaskQuery,
   type TaskRepository,
 } from '@todo-backend/application';
 import {
   createTask,
+  creation,
   type DueDate,
+  deletion,
   editTask,
   parseDueDate,
+  revision,
   setCompleted,
   type Task,
   type TaskContent,
+  type TaskId,
 } from '@todo-backend/domain';
+import { type TaskWriter, taskWriter } from './task-writer.js';
 
 /** What the contract needs of an adapter besides the port. */
 export interface TaskRepositoryHarness {
@@ -67,8 +74,8 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.equal(await tasks.find(owner, id), undefined);
     assert.equal(await tasks.update(owner, id, () => assert.fail('must not be called')), undefined);
     assert.equal(await tasks.remove(owner, id), false);
-    assert.deepEqual(await tasks.list(owner, newestFirst), []);
-    assert.deepEqual(await tasks.count(owner), { total: 0, pending: 0, completed: 0 });
+    assert.deepEqual(await tasks.list(owner, newestFirst), { tasks: [], version: 0 });
+    assert.deepEqual(await tasks.count(owner), { total: 0, pending: 0, completed: 0, version: 0 });
   }),
 
   contract('keeps owners apart', async ({ tasks, newTask, owner, newUser }) => {
@@ -78,8 +85,8 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.equal(await tasks.find(stranger, task.id), undefined);
     assert.equal(await tasks.update(stranger, task.id, () => assert.fail('must not be called')), undefined);
     assert.equal(await tasks.remove(stranger, task.id), false);
-    assert.deepEqual(await tasks.list(stranger, newestFirst), []);
-    assert.deepEqual(await tasks.count(stranger), { total: 0, pending: 0, completed: 0 });
+    assert.deepEqual(await tasks.list(stranger, newestFirst), { tasks: [], version: 0 });
+    assert.deepEqual(await tasks.count(stranger), { total: 0, pending: 0, completed: 0, version: 0 });
     assert.deepEqual(await tasks.find(owner, task.id), task);
   }),
 
@@ -146,7 +153,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
       const task = newTask({});
       await tasks.add(i < 2 ? setCompleted(task, true, later) : task);
     }
-    assert.deepEqual(await tasks.count(owner), { total: 5, pending: 3, completed: 2 });
+    assert.deepEqual(await tasks.count(owner), { total: 5, pending: 3, completed: 2, version: 5 });
   }),
 
   contract('filters by each field, and by all together', async (context) => {
@@ -198,7 +205,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     for (const title of texts) await tasks.add(newTask({ title }));
     for (const description of texts) await tasks.add(newTask({ title: '-', description }));
     const found = async (search: string) => {
-      const results = await tasks.list(context.owner, { search, sortBy: 'createdAt', sortOrder: 'asc' });
+      const { tasks: results } = await tasks.list(context.owner, { search, sortBy: 'createdAt', sortOrder: 'asc' });
       const titles = results.filter(({ title }) => title !== '-').map(({ title }) => title);
       const descriptions = results.filter(({ title }) => title === '-').map(({ description }) => description);
       assert.deepEqual(descriptions, titles);
@@ -240,7 +247,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     };
     for (const sortBy of SORT_KEYS) {
       for (const sortOrder of ['asc', 'desc'] as SortOrder[]) {
-        const sorted = await tasks.list(context.owner, { sortBy, sortOrder });
+        const { tasks: sorted } = await tasks.list(context.owner, { sortBy, sortOrder });
         assert.equal(sorted.length, 28);
         if (sortBy === 'dueDate') {
           assert.ok(
@@ -258,6 +265,186 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     }
   }),
 
+  contract('gives a list in parts that follow on one another', async (context) => {
+    const { tasks, newTask, owner } = context;
+    const dueDates = [due('2026-03-10'), due('2026-03-09T23:00:00Z'), null];
+    for (let i = 0; i < 23; i++) {
+      const task = newTask({
+        title: ['b', 'A', 'a', 'Ä'][i % 4] ?? '',
+        priority: (['high', 'low', 'medium'] as const)[i % 3] ?? 'low',
+        dueDate: dueDates[i % 3] ?? null,
+      });
+      await tasks.add({ ...task, createdAt: `2026-03-0${1 + (i % 2)}T00:00:00.000Z`, updatedAt: later });
+    }
+    for (const sortBy of SORT_KEYS) {
+      for (const sortOrder of ['asc', 'desc'] as SortOrder[]) {
+        const all = await listIds(context, { sortBy, sortOrder });
+        const seen: TaskId[] = [];
+        let after: TaskPosition | undefined;
+        do {
+          const { tasks: part } = await tasks.list(owner, { sortBy, sortOrder, after, limit: 4 });
+          seen.push(...part.map(({ id }) => id));
+          const last = part.at(-1);
+          after = last && { key: last[sortBy], createdAt: last.createdAt, id: last.id };
+        } while (after !== undefined);
+        assert.deepEqual(seen, all, `${sortBy} ${sortOrder}`);
+      }
+    }
+    const [first, second] = await listIds(context, { sortBy: 'title', sortOrder: 'asc' });
+    const last = (await tasks.find(owner, first ?? '')) ?? assert.fail();
+    await tasks.remove(owner, last.id);
+    const after = { key: last.title, createdAt: last.createdAt, id: last.id };
+    const page = await listIds(context, { sortBy: 'title', sortOrder: 'asc', after, limit: 1 });
+    assert.deepEqual(page, [second], 'a part follows on a task that is gone');
+  }),
+
+  contract('does only once what has a key, and says the same again', async ({ tasks, newTask, owner, newUser }) => {
+    const once = { key: 'k', fingerprint: 'f' };
+    const add = async (user: string, title: string, how = once) => {
+      const task = { ...newTask({ title }), userId: user };
+      const origin = { id: task.id, time: later, actor: { type: 'user', id: user }, correlationId: null } as const;
+      return tasks.change(user, [], () => ({ changes: [creation(task, origin)], result: { title } }), how);
+    };
+    const results = await Promise.all(Array.from({ length: 8 }, (_, i) => add(owner, `try ${i}`)));
+    assert.deepEqual(new Set(results.map(({ title }) => title)).size, 1);
+    assert.deepEqual(
+      (await tasks.list(owner, newestFirst)).tasks.map(({ title }) => title),
+      [results[0]?.title],
+    );
+    await assert.rejects(add(owner, 'else', { ...once, fingerprint: 'other' }), { code: 'IDEMPOTENCY_KEY_REUSED' });
+    assert.deepEqual(await add(owner, 'next', { ...once, key: 'another' }), { title: 'next' });
+    assert.deepEqual(await add(await newUser(), "somebody else's"), { title: "somebody else's" });
+
+    const failure = new Error('on purpose');
+    const fails = () => {
+      throw failure;
+    };
+    await assert.rejects(tasks.change(owner, [], fails, { key: 'fails', fingerprint: 'f' }), failure);
+    assert.deepEqual(await add(owner, 'then works', { key: 'fails', fingerprint: 'f' }), { title: 'then works' });
+  }),
+
+  contract(
+    'tells in the journal what happened, by whom and as part of what',
+    async ({ tasks, newTask, newId, owner }) => {
+      const task = newTask({ title: 'first', dueDate: due('2026-03-10') });
+      const edited = editTask(task, { title: 'second', dueDate: null }, later);
+      const done = setCompleted(edited, true, later);
+      const origin = {
+        id: newId(),
+        time: later,
+        actor: { type: 'agent', id: 'helper' },
+        correlationId: 'request-1',
+      } as const;
+      await tasks.add(task);
+      await tasks.change(owner, [task.id], () => ({ changes: [revision(task, edited, origin)], result: undefined }));
+      await tasks.update(owner, task.id, () => done);
+      await tasks.update(owner, task.id, (current) => setCompleted(current, false, later));
+      await tasks.remove(owner, task.id);
+
+      const journal = await tasks.history(owner, { limit: 10 });
+      assert.deepEqual(
+        journal.map(({ type }) => type),
+        [
+          'todo.task.deleted.v1',
+          'todo.task.reopened.v1',
+          'todo.task.completed.v1',
+          'todo.task.updated.v1',
+          'todo.task.created.v1',
+        ],
+      );
+      assert.deepEqual(journal[3], {
+        sequence: 2,
+        ...origin,
+        type: 'todo.task.updated.v1',
+        userId: owner,
+        taskId: task.id,
+        changes: {
+          title: { before: 'first', after: 'second' },
+          dueDate: { before: '2026-03-10T00:00:00', after: null },
+          updatedAt: { before: task.updatedAt, after: later },
+        },
+      });
+      const created = journal[4] ?? assert.fail();
+      assert.deepEqual('task' in created && created.task, task);
+      assert.deepEqual(created.actor, { type: 'user', id: owner });
+    },
+  ),
+
+  contract('gives the part of a journal that was asked for', async ({ tasks, newTask, owner, newUser }) => {
+    const [one, two] = [newTask({}), newTask({})];
+    await tasks.add(one);
+    await tasks.add(two);
+    await tasks.update(owner, one.id, (task) => setCompleted(task, true, later));
+    const sequences = async (query: object) =>
+      (await tasks.history(owner, { limit: 10, ...query })).map(({ sequence }) => sequence);
+    assert.deepEqual(await sequences({}), [3, 2, 1]);
+    assert.deepEqual(await sequences({ limit: 2 }), [3, 2]);
+    assert.deepEqual(await sequences({ before: 3 }), [2, 1]);
+    assert.deepEqual(await sequences({ taskId: one.id }), [3, 1]);
+    assert.deepEqual(await sequences({ type: 'todo.task.created.v1' }), [2, 1]);
+    assert.deepEqual(await sequences({ since: two.createdAt }), [3, 2]);
+    assert.deepEqual(await sequences({ until: two.createdAt }), [1]);
+    assert.deepEqual(await sequences({ taskId: one.id, type: 'todo.task.completed.v1', since: later }), [3]);
+    assert.deepEqual(await tasks.history(await newUser(), { limit: 10 }), []);
+  }),
+
+  contract('changes many tasks at once, or none', async ({ tasks, newTask, newId, owner }) => {
+    const [edited, removed, created, untouched] = [newTask({}), newTask({}), newTask({}), newTask({})];
+    for (const task of [edited, removed, untouched]) await tasks.add(task);
+    const origin = () =>
+      ({ id: newId(), time: later, actor: { type: 'user', id: owner }, correlationId: null }) as const;
+    const change = (thrown?: Error) =>
+      tasks.change(owner, [removed.id, edited.id, untouched.id, created.id], (found) => {
+        assert.deepEqual(new Set(found.keys()), new Set([edited.id, removed.id, untouched.id]));
+        const once = editTask(edited, { title: 'once' }, later);
+        const twice = setCompleted(once, true, later);
+        const changes = [
+          revision(edited, once, origin()),
+          creation(created, origin()),
+          revision(once, twice, origin()),
+          deletion(removed, origin()),
+          revision(untouched, untouched, origin()),
+        ];
+        if (thrown) throw thrown;
+        return { changes, result: twice };
+      });
+    const failure = new Error('on purpose');
+    await assert.rejects(change(failure), failure);
+    assert.equal((await tasks.history(owner, { limit: 10 })).length, 3);
+    const twice = await change();
+    assert.deepEqual(await tasks.find(owner, edited.id), twice);
+    assert.deepEqual(await tasks.find(owner, created.id), created);
+    assert.equal(await tasks.find(owner, removed.id), undefined);
+    assert.equal((await tasks.history(owner, { limit: 10 })).length, 7);
+  }),
+
+  contract(
+    'leaves no gap between the events of many writers, and shows none late',
+    async ({ tasks, newTask, owner }) => {
+      const seen: number[] = [];
+      let isWriting = true;
+      const reader = async () => {
+        while (isWriting || (await tasks.count(owner)).total > seen.length) {
+          const [newest] = await tasks.history(owner, { limit: 1 });
+          const last = seen.at(-1) ?? 0;
+          if (newest !== undefined && newest.sequence > last) {
+            const news = await tasks.history(owner, { before: newest.sequence + 1, limit: newest.sequence - last });
+            seen.push(...news.map(({ sequence }) => sequence).reverse());
+          }
+          await new Promise<void>((resolve) => setTimeout(resolve, 1));
+        }
+      };
+      const reading = reader();
+      await Promise.all(Array.from({ length: 50 }, () => tasks.add(newTask({}))));
+      isWriting = false;
+      await reading;
+      assert.deepEqual(
+        seen,
+        Array.from({ length: 50 }, (_, i) => i + 1),
+      );
+    },
+  ),
+
   contract(
     'refuses writes of a user who does not exist, and takes the tasks of a deleted one along',
     async (context) => {
@@ -274,7 +461,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
         unknown,
       );
       await assert.rejects(tasks.remove(owner, task.id), unknown);
-      assert.deepEqual(await tasks.list(owner, newestFirst), []);
+      assert.deepEqual(await tasks.list(owner, newestFirst), { tasks: [], version: 0 });
     },
   ),
 ];
@@ -282,7 +469,8 @@ export const taskRepositoryContract: readonly ContractCase[] = [
 const later = '2026-06-01T00:00:00.000Z';
 const newestFirst: TaskQuery = { sortBy: 'createdAt', sortOrder: 'desc' };
 
-interface Context extends TaskRepositoryHarness {
+interface Context extends Omit<TaskRepositoryHarness, 'tasks'> {
+  readonly tasks: TaskRepository & TaskWriter;
   readonly owner: string;
   /** A task of the owner, not stored yet, each one created a second after the one before. */
   newTask(content: Partial<TaskContent>): Task;
@@ -301,13 +489,58 @@ function contract(name: string, verify: (context: Context) => Promise<void>): Co
           { id: harness.newId(), userId: owner, now: new Date(moment).toISOString() },
         );
       };
-      await verify({ ...harness, owner, newTask });
+      const { tasks } = harness;
+      const context: Context = {
+        ...harness,
+        tasks: {
+          list: (owner, query) => tasks.list(owner, query),
+          find: (owner, id) => tasks.find(owner, id),
+          count: (owner) => tasks.count(owner),
+          change: (owner, ids, decide, once) => tasks.change(owner, ids, decide, once),
+          history: (owner, query) => tasks.history(owner, query),
+          ...taskWriter(tasks),
+        },
+        owner,
+        newTask,
+      };
+      await verify(context);
+      await assertJournalTellsAll(context);
     },
   };
 }
 
+/** Whatever was done, the journal has no gap, and who replays it has the tasks; the counts agree with both. */
+async function assertJournalTellsAll({ tasks, owner }: Context): Promise<void> {
+  const journal = (await tasks.history(owner, { limit: 1000 })).reverse();
+  assert.deepEqual(
+    journal.map(({ sequence }) => sequence),
+    journal.map((_, i) => i + 1),
+  );
+  const replayed = journal.reduce(replay, new Map());
+  const { tasks: stored, version } = await tasks.list(owner, newestFirst);
+  assert.equal(version, journal.length);
+  assert.deepEqual(new Map(stored.map((task) => [task.id, task])), replayed);
+  const completed = stored.filter(({ status }) => status === 'completed').length;
+  const total = stored.length;
+  assert.deepEqual(await tasks.count(owner), { total, pending: total - completed, completed, version });
+}
+
+function replay(tasks: Map<TaskId, Task>, entry: JournalEntry): Map<TaskId, Task> {
+  if ('changes' in entry) {
+    const before = tasks.get(entry.taskId) ?? assert.fail('changed before it was created');
+    const changes = Object.entries(entry.changes);
+    for (const [field, change] of changes) assert.deepEqual(before[field as keyof Task], change.before, field);
+    const after = Object.fromEntries(changes.map(([field, change]) => [field, change.after]));
+    return tasks.set(entry.taskId, { ...before, ...after });
+  }
+  if (entry.type === 'todo.task.created.v1') return tasks.set(entry.taskId, entry.task);
+  assert.deepEqual(tasks.get(entry.taskId), entry.task, 'deleted as it last was');
+  tasks.delete(entry.taskId);
+  return tasks;
+}
+
 async function listIds({ tasks, owner }: Pick<Context, 'tasks' | 'owner'>, query: TaskQuery): Promise<string[]> {
-  return (await tasks.list(owner, query)).map(({ id }) => id);
+  return (await tasks.list(owner, query)).tasks.map(({ id }) => id);
 }
 
 function due(text: string): DueDate {

@@ -49,3 +49,12 @@ export class TaskNotFoundError extends TodoError {
     super('There is no such task.');
   }
 }
+
+/** The task is not what the caller last saw: somebody changed it in between. Code `TASK_CHANGED`. */
+export class TaskChangedError extends TodoError {
+  readonly code = 'TASK_CHANGED';
+
+  constructor() {
+    super('The task has been changed in the meantime. Please load it again, and repeat your change.');
+  }
+}

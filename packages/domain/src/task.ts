@@ -77,6 +77,30 @@ export function createTask(content: TaskContent, { id, userId, now }: TaskOrigin
   };
 }
 
+/** What a task brings along from another system. */
+export interface TaskHistory {
+  readonly status: Status;
+  readonly createdAt: Timestamp;
+  /** Not before `createdAt`. */
+  readonly updatedAt: Timestamp;
+}
+
+/**
+ * A new task with the history that it had elsewhere. Times that have not come yet are now.
+ *
+ * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of the content
+ */
+export function importTask(content: TaskContent, history: TaskHistory, origin: TaskOrigin): Task {
+  const created = history.createdAt < origin.now ? history.createdAt : origin.now;
+  const updated = history.updatedAt < origin.now ? history.updatedAt : origin.now;
+  return {
+    ...createTask(content, origin),
+    status: history.status,
+    createdAt: created,
+    updatedAt: updated > created ? updated : created,
+  };
+}
+
 /**
  * The task with some of its content changed.
  *

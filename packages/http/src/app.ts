@@ -1,21 +1,20 @@
-import { randomUUID } from 'node:crypto';
 import cors from '@koa/cors';
 import Router from '@koa/router';
 import type { Clock, ReadinessProbe, TaskUseCases, TokenVerifier } from '@todo-backend/application';
 import Koa, { type Context, type Middleware } from 'koa';
 import helmet from 'koa-helmet';
-import type { Logger } from 'pino';
+import { docsRoutes } from './docs-routes.js';
 import { problemDetails, RequestError } from './problem-details.js';
 import type { RateLimits } from './rate-limit.js';
+import { type RequestLogOptions, requestId, requestLog } from './request-log.js';
 import { taskRoutes } from './task-routes.js';
 
 /** What the HTTP host needs from outside. */
-export interface AppOptions {
+export interface AppOptions extends RequestLogOptions {
   readonly tasks: TaskUseCases;
   readonly tokens: TokenVerifier;
   readonly readiness: ReadinessProbe;
   readonly clock: Clock;
-  readonly logger: Logger;
   /** The origins whose pages may call the API, exactly as browsers send them. */
   readonly corsOrigins: readonly string[];
   readonly version: string;
@@ -28,14 +27,18 @@ export interface AppOptions {
 export function createApp(options: AppOptions): Koa {
   const app = new Koa({ proxy: options.trustedProxies > 0, maxIpsCount: options.trustedProxies });
   app.use(requestId());
-  app.use(requestLog(options.logger));
+  app.use(requestLog(options));
   app.use(securityHeaders);
   app.use(privateAnswers);
   app.use(crossOrigin(options.corsOrigins));
   app.use(problemDetails(options.logger));
   app.use(unambiguousHeaders);
   app.use(wellFormedTarget);
-  for (const router of [systemRoutes(options), taskRoutes(options.tasks, options.tokens, options.limits)]) {
+  for (const router of [
+    systemRoutes(options),
+    docsRoutes(options.version),
+    taskRoutes(options.tasks, options.tokens, options.limits),
+  ]) {
     app.use(router.routes());
   }
   app.use(noSuchRoute);
@@ -56,7 +59,13 @@ function systemRoutes({ version, readiness, clock }: AppOptions): Router {
     ctx.body = {
       name: 'todo-backend',
       version,
-      links: { health: '/health', ready: '/ready', tasks: '/api/{user_id}/tasks' },
+      links: {
+        health: '/health',
+        ready: '/ready',
+        tasks: '/api/{user_id}/tasks',
+        docs: '/docs',
+        openapi: '/openapi.json',
+      },
     };
   });
 
@@ -87,44 +96,18 @@ const privateAnswers: Middleware = (ctx, next) => {
   return next();
 };
 
-/** Takes a well-formed `X-Request-Id` over and makes one otherwise. */
-function requestId(): Middleware {
-  return (ctx, next) => {
-    const given = ctx.get('X-Request-Id');
-    ctx.state.requestId = /^[\w.-]{1,128}$/.test(given) ? given : randomUUID();
-    ctx.set('X-Request-Id', ctx.state.requestId);
-    return next();
-  };
-}
-
-/** One line for each request, with nothing in it that a user wrote. */
-function requestLog(logger: Logger): Middleware {
-  return async (ctx, next) => {
-    const start = performance.now();
-    await next();
-    logger.info(
-      {
-        method: ctx.method,
-        route: ctx._matchedRoute ?? null,
-        status: ctx.status,
-        milliseconds: Math.round((performance.now() - start) * 10) / 10,
-        requestId: ctx.state.requestId,
-        userId: ctx.state.userId,
-      },
-      'request',
-    );
-  };
-}
-
 /** Outside of the error handling, so that errors carry these headers too: without them a browser hides the message. */
 function crossOrigin(origins: readonly string[]): Middleware {
   return cors({
     origin: (ctx) => (origins.includes(ctx.get('Origin')) ? ctx.get('Origin') : ''),
     credentials: true,
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
+    allowHeaders: ['Authorization', 'Content-Type', 'X-Request-Id', 'If-Match', 'If-None-Match', 'Idempotency-Key'],
     exposeHeaders: [
       'Location',
+      'Link',
+      'ETag',
+      'Content-Disposition',
       'X-Request-Id',
       'Retry-After',
       'RateLimit',

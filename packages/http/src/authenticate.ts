@@ -1,12 +1,21 @@
 import type { RouterMiddleware } from '@koa/router';
-import { ForbiddenError, type TokenVerifier, UnauthenticatedError } from '@todo-backend/application';
+import {
+  type AuthenticationFailure,
+  ForbiddenError,
+  type TokenVerifier,
+  UnauthenticatedError,
+  UserUnknownError,
+} from '@todo-backend/application';
+
+/** Why a caller was not let in: for logs and counters, not for the caller. */
+export type Refusal = AuthenticationFailure | 'forbidden' | 'user_unknown';
 
 /** Lets a request pass whose bearer token (RFC 6750) was issued to the user of its path; both checks, in this order. */
 export function authenticate(tokens: TokenVerifier): RouterMiddleware {
   return async (ctx, next) => {
     const userId = await tokens.verify(bearerToken(ctx.req.headersDistinct.authorization));
-    if (ctx.params.user_id !== userId) throw new ForbiddenError();
     ctx.state.userId = userId;
+    if (ctx.params.user_id !== userId) throw new ForbiddenError();
     await next();
   };
 }
@@ -21,4 +30,11 @@ function bearerToken([header = '', ...more]: readonly string[] = []): string {
     throw new UnauthenticatedError('There must be one Authorization header, with "Bearer" and a token.', 'malformed');
   }
   return token;
+}
+
+/** Why `error` keeps a caller out, if it does. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (error instanceof UnauthenticatedError) return error.reason;
+  if (error instanceof ForbiddenError) return 'forbidden';
+  return error instanceof UserUnknownError ? 'user_unknown' : undefined;
 }

@@ -7,6 +7,10 @@ import * as v from 'valibot';
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Where to serve metrics; nowhere when left out. */
+  readonly metricsPort?: number;
+  /** The base URL of the OTLP/HTTP collector that traces are sent to; there are none when left out. */
+  readonly tracesTo?: string;
   readonly corsOrigins: readonly string[];
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Milliseconds that a client may take to send a whole request; half of them for its headers. */
@@ -30,6 +34,12 @@ export interface Config {
     readonly connectTimeout: number;
     readonly statementTimeout: number;
     readonly transactionPooler: boolean;
+  };
+  readonly events: {
+    /** Where events are handed on to, as CloudEvents. */
+    readonly sinkUrl?: string;
+    /** Days that the journal is kept, at the least. */
+    readonly retentionDays: number;
   };
   /** Refuse to start where the database does not keep one user's tasks from another itself. */
   readonly requireRowSecurity: boolean;
@@ -63,6 +73,8 @@ const EnvironmentSchema = v.object({
   NODE_ENV: v.optional(v.string()),
   API_HOST: v.optional(v.string(), '0.0.0.0'),
   API_PORT: wholeNumber(8000, 0, 65_535),
+  METRICS_PORT: v.optional(digits(0, 65_535)),
+  OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(baseUrl('of an OTLP/HTTP collector, such as http://localhost:4318')),
   CORS_ORIGINS: v.optional(
     v.pipe(
       v.string(),
@@ -104,15 +116,13 @@ const EnvironmentSchema = v.object({
     ),
   ),
   BETTER_AUTH_SECRET: v.optional(v.pipe(v.string(), v.minLength(32, 'must have at least 32 characters'))),
-  BETTER_AUTH_URL: v.optional(
-    v.pipe(
-      v.string(),
-      v.check(isBaseUrl, 'must be the http(s) URL of the app that runs Better Auth, such as https://app.example.com'),
-      v.transform((url) => url.replace(/\/+$/, '')),
-    ),
-  ),
+  BETTER_AUTH_URL: v.optional(baseUrl('of the app that runs Better Auth, such as https://app.example.com')),
   AUTH_JWKS: v.optional(v.picklist(['table', 'url'], 'must be table or url')),
   TOKEN_MAX_LIFETIME_S: wholeNumber(86_400, 60, 31_536_000),
+  EVENTS_SINK_URL: v.optional(
+    v.pipe(v.string(), v.check(isSinkUrl, 'must be an http(s) URL without user and password')),
+  ),
+  JOURNAL_RETENTION_DAYS: wholeNumber(90, 1, 36_500),
 });
 
 /**
@@ -158,6 +168,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   return {
     host: env.API_HOST,
     port: env.API_PORT,
+    ...(env.METRICS_PORT !== undefined && { metricsPort: env.METRICS_PORT }),
+    ...(env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && { tracesTo: env.OTEL_EXPORTER_OTLP_ENDPOINT }),
     corsOrigins: env.CORS_ORIGINS,
     logLevel: env.LOG_LEVEL,
     requestTimeout: env.REQUEST_TIMEOUT_MS,
@@ -177,6 +189,10 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
         transactionPooler: env.DATABASE_POOLER === 'transaction',
       },
     }),
+    events: {
+      ...(env.EVENTS_SINK_URL !== undefined && { sinkUrl: env.EVENTS_SINK_URL }),
+      retentionDays: env.JOURNAL_RETENTION_DAYS,
+    },
     requireRowSecurity: (env.ROW_SECURITY ?? (isProduction ? 'required' : 'optional')) === 'required',
     standaloneUsers: env.STANDALONE_USERS ?? isEmbedded,
     auth: {
@@ -190,16 +206,25 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
 }
 
 function wholeNumber(byDefault: number, least: number, most: number) {
+  return v.optional(digits(least, most), String(byDefault));
+}
+
+function digits(least: number, most: number) {
   const message = `must be a whole number from ${least} to ${most}`;
-  return v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d{1,9}$/, message),
-      v.transform(Number),
-      v.minValue(least, message),
-      v.maxValue(most, message),
-    ),
-    String(byDefault),
+  return v.pipe(
+    v.string(),
+    v.regex(/^\d{1,9}$/, message),
+    v.transform(Number),
+    v.minValue(least, message),
+    v.maxValue(most, message),
+  );
+}
+
+function baseUrl(what: string) {
+  return v.pipe(
+    v.string(),
+    v.check(isBaseUrl, `must be the http(s) URL ${what}`),
+    v.transform((url) => url.replace(/\/+$/, '')),
   );
 }
 
@@ -216,6 +241,11 @@ function originProblem(text: string): string {
 function isBaseUrl(text: string): boolean {
   const url = URL.parse(text);
   return isHttpUrl(text) && url !== null && !url.search && !url.hash && !url.username && !url.password;
+}
+
+function isSinkUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return isHttpUrl(text) && url !== null && !url.username && !url.password;
 }
 
 function isHttpUrl(text: string): boolean {

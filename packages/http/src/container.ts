@@ -14,6 +14,7 @@ import {
   type Database,
   keysFromTable,
   keysFromUrl,
+  SqlOutbox,
   SqlTaskRepository,
   tokenVerifier,
 } from '@todo-backend/infrastructure';
@@ -24,6 +25,7 @@ import { type DependencyContainer, type InjectionToken, instanceCachingFactory, 
 import { v7 as uuidV7 } from 'uuid';
 import { createApp } from './app.js';
 import type { Config } from './config.js';
+import type { Metrics } from './metrics.js';
 import type { RateLimits } from './rate-limit.js';
 import { version } from './version.js';
 
@@ -39,6 +41,10 @@ export const parts = {
   tokens: token<TokenVerifier>('tokens'),
   readiness: token<ReadinessProbe>('readiness'),
   limits: token<RateLimits>('limits'),
+  outbox: token<SqlOutbox>('outbox'),
+  /** Registered where they are asked for, as is the next. */
+  metrics: token<Metrics>('metrics'),
+  activeTraceId: token<() => string | undefined>('activeTraceId'),
   app: token<Koa>('app'),
 };
 
@@ -87,6 +93,7 @@ export function createContainer({ config, logger, database }: Foundations): Depe
       maxLifetime: auth.maxLifetime,
     });
   });
+  part(parts.outbox, (c) => new SqlOutbox(c.resolve(parts.database)));
   part(parts.readiness, (c) => c.resolve(parts.database));
   part(parts.limits, (c) => {
     const { perUser, failuresPerAddress, store } = c.resolve(parts.config).limits;
@@ -107,6 +114,8 @@ export function createContainer({ config, logger, database }: Foundations): Depe
     };
     return { perUser: limiter('user', perUser), failuresPerAddress: limiter('address', failuresPerAddress) };
   });
+  const optional = <T>(token: InjectionToken<T>) =>
+    container.isRegistered(token) ? container.resolve(token) : undefined;
   part(parts.app, (c) =>
     createApp({
       tasks: c.resolve(parts.tasks),
@@ -118,6 +127,8 @@ export function createContainer({ config, logger, database }: Foundations): Depe
       version,
       limits: c.resolve(parts.limits),
       trustedProxies: c.resolve(parts.config).trustedProxies,
+      onAnswer: optional(parts.metrics)?.observe,
+      activeTraceId: optional(parts.activeTraceId),
     }),
   );
   return container;

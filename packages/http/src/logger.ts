@@ -1,13 +1,28 @@
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from './config.js';
 
-/** A logger of JSON lines, or of readable ones in a terminal. */
-export async function createLogger({ logLevel }: Pick<Config, 'logLevel'>): Promise<Logger> {
+/**
+ * A logger of JSON lines, or of readable ones in a terminal.
+ *
+ * @param destination where lines go instead of the standard output
+ */
+export async function createLogger(
+  { logLevel }: Pick<Config, 'logLevel'>,
+  destination?: DestinationStream,
+): Promise<Logger> {
   const options = { level: logLevel, base: null, serializers: { err: describeError } };
-  if (!process.stdout.isTTY) return pino(options);
+  if (destination) return pino(options, destination);
+  // One write for many lines, and none that a request waits for; what is left is written at the exit.
+  if (!process.stdout.isTTY) return pino(options, pino.destination(BUFFERED));
   const { default: pretty } = await import('pino-pretty');
   return pino(options, pretty({ sync: true, ignore: 'time', singleLine: true }));
 }
+
+/** Bytes that are written at once, or after so many milliseconds what there is. */
+const BUFFERED = { sync: false, minLength: 4096, periodicFlush: 100 };
+
+/** SQLSTATEs of errors whose message quotes a value: it could not be read (22), or a function of the database complains. */
+const QUOTES_A_VALUE = /^(?:22|P0)[\dA-Z]{3}$/;
 
 /**
  * What an operator needs to know of an error, and no more: a database error also carries the values of the row that it
@@ -16,5 +31,12 @@ export async function createLogger({ logLevel }: Pick<Config, 'logLevel'>): Prom
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
   const { name, message, stack, cause, code } = error as Error & { code?: unknown };
-  return { type: name, message, code, stack, ...(cause !== undefined && { cause: describeError(cause) }) };
+  const told = QUOTES_A_VALUE.test(String(code)) ? '(a value)' : message;
+  return {
+    type: name,
+    message: told,
+    code,
+    stack: stack?.replace(message, () => told),
+    ...(cause !== undefined && { cause: describeError(cause) }),
+  };
 }

@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import type { Config } from './config.js';
+import type { Tracing } from './tracing.js';
 
 const OLDEST_NODE = [22, 22];
 
@@ -8,9 +10,14 @@ Commands:
   start              migrate the database and serve the API (the default)
   migrate            migrate the database and exit
   token --user ID    print a token of that user, signed with the secret of this installation
+  prune              delete what is older than the journal is kept (JOURNAL_RETENTION_DAYS)
+  dead-letters       list the events that the event sink does not take
+  requeue            deliver dead letters once more: --event ID, or --all
 
 Options:
   --user ID          the user whom the token is for
+  --event ID         the dead letter to deliver once more
+  --all              all of them
   --hours N          how long the token is good for (default 24, or as long as may be)
   -h, --help         show this
   -v, --version      show the version
@@ -38,20 +45,35 @@ async function main(): Promise<void> {
       return migrate();
     case 'token':
       return token();
+    case 'prune':
+      return (await import('./maintenance.js')).prune(loadConfig(loadEnvironment()));
+    case 'dead-letters':
+      return (await import('./maintenance.js')).listDeadLetters(loadConfig(loadEnvironment()));
+    case 'requeue':
+      return requeue();
     default:
       throw new UsageError(`There is no command "${command}"; see --help.`);
   }
 
   async function start(): Promise<void> {
+    const config = loadConfig(loadEnvironment());
+    // Before anything is loaded that is to be traced.
+    const tracing = config.tracesTo === undefined ? undefined : await trace(config.tracesTo, config);
     const [{ serve }, { default: closeWithGrace }] = await Promise.all([
       import('./serve.js'),
       import('close-with-grace'),
     ]);
-    const service = await serve(loadConfig(loadEnvironment()));
+    const service = await serve(config, tracing?.activeTraceId);
     closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
       if (err) console.error(err);
       await service.close();
+      await tracing?.close();
     });
+  }
+
+  async function trace(collector: string, config: Config): Promise<Tracing> {
+    const { startTracing } = await import('./tracing.js');
+    return startTracing(collector, config);
   }
 
   async function migrate(): Promise<void> {
@@ -64,6 +86,14 @@ async function main(): Promise<void> {
     } finally {
       await close();
     }
+  }
+
+  async function requeue(): Promise<void> {
+    const { event, all } = values;
+    if ((event === undefined) === (all === undefined)) throw new UsageError('Say which: requeue --event ID, or --all');
+    if (event !== undefined && !/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(event))
+      throw new UsageError('--event must be a UUID');
+    await (await import('./maintenance.js')).requeue(loadConfig(loadEnvironment()), event);
   }
 
   async function token(): Promise<void> {
@@ -95,6 +125,8 @@ function readArguments() {
       options: {
         user: { type: 'string' },
         hours: { type: 'string' },
+        event: { type: 'string' },
+        all: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },
@@ -123,7 +155,8 @@ function explain(error: unknown): string {
   if (EXPLAINED.has(error.name)) return error.message;
   const { code, cause } = error as NodeJS.ErrnoException;
   if (code === 'UNAVAILABLE' && cause !== undefined) return `The database cannot be reached: ${explain(cause)}`;
-  if (code === 'EADDRINUSE') return `${error.message}. Stop the other server, or choose another port with API_PORT.`;
+  if (code === 'EADDRINUSE')
+    return `${error.message}. Stop the other server, or choose another port with API_PORT or METRICS_PORT.`;
   if (code !== undefined) return error.message || code;
   return error.stack ?? error.message;
 }

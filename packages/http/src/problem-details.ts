@@ -3,6 +3,7 @@ import type { ApplicationError } from '@todo-backend/application';
 import { InvalidInputError, type Problem, TodoError } from '@todo-backend/domain';
 import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
+import { refusalOf } from './authenticate.js';
 
 /** What is wrong with a request before any use case hears of it. */
 export class RequestError extends TodoError {
@@ -32,16 +33,22 @@ const STATUS_BY_CODE: Record<ApplicationError['code'] | RequestError['code'] | '
   ROUTE_NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
   REQUEST_TIMEOUT: 408,
+  TASK_CHANGED: 412,
   BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   INVALID_INPUT: 422,
+  IDEMPOTENCY_KEY_REUSED: 422,
   RATE_LIMITED: 429,
   HEADERS_TOO_LARGE: 431,
   INTERNAL_ERROR: 500,
   UNAVAILABLE: 503,
 };
 
-type ProblemCode = keyof typeof STATUS_BY_CODE;
+/** The code of an error that a client may meet. */
+export type ProblemCode = keyof typeof STATUS_BY_CODE;
+
+/** All of them. */
+export const PROBLEM_CODES = Object.keys(STATUS_BY_CODE) as ProblemCode[];
 
 /** The status that says `code`. */
 export function statusOf(code: ProblemCode): number {
@@ -58,8 +65,12 @@ interface Occurrence {
 
 /** Problem details (RFC 9457) of one occurrence of `code`. */
 export function problemOf(code: ProblemCode, occurrence: Occurrence): object {
-  const type = `/problems/${code.toLowerCase().replaceAll('_', '-')}`;
-  return { type, title: STATUS_CODES[statusOf(code)], status: statusOf(code), ...occurrence };
+  return { type: problemType(code), title: STATUS_CODES[statusOf(code)], status: statusOf(code), ...occurrence };
+}
+
+/** What `type` is in problem details of `code`. */
+export function problemType(code: ProblemCode): string {
+  return `/problems/${code.toLowerCase().replaceAll('_', '-')}`;
 }
 
 /** Seconds after which a client may try again. */
@@ -73,7 +84,9 @@ export function problemDetails(logger: Logger): Middleware {
     } catch (error) {
       const code = codeOf(error);
       const status = statusOf(code);
-      if (status >= 500) logger.error({ err: error, requestId: ctx.state.requestId }, `answered ${status}`);
+      const { requestId, traceId } = ctx.state;
+      ctx.state.refusal = refusalOf(error);
+      if (status >= 500) logger.error({ err: error, requestId, traceId }, `answered ${status}`);
       setHeaders(ctx, code, error);
       ctx.status = status;
       ctx.type = 'application/problem+json';
@@ -81,7 +94,7 @@ export function problemDetails(logger: Logger): Middleware {
         problemOf(code, {
           detail: code === 'INTERNAL_ERROR' ? INTERNAL_DETAIL : (error as Error).message,
           instance: pathOf(ctx),
-          requestId: ctx.state.requestId,
+          requestId,
           ...(error instanceof InvalidInputError && { errors: error.problems }),
         }),
       );
@@ -89,7 +102,8 @@ export function problemDetails(logger: Logger): Middleware {
   };
 }
 
-const INTERNAL_DETAIL =
+/** All that a client hears of a bug. */
+export const INTERNAL_DETAIL =
   'Something went wrong on our side. Please try again, and tell us the request id if it stays so.';
 
 function codeOf(error: unknown): ProblemCode {
@@ -98,7 +112,8 @@ function codeOf(error: unknown): ProblemCode {
 
 function pathOf(ctx: Context): string {
   try {
-    return ctx.path;
+    // A client may send what no URI reference has (RFC 9457), a percent sign by itself for example.
+    return ctx.path.replaceAll(/%(?![\da-f]{2})|[^\w.~!$&'()*+,;=:@%/-]/gi, encodeURIComponent);
   } catch {
     // An absolute target whose host cannot be parsed, as in `GET http://[/`.
     return '/';

@@ -37,8 +37,9 @@ export function limitFailures(limiter: RateLimiterAbstract): Middleware {
   };
 }
 
-/** Whoever has one address of IPv6 has its whole /64. */
+/** Whoever has one address of IPv6 has its whole /64. What a proxy names otherwise is taken as it is. */
 function addressKey(text: string): string {
+  if (!ipaddr.isValid(text)) return text;
   const address = ipaddr.process(text);
   return address.kind() === 'ipv6' ? address.toNormalizedString().split(':').slice(0, 4).join(':') : address.toString();
 }

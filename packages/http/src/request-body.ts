@@ -2,29 +2,29 @@ import type { Context, Middleware } from 'koa';
 import bodyParser from 'koa-bodyparser';
 import { RequestError } from './problem-details.js';
 
-/** Bytes on the wire, and once more when decompressed. */
+/** Bytes on the wire, and once more when decompressed, where nothing else is said. */
 const BODY_LIMIT = 100 * 1024;
 
 /** Objects and arrays in one another; a task has one level. */
 const MAX_DEPTH = 64;
 
 /**
- * Reads a JSON body into `ctx.request.body`; leaves it `undefined` where there is none.
+ * Reads a JSON body of up to `limit` bytes into `ctx.request.body`; leaves it `undefined` where there is none.
  *
  * The parser only collects the bytes (it decompresses and limits them). Decoding is done here, because its own decoder
  * replaces invalid UTF-8 silently, and what is stored has to be what was sent.
  */
-export function jsonBody(): Middleware {
+export function jsonBody(limit = BODY_LIMIT): Middleware {
   const collect = bodyParser({
     enableTypes: ['text'],
     extendTypes: { text: ['json', '+json'] },
-    textLimit: String(BODY_LIMIT),
+    textLimit: String(limit),
     encoding: null,
     onerror: (error, ctx) => {
       // What is left unread would be in the way of the next request on this connection.
       ctx.req.unpipe();
       ctx.req.resume();
-      throw bodyError(error);
+      throw bodyError(error, limit);
     },
   } as bodyParser.Options);
 
@@ -37,7 +37,7 @@ export function jsonBody(): Middleware {
       throw new RequestError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as JSON, with Content-Type: application/json.');
     }
     // The parser takes a length for an integer of 32 bits, and would wait for the rest.
-    if (Number(ctx.headers['content-length'] ?? 0) > BODY_LIMIT) throw tooLarge();
+    if (Number(ctx.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     await collect(ctx, async () => {});
     const bytes = ctx.request.body as unknown as Buffer;
     ctx.request.body = bytes.length === 0 ? undefined : parseJson(bytes);
@@ -78,12 +78,12 @@ function isDeeperThan(value: unknown, limit: number): boolean {
   return false;
 }
 
-function tooLarge(options?: ErrorOptions): RequestError {
-  return new RequestError('BODY_TOO_LARGE', `The body must not be larger than ${BODY_LIMIT / 1024} KB.`, options);
+function tooLarge(limit: number, options?: ErrorOptions): RequestError {
+  return new RequestError('BODY_TOO_LARGE', `The body must not be larger than ${limit / 1024} KB.`, options);
 }
 
-function bodyError(error: Error & { status?: number; code?: string }): Error {
-  if (error.status === 413) return tooLarge({ cause: error });
+function bodyError(error: Error & { status?: number; code?: string }, limit: number): Error {
+  if (error.status === 413) return tooLarge(limit, { cause: error });
   if (error.status === 415) {
     return new RequestError('UNSUPPORTED_MEDIA_TYPE', 'Send the body uncompressed, or with gzip, deflate or br.', {
       cause: error,

@@ -1,5 +1,6 @@
-import { UnavailableError } from '@todo-backend/application';
+import { eventRelay, UnavailableError } from '@todo-backend/application';
 import {
+  cloudEventsSink,
   Database,
   DatabaseSetupError,
   issueToken,
@@ -10,6 +11,8 @@ import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { createContainer, parts } from './container.js';
 import { createLogger } from './logger.js';
+import type { MetricsServer } from './metrics.js';
+import { startRelay } from './relay.js';
 import { listen } from './server.js';
 import { version } from './version.js';
 
@@ -54,11 +57,16 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** Migrates the database and serves the API. Rejects, and holds nothing, when it cannot start. */
-export async function serve(given: Config): Promise<Service> {
+/**
+ * Migrates the database and serves the API. Rejects, and holds nothing, when it cannot start.
+ *
+ * @param activeTraceId gives the id of the trace that is being recorded, for the log
+ */
+export async function serve(given: Config, activeTraceId?: () => string | undefined): Promise<Service> {
   const config = await withSecret(given);
   const logger = await createLogger(config);
   const { database, close: closeDatabase } = await openDatabase(config);
+  let metrics: MetricsServer | undefined;
   try {
     const migrations = await database.migrate(config);
     if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
@@ -72,23 +80,53 @@ export async function serve(given: Config): Promise<Service> {
       return database.check();
     };
     container.register(parts.readiness, { useValue: { check } });
+    if (activeTraceId) container.register(parts.activeTraceId, { useValue: activeTraceId });
+    metrics = await serveMetrics(container);
     const server = await listen(container.resolve(parts.app), { ...config, logger });
     logger.info({ host: config.host, port: server.port, version }, 'listening');
+    const { sinkUrl } = config.events;
+    const relay =
+      sinkUrl === undefined
+        ? undefined
+        : startRelay(eventRelay({ outbox: container.resolve(parts.outbox), sink: cloudEventsSink(sinkUrl) }), logger);
     const { generateSecret, secret } = config.auth;
     if (generateSecret && secret !== undefined) await printTour(config, server.port, secret);
     return {
       port: server.port,
       async close() {
         isClosing = true;
-        await server.close();
+        await Promise.all([server.close(), relay?.stop()]);
+        await metrics?.close();
         await closeDatabase();
         logger.info('stopped');
       },
     };
   } catch (error) {
+    await metrics?.close();
     await closeDatabase();
     throw error;
   }
+}
+
+/** Serves metrics where that is asked for; otherwise their library is not even loaded. */
+async function serveMetrics(container: ReturnType<typeof createContainer>): Promise<MetricsServer | undefined> {
+  const { host, metricsPort, events } = container.resolve(parts.config);
+  if (metricsPort === undefined) return undefined;
+  const { createMetrics, listenForMetrics } = await import('./metrics.js');
+  const logger = container.resolve(parts.logger);
+  const metrics = createMetrics({
+    logger,
+    pool: container.resolve(parts.database).pool,
+    // Without a sink nobody waits for an event.
+    ...(events.sinkUrl !== undefined && {
+      eventsWaiting: async () => (await container.resolve(parts.outbox).backlog()).waiting,
+      eventsDead: async () => (await container.resolve(parts.outbox).backlog()).dead,
+    }),
+  });
+  container.register(parts.metrics, { useValue: metrics });
+  const server = await listenForMetrics(metrics, { host, port: metricsPort });
+  logger.info({ host, port: server.port }, 'listening for metrics');
+  return server;
 }
 
 /** The second wall does not stand: the login role passes every policy, and could not become one that does not. */

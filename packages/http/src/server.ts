@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type Koa from 'koa';
 import type { Logger } from 'pino';
 import { problemOf, RequestError, statusOf } from './problem-details.js';
@@ -36,6 +36,15 @@ const KEEP_ALIVE_TIMEOUT = 65_000;
 /** Milliseconds in which kept connections are told to close, with their next answer, before the port is closed. */
 const DRAIN_TIME = 250;
 
+/** Milliseconds without a connection or a request, after which the port is closed. */
+const QUIET_TIME = 20;
+
+/** Milliseconds that a turn of the event loop takes at the most in which nothing happens. */
+const QUIET_TURN = 0.5;
+
+/** Milliseconds to wait for quiet. */
+const QUIET_TIMEOUT = 2_000;
+
 /** Milliseconds that requests under way have to finish when the server closes. */
 const CLOSE_TIMEOUT = 8_000;
 
@@ -44,7 +53,12 @@ const LINGER_TIMEOUT = 500;
 
 /** Opens the port. Rejects with the error of the operating system when it cannot be had. */
 export async function listen(app: Koa, { host, port, requestTimeout, logger }: ServerOptions): Promise<RunningServer> {
-  const handle = app.callback();
+  const respond = app.callback();
+  const gate: Gate = { opening: undefined };
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    await gate.opening;
+    return respond(request, response);
+  };
   const server = createServer(
     {
       requestTimeout,
@@ -68,19 +82,49 @@ export async function listen(app: Koa, { host, port, requestTimeout, logger }: S
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
-  return { port: (server.address() as AddressInfo).port, close: () => close(server) };
+  return { port: (server.address() as AddressInfo).port, close: () => close(server, gate) };
 }
 
-async function close(server: Server): Promise<void> {
+/** Behind which requests wait until `opening` resolves. */
+interface Gate {
+  opening: Promise<void> | undefined;
+}
+
+async function close(server: Server, gate: Gate): Promise<void> {
   server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
   await sleep(DRAIN_TIME);
   const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT);
+  // Whoever waits for an answer does not connect again; so it gets quiet.
+  const { promise, resolve: open } = Promise.withResolvers<void>();
+  gate.opening = promise;
+  await quiet(server);
   // Closes the port alone; the http server's own `close` would also cut off whoever has connected, and not asked yet.
   const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
+  open();
   await sleep(DRAIN_TIME);
+  await quiet(server);
   server.closeIdleConnections();
   await closed;
   clearTimeout(cutOff);
+}
+
+/**
+ * What the operating system has taken and we have not seen yet is lost when we close: connections at the port, requests
+ * on a connection. Resolves right after a look at all of them that found nothing.
+ */
+async function quiet(server: Server): Promise<void> {
+  let [start, lastEvent] = [performance.now(), performance.now()];
+  const end = start + QUIET_TIMEOUT;
+  const note = () => {
+    lastEvent = performance.now();
+  };
+  server.on('connection', note).on('request', note);
+  for (let now = start; now < end; now = performance.now()) {
+    if (now - lastEvent > QUIET_TIME && now - start < QUIET_TURN) break;
+    start = now;
+    await nextTurn();
+  }
+  server.off('connection', note).off('request', note);
 }
 
 /** Answers what the parser refuses, or waits for in vain, with problem details too, and closes. */

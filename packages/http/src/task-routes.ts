@@ -1,10 +1,34 @@
 import Router from '@koa/router';
-import type { TaskUseCases, TokenVerifier } from '@todo-backend/application';
+import {
+  type OperationResult,
+  parseInput,
+  type TaskPage,
+  type TaskUseCases,
+  type TokenVerifier,
+} from '@todo-backend/application';
 import { isCompleted, type Task } from '@todo-backend/domain';
+import { stringify } from 'csv-stringify/sync';
 import type { ParameterizedContext } from 'koa';
+import * as v from 'valibot';
 import { authenticate } from './authenticate.js';
+import { changeOptions, isNotModified, revisionOptions, taskTag, versionTag } from './conditions.js';
+import { statusOf } from './problem-details.js';
 import { limitFailures, limitUser, type RateLimits } from './rate-limit.js';
 import { jsonBody } from './request-body.js';
+
+/** Bytes of an import: ten thousand tasks of a kilobyte. */
+const IMPORT_LIMIT = 10 * 1024 * 1024;
+
+/** How to export, as names and values of a query string. */
+export const ExportQuerySchema = v.object({
+  format: v.optional(
+    v.pipe(
+      v.picklist(['json', 'csv'], 'Parameter format must be json or csv.'),
+      v.metadata({ description: 'JSON can be imported again; CSV is for spreadsheets.' }),
+    ),
+    'json',
+  ),
+});
 
 /** The tasks of one user, under `/api/{user_id}`. Nothing in here is reached without that user's token. */
 export function taskRoutes(tasks: TaskUseCases, tokens: TokenVerifier, limits: RateLimits): Router {
@@ -12,40 +36,95 @@ export function taskRoutes(tasks: TaskUseCases, tokens: TokenVerifier, limits: R
   const body = jsonBody();
   router.use(limitFailures(limits.failuresPerAddress), authenticate(tokens), limitUser(limits.perUser));
 
+  /** Whether the client has what there is already; found out without loading it. */
+  const isUnchanged = async (ctx: ParameterizedContext) =>
+    ctx.get('If-None-Match') !== '' && isNotModified(ctx, versionTag((await tasks.count(ctx.state.userId)).version));
+
   router.get('/tasks', async (ctx) => {
-    const found = await tasks.list(ctx.state.userId, queryOf(ctx));
-    ctx.body = found.map(toJson);
+    if (await isUnchanged(ctx)) return;
+    const page = await tasks.list(ctx.state.userId, queryOf(ctx));
+    sendPage(ctx, page);
+    ctx.body = page.tasks.map(toJson);
   });
 
   router.post('/tasks', body, async (ctx) => {
-    const task = await tasks.create(ctx.state.userId, ctx.request.body);
+    const task = await tasks.create(ctx.state.userId, ctx.request.body, changeOptions(ctx));
     ctx.status = 201;
     ctx.set('Location', `/api/${encodeURIComponent(task.userId)}/tasks/${task.id}`);
-    ctx.body = toJson(task);
+    sendTask(ctx, task);
+  });
+
+  router.post('/tasks/batch', body, async (ctx) => {
+    const results = await tasks.batch(ctx.state.userId, ctx.request.body, changeOptions(ctx));
+    ctx.body = { results: results.map(toResult) };
+  });
+
+  router.get('/tasks/export', async (ctx) => {
+    const { format } = parseInput({ query: ExportQuerySchema }, { query: queryOf(ctx) }).query;
+    const { tasks: found } = await tasks.list(ctx.state.userId, { sort_order: 'asc' });
+    ctx.attachment(`tasks.${format}`);
+    if (format === 'json') ctx.body = { tasks: found.map(toJson) };
+    // A spreadsheet must not take a title for a formula.
+    else ctx.body = stringify(found.map(toJson), { header: true, columns: COLUMNS, escape_formulas: true, bom: true });
+  });
+
+  router.post('/tasks/import', jsonBody(IMPORT_LIMIT), async (ctx) => {
+    const imported = await tasks.import(ctx.state.userId, ctx.request.body, changeOptions(ctx));
+    ctx.status = 201;
+    ctx.body = { imported };
   });
 
   router.get('/tasks/:task_id', async (ctx) => {
-    ctx.body = toJson(await tasks.get(ctx.state.userId, ctx.params.task_id));
+    const task = await tasks.get(ctx.state.userId, ctx.params.task_id);
+    if (!isNotModified(ctx, taskTag(task))) ctx.body = toJson(task);
   });
 
   router.put('/tasks/:task_id', body, async (ctx) => {
-    ctx.body = toJson(await tasks.update(ctx.state.userId, ctx.params.task_id, ctx.request.body));
+    const { task_id } = ctx.params;
+    sendTask(ctx, await tasks.update(ctx.state.userId, task_id, ctx.request.body, revisionOptions(ctx)));
   });
 
   router.patch('/tasks/:task_id/complete', body, async (ctx) => {
-    ctx.body = toJson(await tasks.complete(ctx.state.userId, ctx.params.task_id, ctx.request.body));
+    const { task_id } = ctx.params;
+    sendTask(ctx, await tasks.complete(ctx.state.userId, task_id, ctx.request.body, revisionOptions(ctx)));
   });
 
   router.delete('/tasks/:task_id', async (ctx) => {
-    await tasks.remove(ctx.state.userId, ctx.params.task_id);
+    const { once: _, ...options } = revisionOptions(ctx);
+    await tasks.remove(ctx.state.userId, ctx.params.task_id, options);
     ctx.status = 204;
   });
 
   router.get('/stats', async (ctx) => {
-    ctx.body = await tasks.count(ctx.state.userId);
+    const { version, ...counts } = await tasks.count(ctx.state.userId);
+    if (!isNotModified(ctx, versionTag(version))) ctx.body = counts;
+  });
+
+  router.get('/audit', async (ctx) => {
+    const { entries, next } = await tasks.history(ctx.state.userId, queryOf(ctx));
+    linkToNext(ctx, next);
+    ctx.body = entries;
   });
 
   return router;
+}
+
+function sendTask(ctx: ParameterizedContext, task: Task): void {
+  ctx.set('ETag', `"${taskTag(task)}"`);
+  ctx.body = toJson(task);
+}
+
+function sendPage(ctx: ParameterizedContext, { version, next }: TaskPage): void {
+  ctx.set('ETag', `"${versionTag(version)}"`);
+  linkToNext(ctx, next);
+}
+
+/** The same list from `cursor` on (RFC 8288). Relative: behind a proxy nobody knows the address from outside. */
+function linkToNext(ctx: ParameterizedContext, cursor: string | undefined): void {
+  if (cursor === undefined) return;
+  const parameters = new URLSearchParams(ctx.querystring);
+  parameters.set('cursor', cursor);
+  ctx.set('Link', `<?${parameters}>; rel="next"`);
 }
 
 /** A task as clients see it: every key always there. */
@@ -63,6 +142,29 @@ function toJson(task: Task) {
     updatedAt: task.updatedAt,
     userId: task.userId,
   };
+}
+
+/** The columns of the CSV, in the order of {@link toJson}. */
+const COLUMNS = [
+  'id',
+  'title',
+  'description',
+  'priority',
+  'category',
+  'status',
+  'completed',
+  'dueDate',
+  'createdAt',
+  'updatedAt',
+  'userId',
+] as const satisfies readonly (keyof ReturnType<typeof toJson>)[];
+
+/** One result of a batch, with the status that the operation would have had on its own. */
+function toResult(result: OperationResult) {
+  if ('code' in result) return { status: statusOf(result.code), errors: result.problems };
+  const { op, task } = result;
+  if (task === null) return { status: 204 };
+  return { status: op === 'create' ? 201 : 200, task: toJson(task) };
 }
 
 /** The query string by name: a text, or an array of texts where the name is given more than once. */

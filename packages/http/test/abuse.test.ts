@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '@todo-backend/http';
 import test from 'ava';
+import { assertDocumented, parseAnswers } from './conformance.ts';
 import { type Host, onMemory, type Person, person } from './hosts.ts';
 
 const SOCKETS = 500;
@@ -75,6 +76,7 @@ function dripHeaders({ url }: Host): Promise<{ status: string | undefined; after
     socket.on('close', () => {
       clearInterval(dripping);
       clearTimeout(givenUp);
+      for (const answer of parseAnswers(received)) assertDocumented('GET', '/health', answer);
       resolve({ status: received.split('\r\n')[0], after: performance.now() - start });
     });
   });

@@ -15,6 +15,7 @@ test('nothing at all is a good configuration: embedded, with a secret to be gene
     limits: { perUser: 1_200, failuresPerAddress: 300, store: 'memory' },
     trustedProxies: 0,
     dataDirectory: resolve('.data'),
+    events: { retentionDays: 90 },
     requireRowSecurity: false,
     standaloneUsers: true,
     auth: { generateSecret: true, keys: 'url', maxLifetime: 86_400 },
@@ -57,14 +58,20 @@ test('everything can be set', (t) => {
     CORS_ORIGINS: 'https://a.example, https://b.example:8443',
     API_HOST: '127.0.0.1',
     API_PORT: '9000',
+    METRICS_PORT: '9090',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example/otlp/',
     DATA_DIR: '/var/lib/todo',
     STANDALONE_USERS: 'true',
     LOG_LEVEL: 'debug',
     REQUEST_TIMEOUT_MS: '5000',
+    EVENTS_SINK_URL: 'http://localhost:3500/v1.0/publish/kafka/tasks',
+    JOURNAL_RETENTION_DAYS: '365',
   });
   t.deepEqual(config, {
     host: '127.0.0.1',
     port: 9000,
+    metricsPort: 9090,
+    tracesTo: 'https://collector.example/otlp',
     corsOrigins: ['https://a.example', 'https://b.example:8443'],
     logLevel: 'debug',
     requestTimeout: 5_000,
@@ -78,6 +85,7 @@ test('everything can be set', (t) => {
       statementTimeout: 2_000,
       transactionPooler: true,
     },
+    events: { sinkUrl: 'http://localhost:3500/v1.0/publish/kafka/tasks', retentionDays: 365 },
     requireRowSecurity: true,
     standaloneUsers: true,
     auth: { secret: SECRET, generateSecret: false, url: 'http://localhost:3000', keys: 'url', maxLifetime: 3_600 },
@@ -94,9 +102,13 @@ test('every problem is named at once', (t) => {
         AUTH_JWKS: 'file',
         CORS_ORIGINS: '*,https://a.example/path',
         API_PORT: '70000',
+        METRICS_PORT: 'on',
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'collector.example:4318',
         LOG_LEVEL: 'loud',
         STANDALONE_USERS: 'maybe',
         DATABASE_POOL_SIZE: '1.5',
+        EVENTS_SINK_URL: 'http://user:password@sink.example',
+        JOURNAL_RETENTION_DAYS: '0',
       }),
     { name: 'ConfigError' },
   );
@@ -106,9 +118,13 @@ test('every problem is named at once', (t) => {
     'BETTER_AUTH_URL',
     'AUTH_JWKS',
     'API_PORT',
+    'METRICS_PORT',
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
     'LOG_LEVEL',
     'STANDALONE_USERS',
     'DATABASE_POOL_SIZE',
+    'EVENTS_SINK_URL',
+    'JOURNAL_RETENTION_DAYS',
   ];
   for (const name of names) t.regex(error?.message ?? '', new RegExp(`^  - ${name} `, 'm'), name);
   t.regex(error?.message ?? '', /CORS_ORIGINS must not be \*/);
@@ -135,6 +151,7 @@ test('a problem never repeats a password', (t) => {
     loadConfig({
       DATABASE_URL: 'postgres://me:hunter2@db.example/todo?sslmode=no-verify',
       BETTER_AUTH_SECRET: 'hunter2',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'https://me:hunter2@collector.example',
     }),
   );
   t.notRegex(error?.message ?? '', /hunter2/);

@@ -18,6 +18,7 @@ import { pino } from 'pino';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { v7 as uuidV7 } from 'uuid';
 import { type PostgresServer, postgresTest, startPostgres } from '../../../test/postgres.ts';
+import { assertDocumented } from './conformance.ts';
 
 export const SECRET = 'a secret for tests, long enough to be one';
 export const ORIGIN = 'http://localhost:3000';
@@ -47,6 +48,7 @@ export interface Call {
 /** A server on a real socket. */
 export interface Host {
   readonly url: string;
+  /** Fails where the answer is none that docs/openapi.json has for this request. */
   call(method: string, path: string, call?: Call): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -68,7 +70,7 @@ export const hosts: { name: string; declare: TestFn; open(): Promise<Host> }[] =
   { name: 'PostgreSQL', declare: await postgresTest(test), open: onPostgres },
 ];
 
-/** The seven operations below `/api/{user_id}`, those on one task on the one with this id. */
+/** The operations below `/api/{user_id}`, those on one task on the one with this id. */
 export function operations(id: string): { method: string; path: string; json?: object }[] {
   return [
     { method: 'GET', path: '/tasks' },
@@ -78,6 +80,7 @@ export function operations(id: string): { method: string; path: string; json?: o
     { method: 'PATCH', path: `/tasks/${id}/complete` },
     { method: 'DELETE', path: `/tasks/${id}` },
     { method: 'GET', path: '/stats' },
+    { method: 'GET', path: '/audit' },
   ];
 }
 
@@ -187,6 +190,11 @@ export function hostAt(port: number, close: () => Promise<void>): Host {
         duplex: 'half',
       } as RequestInit);
       const text = await response.text();
+      assertDocumented(method, new URL(url + path).pathname, {
+        status: response.status,
+        headers: response.headers,
+        text,
+      });
       const isJson = /\bjson\b/.test(response.headers.get('Content-Type') ?? '');
       return {
         status: response.status,
@@ -222,7 +230,7 @@ export async function onMemory({
     trustedProxies: 0,
     ...own,
   });
-  const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout, logger });
+  const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout, logger: own.logger ?? logger });
   return hostAt(server.port, () => server.close());
 }
 
@@ -232,7 +240,9 @@ async function onPGlite(): Promise<Host> {
 
 async function onPostgres(): Promise<Host> {
   const server: PostgresServer = await startPostgres();
-  return onDatabase(await Database.postgres({ url: await server.createDatabase() }), () => server.stop());
+  return onDatabase(await Database.postgres({ url: await server.createDatabase(), connectTimeout: PATIENCE }), () =>
+    server.stop(),
+  );
 }
 
 async function onDatabase(database: Database, stop: () => Promise<void>): Promise<Host> {

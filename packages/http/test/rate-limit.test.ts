@@ -63,6 +63,9 @@ test('an address that keeps failing to prove who it is gets no more tries', asyn
   for (let i = 0; i < 4; i++) t.is((await fail(`2001:db8:0:1::${i}`)).status, 401);
   assertTooMany(t, await fail('2001:db8:0:1:ffff::1'));
   t.is((await fail('2001:db8:0:2::1')).status, 401, 'another /64');
+
+  for (let i = 0; i < 4; i++) t.is((await fail('203.0.113.3:50000')).status, 401, 'some proxies name the port too');
+  assertTooMany(t, await fail('203.0.113.3:50000'));
   await host.close();
 });
 

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { issueToken } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
+import { assertDocumented, parseAnswers } from './conformance.ts';
 import { type Host, onMemory, SECRET, shared } from './hosts.ts';
 
 type Bytes = string | Buffer;
@@ -342,20 +343,23 @@ async function check(t: ExecutionContext, host: Host, send: Row[1], expected: Ro
   for (let retry = 0; retry < 2 && outcome.hung; retry++) outcome = await exchange(host, steps, limit);
   t.false(outcome.hung, `no end within ${limit} ms; so far: ${outcome.received}`);
 
-  const answers = parse(outcome.received);
+  const answers = parseAnswers(outcome.received);
   t.deepEqual(
     answers.map(({ status }) => status),
     expected,
     outcome.received,
   );
-  for (const { status, headers, body } of answers) {
+  const requests = requestLines(steps);
+  for (const { status, headers, text } of answers) {
     if (status === 100) continue;
+    const [method = '', target] = requests.shift() ?? [];
+    assertDocumented(method, target, { status, headers, text });
     t.true(STATUSES.includes(status));
     t.truthy(headers.get('x-request-id'));
     if (status < 400) continue;
     t.is(headers.get('content-type'), 'application/problem+json');
-    if (body === '') continue;
-    const problem = JSON.parse(body);
+    if (text === '') continue;
+    const problem = JSON.parse(text);
     t.is(problem.status, status);
     t.is(problem.requestId, headers.get('x-request-id'));
     t.regex(problem.detail, /^[A-Z].*\.$/);
@@ -396,15 +400,13 @@ function exchange({ url }: Host, steps: readonly Step[], limit: number): Promise
   });
 }
 
-function parse(received: string): { status: number; headers: Headers; body: string }[] {
-  if (received === '') return [];
-  const [head = '', ...rest] = received.split('\r\n\r\n');
-  const [line = '', ...fields] = head.split('\r\n');
-  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(line)?.[1]);
-  const headers = new Headers(
-    fields.map((field): [string, string] => [field.slice(0, field.indexOf(':')), field.slice(field.indexOf(':') + 1)]),
-  );
-  const after = rest.join('\r\n\r\n');
-  const size = status === 100 ? 0 : Math.min(Number(headers.get('content-length') ?? 0), after.length);
-  return [{ status, headers, body: after.slice(0, size) }, ...parse(after.slice(size))];
+/** The method and the target of each request that can be made out, in the order of the answers. */
+function requestLines(steps: readonly Step[]): string[][] {
+  const sent = steps
+    .map((step) => (typeof step === 'number' ? '' : Buffer.isBuffer(step) ? step.toString('latin1') : step))
+    .join('');
+  return [...sent.matchAll(/([A-Z-]+) +(\S+) +[A-Z]+\/[\d.]+\r\n/g)].map(([, method = '', target = '']) => [
+    method,
+    target,
+  ]);
 }

@@ -450,7 +450,10 @@ for (const { name, declare, open } of hosts) {
       t.is(answer.status, 204);
       t.is(answer.headers.get('Access-Control-Allow-Origin'), ORIGIN);
       t.is(answer.headers.get('Access-Control-Allow-Methods'), 'GET,HEAD,POST,PUT,PATCH,DELETE');
-      t.is(answer.headers.get('Access-Control-Allow-Headers'), 'Authorization,Content-Type,X-Request-Id');
+      t.is(
+        answer.headers.get('Access-Control-Allow-Headers'),
+        'Authorization,Content-Type,X-Request-Id,If-Match,If-None-Match,Idempotency-Key',
+      );
       t.is(answer.headers.get('Access-Control-Max-Age'), '600');
       for (const origin of ['http://localhost:3001', 'https://localhost:3000', 'null', `${ORIGIN}.evil.example`]) {
         const refused = await alice.call('OPTIONS', '/tasks', { token: undefined, ...from(origin, preflight) });

@@ -26,6 +26,9 @@ const UNAVAILABLE_STATES = new Set([
   '57P05', // idle session timeout
 ]);
 
+/** What refers to the `user` table. */
+const USER_TABLES = new Set(['tasks', 'task_ledgers', 'idempotency_keys']);
+
 /** Errors of sockets and TLS. */
 const UNAVAILABLE_CODES =
   /^(?:E(?:CONNREFUSED|CONNRESET|CONNABORTED|NOTFOUND|AI_AGAIN|TIMEDOUT|PIPE|HOSTUNREACH|NETUNREACH|NOENT|ACCES)|ERR_TLS_.*|ERR_SSL_.*|CERT_.*|.*_CERT(?:_.*)?|UNABLE_TO_.*)$/;
@@ -41,7 +44,7 @@ const UNAVAILABLE_MESSAGES =
 export function translateDatabaseError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code, table } = error as Error & { code?: unknown; table?: unknown };
-  if (code === '23503' && table === 'tasks') return new UserUnknownError({ cause: error });
+  if (code === '23503' && USER_TABLES.has(String(table))) return new UserUnknownError({ cause: error });
   const unavailable =
     typeof code === 'string'
       ? UNAVAILABLE_STATES.has(code) || UNAVAILABLE_CODES.test(code)

@@ -18,12 +18,12 @@ export interface PostgresOptions {
   readonly poolSize?: number | undefined;
   /** Milliseconds to wait for a free connection. Default 3,000. */
   readonly connectTimeout?: number | undefined;
-  /** Milliseconds that one statement may take. Default 10,000. */
+  /** Milliseconds that one statement may take, and a transaction wait for the next one. Default 10,000. */
   readonly statementTimeout?: number | undefined;
   /**
    * Whether the URL is that of a transaction pooler (PgBouncer, Neon's pooler), which keeps no settings of a session.
    * Then the URL's user has to be one whom row level security applies to, and whose statements are timed otherwise:
-   * `alter role … set statement_timeout`.
+   * `alter role … set statement_timeout`, and the same of `idle_in_transaction_session_timeout`.
    */
   readonly transactionPooler?: boolean | undefined;
 }
@@ -39,6 +39,16 @@ export interface SqlClient {
   query(query: { text: string; values: unknown[] }): Promise<{ rows: unknown[]; rowCount: number }>;
 }
 
+/** The connections of a pool. */
+export interface PoolState {
+  readonly size: number;
+  readonly idle: number;
+  /** Requests that wait for a connection. */
+  readonly waiting: number;
+  /** How many connections there may be. */
+  readonly limit: number;
+}
+
 type OpenOrm = () => Promise<MikroORM>;
 
 /**
@@ -49,13 +59,21 @@ type OpenOrm = () => Promise<MikroORM>;
  * BYPASSRLS, becomes `todo_api` first.
  */
 export class Database implements ReadinessProbe {
+  /** Looks at the pool; `undefined` where there is but one connection. */
+  readonly pool: (() => PoolState) | undefined;
   readonly #orm: MikroORM;
   /** Opens connections that keep the role of the login; `undefined` where there is but one connection. */
   readonly #openLogin: OpenOrm | undefined;
   readonly #closeEngine: () => Promise<void>;
 
-  private constructor(orm: MikroORM, openLogin: OpenOrm | undefined, closeEngine: () => Promise<void>) {
+  private constructor(
+    orm: MikroORM,
+    pool: (() => PoolState) | undefined,
+    openLogin: OpenOrm | undefined,
+    closeEngine: () => Promise<void>,
+  ) {
     this.#orm = orm;
+    this.pool = pool;
     this.#openLogin = openLogin;
     this.#closeEngine = closeEngine;
   }
@@ -85,18 +103,35 @@ export class Database implements ReadinessProbe {
       });
       return orm satisfies MikroORM as MikroORM;
     };
+    let pool: Pool | undefined;
     const orm = await open({
       max: poolSize,
-      ...(!transactionPooler && { statement_timeout: statementTimeout }),
+      onPoolCreated: (created: Pool) => {
+        pool = created;
+      },
+      ...(!transactionPooler && {
+        statement_timeout: statementTimeout,
+        // A server that is frozen, or cut off from the database, holds the locks of a user no longer than a slow one.
+        idle_in_transaction_session_timeout: statementTimeout,
+      }),
       // A connection on which this fails never gets into the pool.
       onConnect: async (client: Client) => {
         cutOffWhenSilent(client, statementTimeout + ANSWER_MARGIN);
-        if (!transactionPooler) await client.query(BECOME_API_ROLE);
+        if (transactionPooler) return;
+        await client.query(SPELL_DATES_AS_ISO);
+        await client.query(BECOME_API_ROLE);
+        prepareStatements(client);
       },
     });
     // One connection for the lock, one for the migrations.
     return new Database(
       orm,
+      () => ({
+        size: pool?.totalCount ?? 0,
+        idle: pool?.idleCount ?? 0,
+        waiting: pool?.waitingCount ?? 0,
+        limit: poolSize,
+      }),
       () => open({ max: 2 }),
       async () => {},
     );
@@ -122,7 +157,7 @@ export class Database implements ReadinessProbe {
       dbName: 'postgres',
       driverOptions: { pglite },
     });
-    return new Database(orm, undefined, closeEngine);
+    return new Database(orm, undefined, undefined, closeEngine);
   }
 
   /** Runs one statement, which is its own transaction. Errors come as the application knows them. */
@@ -135,19 +170,21 @@ export class Database implements ReadinessProbe {
    * Runs statements in one transaction, in which the owner's rows are all there is. Rolled back when `run` throws, and
    * run again, three times at the most, when it met another transaction. Inside, use no other connection than `db`.
    */
-  async transaction<T>(owner: UserId, run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-    const asOwner = async (db: Kysely<Tables>) => {
-      await sql`select set_config('app.user_id', ${owner}, true)`.execute(db);
-      return run(db);
-    };
-    if (this.#openLogin === undefined) return this.#asApiRole(asOwner);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await inTransaction(this.#orm, asOwner);
-      } catch (error) {
-        if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
-      }
-    }
+  transaction<T>(owner: UserId, run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    return this.#transaction('app.user_id', owner, run);
+  }
+
+  /** As {@link transaction}, with the journal of every user, for delivering it. Never for a request of a user. */
+  delivery<T>(run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    return this.#transaction('app.task', 'delivery', run);
+  }
+
+  /** As {@link transaction}, with the journal of every user and as the role of the login, for pruning it. */
+  async pruning<T>(run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    const prune = (orm: MikroORM) => inTransaction(orm, withSetting('app.task', 'pruning', run));
+    if (this.#openLogin === undefined) return prune(this.#orm);
+    const orm = await this.#openLogin();
+    return prune(orm).finally(() => orm.close());
   }
 
   /** The database as libraries know it that speak to the driver `pg`. */
@@ -215,6 +252,18 @@ export class Database implements ReadinessProbe {
     await this.#closeEngine();
   }
 
+  async #transaction<T>(setting: string, value: string, run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    const runWithSetting = withSetting(setting, value, run);
+    if (this.#openLogin === undefined) return this.#asApiRole(runWithSetting);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await inTransaction(this.#orm, runWithSetting);
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
+      }
+    }
+  }
+
   /** The one connection of the embedded database is also the one that migrates: the role lasts for a transaction. */
   #asApiRole<T>(run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
     return inTransaction(this.#orm, async (db) => {
@@ -226,8 +275,38 @@ export class Database implements ReadinessProbe {
 
 /** As much of the driver's client as is used here. */
 interface Client {
-  query(text: string): Promise<unknown>;
+  query(text: string | { name: string; text: string; values: unknown }, ...more: unknown[]): Promise<unknown>;
   readonly connection: { readonly stream: Socket };
+}
+
+/** Statements that one connection prepares; a list has some hundred variants, and most are seldom asked for. */
+const PREPARED_STATEMENTS = 200;
+
+/**
+ * Names the statements that come with values, so that PostgreSQL parses and plans each one once for a connection. The
+ * texts never hold a value, so there are few of them.
+ */
+function prepareStatements(client: Client): void {
+  const query = client.query.bind(client);
+  const names = new Map<string, string>();
+  client.query = (text, ...more) => {
+    const [values] = more;
+    if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return query(text, ...more);
+    let name = names.get(text);
+    if (name === undefined) {
+      if (names.size === PREPARED_STATEMENTS) return query(text, ...more);
+      name = `todo_${names.size}`;
+      names.set(text, name);
+    }
+    return query({ name, text, values }, ...more.slice(1));
+  };
+}
+
+/** As much of the driver's pool as is used here. */
+interface Pool {
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
 }
 
 /** Milliseconds that the server has to say that a statement took too long. */
@@ -242,6 +321,9 @@ function cutOffWhenSilent({ connection: { stream } }: Client, milliseconds: numb
   stream.setTimeout(milliseconds, () => stream.destroy(error));
 }
 
+/** What PostgreSQL does unless somebody has told the server, the database or the role something else. */
+const SPELL_DATES_AS_ISO = `select set_config('DateStyle', 'ISO', false)`;
+
 /** Where the login role would pass row level security, and there is a role that does not. */
 const BECOME_API_ROLE = `
   select set_config('role', 'todo_api', false) from pg_roles
@@ -255,6 +337,14 @@ const NOT_MIGRATED = ['42P01', '42501'];
 
 async function inTransaction<T>(orm: MikroORM, run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
   return translated(() => orm.em.fork().transactional((em) => run(em.getKysely<Tables>())));
+}
+
+/** What row level security goes by, until the end of the transaction. */
+function withSetting<T>(name: string, value: string, run: (db: Kysely<Tables>) => Promise<T>) {
+  return async (db: Kysely<Tables>) => {
+    await sql`select set_config(${name}, ${value}, true)`.execute(db);
+    return run(db);
+  };
 }
 
 async function translated<T>(run: () => Promise<T>): Promise<T> {

@@ -15,6 +15,15 @@ export interface KeySetOptions {
   readonly now?: () => number;
 }
 
+/** A key set that knows when it changes. */
+export interface KeySet extends JWTVerifyGetKey {
+  /**
+   * Something that stays the same as long as the keys do: what was found out with the keys of then holds no longer. Has
+   * the keys loaded anew, in the background, where that is due.
+   */
+  generation(): unknown;
+}
+
 /** At the most one refresh in this many milliseconds, whether or not it succeeds. */
 const REFRESH_COOLDOWN = 10_000;
 
@@ -65,7 +74,7 @@ export function keysFromUrl(url: string): KeyLoader {
  * The returned function throws `UnauthenticatedError` (`UNAUTHENTICATED`) when no key fits, and `UnavailableError`
  * (`UNAVAILABLE`) when none was ever loaded.
  */
-export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: KeySetOptions): JWTVerifyGetKey {
+export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: KeySetOptions): KeySet {
   let find: JWTVerifyGetKey | undefined;
   let lastAttempt = Number.NEGATIVE_INFINITY;
   let loading: Promise<void> | undefined;
@@ -90,7 +99,11 @@ export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: K
     return loading;
   };
 
-  return async (header, token) => {
+  const generation = () => {
+    if (find !== undefined) void refreshUnlessDoneWithin(MAX_AGE);
+    return find;
+  };
+  const keyOf: JWTVerifyGetKey = async (header, token) => {
     if (find === undefined) await refreshUnlessDoneWithin(FIRST_LOAD_COOLDOWN);
     else void refreshUnlessDoneWithin(MAX_AGE);
     if (find === undefined) {
@@ -109,6 +122,7 @@ export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: K
       throw new UnauthenticatedError('The token was signed with a key that is not known.', 'unknown_key');
     }
   };
+  return Object.assign(keyOf, { generation });
 }
 
 function parseKey(text: string): JWK | undefined {

@@ -68,10 +68,21 @@ export async function grantToApiRole(db: Kysely<Tables>, standaloneUsers: boolea
   if (!found?.mayGrant) return;
   await sql`grant select, insert, update, delete on "tasks" to todo_api`.execute(db);
   await sql`grant select, insert, update, delete on "rate_limits" to todo_api`.execute(db);
+  // The journal is only added to.
+  await sql`grant select, insert on "task_events" to todo_api`.execute(db);
+  await sql`grant select, insert, update on "task_ledgers" to todo_api`.execute(db);
+  await sql`grant select, insert, update, delete on "dead_letters" to todo_api`.execute(db);
+  await sql`grant select, insert, update, delete on "idempotency_keys" to todo_api`.execute(db);
   await sql`grant select on "mikro_orm_migrations" to todo_api`.execute(db);
   await sql`grant select ("id") on "user" to todo_api`.execute(db);
   if (standaloneUsers)
     await sql`grant insert ("id", "name", "email", "emailVerified") on "user" to todo_api`.execute(db);
   if (found.hasKeys) await sql`grant select ("id", "publicKey", "alg", "expiresAt") on "jwks" to todo_api`.execute(db);
-  if (!found.isMember) await sql`grant todo_api to current_user`.execute(db);
+  if (found.isMember) return;
+  // An owner without the right to grant the role has no use for it either: the policies apply to it as it is.
+  await sql`
+    do $$ begin
+      grant todo_api to current_user;
+    exception when insufficient_privilege then null;
+    end $$`.execute(db);
 }

@@ -1,8 +1,22 @@
-import { type TaskCounts, type TaskQuery, type TaskRepository, UserUnknownError } from '@todo-backend/application';
-import type { Task, TaskId, UserId } from '@todo-backend/domain';
-import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
+import {
+  type Decision,
+  type JournalEntry,
+  type JournalQuery,
+  type Once,
+  type TaskCounts,
+  type TaskListing,
+  type TaskQuery,
+  type TaskRepository,
+  UserUnknownError,
+} from '@todo-backend/application';
+import type { Task, TaskChange, TaskId, UserId } from '@todo-backend/domain';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
-import { selectTask, type Tables, toRow, toTask } from './task-row.js';
+import { onlyOnce } from './idempotency.js';
+import { Statements, value } from './statements.js';
+import { appendToJournal, entry, journalConditions, journalValues, type StoredEntry, toEntry } from './task-journal.js';
+import { listShape, listValues, selectTasks } from './task-list.js';
+import { ROW_TYPE, type StoredTask, TASK_COLUMNS, type Tables, toRow, toTask } from './task-row.js';
 
 /** How to keep tasks. */
 export interface SqlTaskRepositoryOptions {
@@ -10,143 +24,278 @@ export interface SqlTaskRepositoryOptions {
   readonly standaloneUsers: boolean;
 }
 
-/** Tasks in PostgreSQL, on a server or embedded. */
+/** Tasks and their journal in PostgreSQL, on a server or embedded. */
 export class SqlTaskRepository implements TaskRepository {
   readonly #database: Database;
   readonly #standaloneUsers: boolean;
+  readonly #statements = new Statements();
 
   constructor(database: Database, { standaloneUsers }: SqlTaskRepositoryOptions) {
     this.#database = database;
     this.#standaloneUsers = standaloneUsers;
   }
 
-  async list(owner: UserId, { status, priority, category, search, sortBy, sortOrder }: TaskQuery): Promise<Task[]> {
-    const rows = await this.#database.statement((db) => {
-      const query = asUser(db, owner, (tasks) => {
-        let query = selectTask(tasks.where(this.ownedBy(owner)));
-        if (status !== undefined) query = query.where('status', '=', status);
-        if (priority !== undefined) query = query.where('priority', '=', priority);
-        if (category !== undefined) query = query.where('category', '=', category);
-        if (search !== undefined && search !== '') query = query.where(contains(search));
-        if (sortBy !== 'createdAt') {
-          const key = sortBy === 'title' ? sql`${caseFolded('title')} collate "C"` : sql.ref(`tasks.${sortBy}`);
-          query = query.orderBy(key, (order) => (sortOrder === 'asc' ? order.asc() : order.desc()).nullsLast());
-        }
-        return query.orderBy('tasks.createdAt', sortOrder).orderBy('tasks.id', sortOrder);
-      });
-      return query.execute();
-    });
-    return rows.map(toTask);
+  async list(owner: UserId, query: TaskQuery): Promise<TaskListing> {
+    const rows = await this.#read<{ version: number | null } & (StoredTask | { id: null })>(
+      `list ${listShape(query)}`,
+      () => sql`
+        select ledger."sequence" as version, found.* from me
+        left join lateral (
+          select "sequence" from "task_ledgers" where ${this.ownedBy('task_ledgers')} and ${KNOWS_ME} offset 0
+        ) as ledger on true
+        left join lateral (${selectTasks(query, sql`${this.ownedBy('tasks')} and ${KNOWS_ME}`)}) as found on true`,
+      { owner, ...listValues(query) },
+    );
+    const tasks = rows.flatMap((row) => (row.id === null ? [] : [toTask(owner, row)]));
+    return { tasks, version: rows[0]?.version ?? 0 };
   }
 
   async find(owner: UserId, id: TaskId): Promise<Task | undefined> {
-    const row = await this.#database.statement((db) =>
-      asUser(db, owner, (tasks) =>
-        selectTask(tasks.where(this.ownedBy(owner)).where('tasks.id', '=', id)),
-      ).executeTakeFirst(),
+    const [row] = await this.#read<StoredTask>(
+      'find',
+      () => sql`
+        select found.* from me, lateral (
+          select ${TASK_COLUMNS} from "tasks" where "id" = ${value('id')} and ${this.ownedBy('tasks')} and ${KNOWS_ME}
+          offset 0
+        ) as found`,
+      { owner, id },
     );
-    return row && toTask(row);
-  }
-
-  async add(task: Task): Promise<void> {
-    await this.#database.transaction(task.userId, (db) =>
-      (this.#standaloneUsers ? withStandInUser(db, task.userId) : db).insertInto('tasks').values(toRow(task)).execute(),
-    );
-  }
-
-  async update(owner: UserId, id: TaskId, change: (task: Task) => Task): Promise<Task | undefined> {
-    return this.#database.transaction(owner, async (db) => {
-      const found = db.selectFrom('tasks').where(this.ownedBy(owner)).where('tasks.id', '=', id);
-      const row = await selectTask(found).forUpdate().executeTakeFirst();
-      if (row === undefined) return this.#missing(db, owner);
-      const before = toTask(row);
-      const after = change(before);
-      if (after !== before) {
-        await db.updateTable('tasks').set(toRow(after)).where(this.ownedBy(owner)).where('id', '=', id).execute();
-      }
-      return after;
-    });
-  }
-
-  async remove(owner: UserId, id: TaskId): Promise<boolean> {
-    return this.#database.transaction(owner, async (db) => {
-      const found = db.deleteFrom('tasks').where(this.ownedBy(owner)).where('id', '=', id);
-      const { numDeletedRows } = await found.executeTakeFirst();
-      if (numDeletedRows === 0n) await this.#missing(db, owner);
-      return numDeletedRows > 0n;
-    });
+    return row && toTask(owner, row);
   }
 
   async count(owner: UserId): Promise<TaskCounts> {
-    return this.#database.statement((db) =>
-      asUser(db, owner, (tasks) =>
-        tasks
-          .where(this.ownedBy(owner))
-          .select([
-            sql<number>`count(*)::int`.as('total'),
-            sql<number>`(count(*) filter (where status = 'pending'))::int`.as('pending'),
-            sql<number>`(count(*) filter (where status = 'completed'))::int`.as('completed'),
-          ]),
-      ).executeTakeFirstOrThrow(),
+    const [ledger] = await this.#read<Pick<Tables['task_ledgers'], 'tasks' | 'completed' | 'sequence'>>(
+      'count',
+      () => sql`
+        select found.* from me, lateral (
+          select "tasks", "completed", "sequence" from "task_ledgers"
+          where ${this.ownedBy('task_ledgers')} and ${KNOWS_ME} offset 0
+        ) as found`,
+      { owner },
     );
+    const { tasks: total, completed, sequence: version } = ledger ?? { tasks: 0, completed: 0, sequence: 0 };
+    return { total, pending: total - completed, completed, version };
+  }
+
+  async history(owner: UserId, query: JournalQuery): Promise<JournalEntry[]> {
+    const { names, conditions } = journalConditions(query);
+    const rows = await this.#read<{ entry: StoredEntry }>(
+      `history ${names}`,
+      () => sql`
+        select found.* from me, lateral (
+          select ${entry} as entry from "task_events"
+          where ${sql.join([this.ownedBy('task_events'), KNOWS_ME, ...conditions], sql` and `)}
+          order by "sequence" desc limit ${value('limit')} offset 0
+        ) as found`,
+      { owner, ...query },
+    );
+    return rows.map(({ entry }) => toEntry(entry));
+  }
+
+  async change<Result>(
+    owner: UserId,
+    ids: readonly TaskId[],
+    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+    once?: Once,
+  ): Promise<Result> {
+    if (once === undefined && ids.length <= 1) {
+      const done = await this.#changeAtOnce(owner, ids[0], decide);
+      if (done !== undefined) return done.result;
+    }
+    return this.#database.transaction(owner, (db) => {
+      const run = () => this.#changeLocked(db, owner, ids, decide);
+      return once === undefined ? run() : onlyOnce(db, owner, once, run);
+    });
   }
 
   /** The first wall, in every statement. Behind it PostgreSQL's row level security is the second. */
-  protected ownedBy(owner: UserId) {
-    return sql<boolean>`tasks."userId" = ${owner}`;
+  protected ownedBy(table: 'tasks' | 'task_ledgers' | 'task_events'): RawBuilder<boolean> {
+    return sql<boolean>`${sql.ref(`${table}.userId`)} = ${value('owner')}`;
   }
 
-  /** A write found no such task. Whether that is all, or its owner is gone as well, only the `user` table knows. */
-  async #missing(db: Kysely<Tables>, owner: UserId): Promise<undefined> {
-    if (this.#standaloneUsers) return undefined;
+  /** What the owner may see, in one statement that says who that is. */
+  #read<Row>(name: string, build: () => RawBuilder<unknown>, values: Readonly<Record<string, unknown>>) {
+    return this.#database.statement((db) =>
+      this.#statements.run(db, name, () => sql<Row>`with ${ME} ${build()}`, values),
+    );
+  }
+
+  /**
+   * The short way, for the usual change of one task: read it, and write if it is as it was read. Two statements, or one
+   * for a new task, instead of a transaction of five.
+   *
+   * @returns `undefined` where the other way is to be taken: there is no such task, it is to be deleted, or another
+   *   change came first
+   */
+  async #changeAtOnce<Result>(
+    owner: UserId,
+    id: TaskId | undefined,
+    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+  ): Promise<{ result: Result } | undefined> {
+    const found = id === undefined ? undefined : await this.find(owner, id);
+    if (id !== undefined && found === undefined) return undefined;
+    const { changes, result } = decide(new Map(found && [[found.id, found]]));
+    const [change, ...more] = changes.filter(({ event }) => event !== undefined);
+    if (change === undefined) return { result };
+    const { before, after } = change;
+    if (more.length > 0 || after === undefined) return undefined;
+    const values = { owner, tasks: JSON.stringify([toRow(after)]), ...journalValues([change]) };
+    const rows =
+      before === undefined
+        ? await this.#read(
+            'create',
+            () => sql`, ${this.#standIn()} ${insertTasks(sql`me, `)}, ${appendToJournal(sql`me`)} select from ledger`,
+            { ...values, email: `${owner}@standalone.invalid` },
+          )
+        : await this.#read(
+            'update',
+            () => sql`, ${updateUnchanged(this.ownedBy('tasks'))}, ${appendToJournal(sql`updated`)} select from ledger`,
+            { ...values, id: before.id, readAt: before.updatedAt },
+          );
+    return rows.length === 0 ? undefined : { result };
+  }
+
+  /** The long way: all rows are locked first, in a transaction. */
+  async #changeLocked<Result>(
+    db: Kysely<Tables>,
+    owner: UserId,
+    ids: readonly TaskId[],
+    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+  ): Promise<Result> {
+    const found = ids.length === 0 ? [] : await this.#lock(db, owner, ids);
+    if (found.length < ids.length) await this.#requireUser(db, owner);
+    const { changes, result } = decide(new Map(found.map((task) => [task.id, task])));
+    const real = changes.filter(({ event }) => event !== undefined);
+    if (real.length > 0) await this.#save(db, owner, real);
+    return result;
+  }
+
+  /** In the order of the ids, so that two who lock the same tasks do not wait for each other. */
+  async #lock(db: Kysely<Tables>, owner: UserId, ids: readonly TaskId[]): Promise<Task[]> {
+    const rows = await this.#statements.run(
+      db,
+      'lock',
+      () => sql<StoredTask>`
+        select ${TASK_COLUMNS} from "tasks" where "id" = any(${value('ids')}::uuid[]) and ${this.ownedBy('tasks')}
+        order by "id" for update`,
+      { owner, ids },
+    );
+    return rows.map((row) => toTask(owner, row));
+  }
+
+  /** Tasks and journal in one statement. */
+  async #save(db: Kysely<Tables>, owner: UserId, changes: readonly TaskChange[]): Promise<void> {
+    const { created, updated, deleted } = outcome(changes);
+    const isOwn = this.ownedBy('tasks');
+    const parts = () => [
+      ...(created.length > 0 ? [sql`${this.#standIn()} ${insertTasks(sql``)}`] : []),
+      ...(updated.length > 0 ? [updateTasks(isOwn)] : []),
+      ...(deleted.length > 0
+        ? [sql`deleted as (delete from "tasks" where "id" = any(${value('deleted')}::uuid[]) and ${isOwn})`]
+        : []),
+      appendToJournal(sql`(select) as one`),
+    ];
+    const shape = [created, updated, deleted].map(({ length }) => Math.min(length, 1));
+    await this.#statements.run(db, `save ${shape}`, () => sql`with ${sql.join(parts())} select from ledger`, {
+      owner,
+      email: `${owner}@standalone.invalid`,
+      tasks: JSON.stringify(created.map(toRow)),
+      updated: JSON.stringify(updated.map(toRow)),
+      deleted,
+      ...journalValues(changes),
+    });
+  }
+
+  /** Puts the owner into the stand-in table in the same statement; one that is there already stays as it is. */
+  #standIn(): RawBuilder<unknown> {
+    if (!this.#standaloneUsers) return sql``;
+    return sql`stand_in as (
+      insert into "user" ("id", "name", "email", "emailVerified")
+      values (${value('owner')}, ${value('owner')}, ${value('email')}, false) on conflict do nothing),`;
+  }
+
+  /** Tasks are missing. Whether that is all, or their owner is gone as well, only the `user` table knows. */
+  async #requireUser(db: Kysely<Tables>, owner: UserId): Promise<void> {
+    if (this.#standaloneUsers) return;
     const user = await db.selectFrom('user').where('id', '=', owner).select('id').executeTakeFirst();
     if (user === undefined) throw new UserUnknownError();
-    return undefined;
   }
 }
 
 /**
- * A query on `tasks` that tells PostgreSQL in the same statement, and so in the same round trip, whose rows are all there
- * is. The lateral subquery refers to `me`, and `offset 0` keeps it a subquery: no plan can read a task before the
- * setting is made. Should one do so all the same, it finds no rows.
+ * Tells PostgreSQL in the same statement, and so in the same round trip, whose rows are all there is. What reads must be
+ * a subquery that {@link KNOWS_ME}, with an offset that keeps it one: no plan can read a row before the setting is made.
+ * Should one do so all the same, it finds none.
  */
-function asUser<Output>(
-  db: Kysely<Tables>,
-  user: UserId,
-  build: (tasks: SelectQueryBuilder<Tables, 'tasks', object>) => SelectQueryBuilder<Tables, 'tasks', Output>,
-) {
-  const setting = sql<{ id: string }>`(select set_config('app.user_id', ${user}, true) as id)`;
-  const tasks = db.selectFrom('tasks').where(sql<boolean>`me.id is not null`);
-  return db
-    .with(
-      (cte) => cte('me').materialized(),
-      (db) => db.selectFrom(setting.as('setting')).selectAll(),
-    )
-    .selectFrom('me')
-    .innerJoinLateral(build(tasks).offset(sql.lit(0)).as('found'), (join) => join.onTrue())
-    .selectAll('found');
+const ME = sql`me as materialized (select set_config('app.user_id', ${value('owner')}, true) as known)`;
+
+const KNOWS_ME = sql<boolean>`me.known is not null`;
+
+/** What there is to write: of a task that changes more than once, how it is in the end. */
+function outcome(changes: readonly TaskChange[]) {
+  const states = new Map<TaskId, { before: Task | undefined; after: Task | undefined }>();
+  for (const { before, after } of changes) {
+    const id = (after ?? before)?.id;
+    if (id !== undefined) states.set(id, { before: states.has(id) ? states.get(id)?.before : before, after });
+  }
+  const all = [...states.values()];
+  return {
+    created: all.flatMap(({ before, after }) => (!before && after ? [after] : [])),
+    updated: all.flatMap(({ before, after }) => (before && after ? [after] : [])),
+    deleted: all.flatMap(({ before, after }) => (before && !after ? [before.id] : [])),
+  };
 }
 
-/** Puts a user into the stand-in table in the same statement; one that is there already stays as it is. */
-function withStandInUser(db: Kysely<Tables>, id: UserId) {
-  return db.with('stand_in', (cte) =>
-    cte
-      .insertInto('user')
-      .values({ id, name: id, email: `${id}@standalone.invalid`, emailVerified: false })
-      .onConflict((conflict) => conflict.doNothing()),
-  );
-}
-
-/** `position`, not `like`: every character means itself. */
-function contains(text: string) {
-  const wanted = sql`upper(${text}::text collate "und-x-icu")`;
-  return sql<boolean>`(position(${wanted} in ${caseFolded('title')}) > 0 or position(${wanted} in ${caseFolded('description')}) > 0)`;
+function insertTasks(source: RawBuilder<unknown>) {
+  return sql`created as (
+    insert into "tasks" (${COLUMNS}) select ${COLUMNS} from ${source}${recordset('tasks')})`;
 }
 
 /**
- * Upper case by the rules of Unicode, whatever the locale of the database: `É` and `é` are the same on all of them.
- * Upper, because lower case depends on the place in the word (the Greek sigma).
+ * An update that happens only if the task is as it was read. It is spelt as an insert, because that looks at no row
+ * before it has something to insert: at that time the setting is made, whatever the plan, and the row is locked.
  */
-function caseFolded(column: 'title' | 'description') {
-  return sql`upper(${sql.ref(`tasks.${column}`)} collate "und-x-icu")`;
+function updateUnchanged(isOwn: RawBuilder<boolean>) {
+  return sql`
+    locked as materialized (
+      select from me, lateral (
+        select from "tasks" where "id" = ${value('id')} and "updatedAt" = ${value('readAt')} and ${isOwn}
+          and ${KNOWS_ME}
+        offset 0 for update
+      ) as found
+    ),
+    updated as (
+      insert into "tasks" (${COLUMNS}) select ${COLUMNS} from locked, ${recordset('tasks')}
+      on conflict ("id") do update set (${CONTENT}) = row(${contentOf('excluded')})
+      returning 1
+    )`;
+}
+
+function updateTasks(isOwn: RawBuilder<boolean>) {
+  return sql`updated as (
+    update "tasks" set (${CONTENT}) = row(${contentOf('row')})
+    from ${recordset('updated')} where "tasks"."id" = row."id" and ${isOwn})`;
+}
+
+/** Rows of {@link toRow}, from a value that has them as JSON. */
+function recordset(name: 'tasks' | 'updated') {
+  return sql`json_to_recordset(${value(name)}::text::json) as row ${ROW_TYPE}`;
+}
+
+/** What can change about a row. */
+const CONTENT_NAMES = [
+  'title',
+  'description',
+  'priority',
+  'category',
+  'status',
+  'dueDate',
+  'dueDateIsFloating',
+  'updatedAt',
+] as const;
+const CONTENT = sql.join(CONTENT_NAMES.map((name) => sql.ref(name)));
+const COLUMNS = sql`"id", "userId", "createdAt", ${CONTENT}`;
+
+function contentOf(row: string) {
+  return sql.join(CONTENT_NAMES.map((name) => sql.ref(`${row}.${name}`)));
 }

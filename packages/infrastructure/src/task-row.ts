@@ -1,7 +1,15 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import type { InferKyselyTable } from '@mikro-orm/sql';
-import { CATEGORIES, type DueDate, isFloating, PRIORITIES, STATUSES, type Task } from '@todo-backend/domain';
-import { type Insertable, type Selectable, type SelectQueryBuilder, type Simplify, sql } from 'kysely';
+import {
+  CATEGORIES,
+  type DueDate,
+  isFloating,
+  PRIORITIES,
+  STATUSES,
+  type Task,
+  type UserId,
+} from '@todo-backend/domain';
+import { type Generated, type Insertable, type Simplify, sql } from 'kysely';
 
 /**
  * The `tasks` table. Only a row: MikroORM patches the prototype of every class that it maps, so it never gets to see
@@ -30,48 +38,118 @@ export const TaskRow = defineEntity({
 /** The tables that queries may use, as Kysely wants them described. */
 export interface Tables {
   tasks: Simplify<Omit<InferKyselyTable<typeof TaskRow, { columnNamingStrategy: 'property' }>, 'completed'>>;
+  /** One row for each user who ever had a task. */
+  task_ledgers: {
+    userId: string;
+    /** How many events the journal has ever had, and so the sequence of the newest. */
+    sequence: number;
+    tasks: number;
+    completed: number;
+    deliveredSequence: number;
+    deliveryAttempts: number;
+    /** Until then somebody delivers, or waits before the next attempt. */
+    deliverAfter: Generated<string>;
+  };
+  /** The journal: only added to. */
+  task_events: {
+    userId: string;
+    sequence: number;
+    eventId: string;
+    type: string;
+    time: string;
+    taskId: string;
+    actorType: string;
+    actorId: string;
+    correlationId: string | null;
+    data: object;
+  };
+  /** Events that the sink does not take. */
+  dead_letters: {
+    userId: string;
+    sequence: number;
+    reason: string;
+    failedAt: string;
+    /** Infinitely late, until an operator says otherwise. */
+    deliverAfter: Generated<string>;
+  };
+  idempotency_keys: {
+    userId: string;
+    key: string;
+    fingerprint: string;
+    result: Generated<unknown>;
+    createdAt: Generated<string>;
+  };
   /** Better Auth's table, or the stand-in for it. Never changed where it is Better Auth's. */
   user: { id: string; name: string; email: string; emailVerified: boolean };
   /** Better Auth's signing keys. The private half is none of our business. */
   jwks: { id: string; publicKey: string; alg: string | null; expiresAt: string | null };
 }
 
-/** What {@link selectTask} reads. */
-type StoredTask = Selectable<Tables['tasks']>;
-
-/** The columns of a task, with every time already spelt as the domain spells it, whatever the session's settings. */
-export function selectTask<DB extends Tables, Output>(query: SelectQueryBuilder<DB, 'tasks', Output>) {
-  return (query as unknown as SelectQueryBuilder<Tables, 'tasks', object>).select([
-    'id',
-    exactText('userId').as('userId'),
-    'title',
-    exactText('description').as('description'),
-    'priority',
-    'category',
-    'status',
-    sql<string | null>`to_char("dueDate", ${sql.lit(ISO_FORMAT)})`.as('dueDate'),
-    'dueDateIsFloating',
-    sql<string>`to_char("createdAt" at time zone 'UTC', ${sql.lit(`${ISO_FORMAT}"Z"`)})`.as('createdAt'),
-    sql<string>`to_char("updatedAt" at time zone 'UTC', ${sql.lit(`${ISO_FORMAT}"Z"`)})`.as('updatedAt'),
-  ]);
+/** What {@link TASK_COLUMNS} reads. */
+export interface StoredTask {
+  readonly id: string;
+  readonly title: string;
+  readonly description: string | null;
+  readonly priority: Task['priority'];
+  readonly category: Task['category'];
+  readonly status: Task['status'];
+  readonly dueDate: string | null;
+  readonly dueDateIsFloating: boolean;
+  readonly createdAt: string;
+  readonly updatedAt: string;
 }
 
-/** As JSON, because PGlite drops a byte order mark from the beginning of a text that it reads. A title has none there. */
-function exactText<Column extends 'userId' | 'description'>(column: Column) {
-  return sql<StoredTask[Column]>`to_json(${sql.ref(`tasks.${column}`)})`;
+/**
+ * The columns of a task, but for the owner, whom one knows who may read them. Times are spelt by PostgreSQL's own
+ * output, whatever the session's time zone; `to_char` would take most of the time of a list. A description has a dot put
+ * before it, because PGlite drops a byte order mark from the beginning of a text that it reads.
+ */
+export const TASK_COLUMNS = sql`
+  "id", "title", '.' || "description" as "description", "priority", "category", "status", "dueDate"::text as "dueDate",
+  "dueDateIsFloating", ("createdAt" at time zone 'UTC')::text as "createdAt",
+  ("updatedAt" at time zone 'UTC')::text as "updatedAt"`;
+
+/** The task that a row of {@link TASK_COLUMNS} tells of. */
+export function toTask(owner: UserId, row: StoredTask): Task {
+  return {
+    id: row.id,
+    userId: owner,
+    title: row.title,
+    description: row.description === null ? null : row.description.slice(1),
+    priority: row.priority,
+    category: row.category,
+    status: row.status,
+    dueDate: row.dueDate === null ? null : toDueDate(toIso(row.dueDate), row.dueDateIsFloating),
+    createdAt: `${toIso(row.createdAt)}Z`,
+    updatedAt: `${toIso(row.updatedAt)}Z`,
+  };
 }
 
-const ISO_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.MS';
+/** PostgreSQL's `2026-03-10 09:30:00.5` as `2026-03-10T09:30:00.500`. */
+function toIso(text: string): string {
+  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${text.slice(20).padEnd(3, '0')}`;
+}
 
-/** The task that a row of {@link selectTask} tells of. */
-export function toTask({ dueDate, dueDateIsFloating, ...row }: StoredTask): Task {
-  return { ...row, dueDate: dueDate === null ? null : toDueDate(dueDate, dueDateIsFloating) };
+/** As JSON, because PGlite drops a byte order mark from the beginning of a text that it reads. */
+export function exactText(column: string) {
+  return sql<string>`to_json(${sql.ref(column)})`;
+}
+
+/** A `timestamptz` as the domain spells it. */
+export function utcText(column: string) {
+  return sql<string>`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }
 
 /** The row that keeps a task. */
 export function toRow({ dueDate, ...task }: Task): Insertable<Tables['tasks']> {
   return { ...task, dueDate, dueDateIsFloating: dueDate !== null && isFloating(dueDate) };
 }
+
+/** What {@link toRow} makes, as PostgreSQL reads it from JSON. */
+export const ROW_TYPE = sql`(
+  "id" uuid, "title" text, "description" text, "priority" task_priority, "category" task_category,
+  "status" task_status, "dueDate" timestamp, "dueDateIsFloating" boolean, "createdAt" timestamptz,
+  "updatedAt" timestamptz, "userId" text)`;
 
 function toDueDate(stored: string, floating: boolean): DueDate {
   return (floating ? stored.replace(/\.000$/, '') : `${stored}Z`) as DueDate;

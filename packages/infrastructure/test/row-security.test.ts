@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { taskWriter } from '@todo-backend/application/testing';
 import { createTask, editTask, type Task } from '@todo-backend/domain';
 import { Database, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
@@ -31,16 +32,19 @@ async function assertSecondWall(t: ExecutionContext, database: Database): Promis
   const tasks = new WithoutOwnerPredicate(database, STANDALONE);
   const [alice, bob] = [randomUUID(), randomUUID()];
   const [hers, his] = [taskOf(alice), taskOf(bob)];
-  await tasks.add(hers);
-  await tasks.add(his);
+  const writer = taskWriter(tasks);
+  await writer.add(hers);
+  await writer.add(his);
 
-  t.deepEqual(await tasks.list(alice, newest), [hers], 'the wall shows what is hers, and nothing else');
-  t.deepEqual(await tasks.list(bob, newest), [his]);
-  t.deepEqual(await tasks.count(alice), { total: 1, pending: 1, completed: 0 });
+  t.deepEqual((await tasks.list(alice, newest)).tasks, [hers], 'the wall shows what is hers, and nothing else');
+  t.deepEqual((await tasks.list(bob, newest)).tasks, [his]);
+  t.deepEqual(await tasks.count(alice), { total: 1, pending: 1, completed: 0, version: 1 });
   t.is(await tasks.find(alice, his.id), undefined);
   t.deepEqual(await tasks.find(bob, his.id), his);
-  t.is(await tasks.update(alice, his.id, () => t.fail() as never), undefined);
-  t.false(await tasks.remove(alice, his.id));
+  t.is(await writer.update(alice, his.id, () => t.fail() as never), undefined);
+  t.false(await writer.remove(alice, his.id));
+  t.is((await tasks.history(alice, { limit: 10 })).length, 1);
+  t.is((await tasks.history(bob, { limit: 10 }))[0]?.userId, bob);
   await t.throwsAsync(
     database.transaction(alice, (db) => db.updateTable('tasks').set({ userId: bob }).execute()),
     { message: /row-level security/ },
@@ -62,7 +66,8 @@ async function assertInterleaved(t: ExecutionContext, database: Database, reques
   const tasks = new WithoutOwnerPredicate(database, STANDALONE);
   const users = Array.from({ length: 20 }, (): string => randomUUID());
   const stored = new Map(users.map((user) => [user, taskOf(user, `of ${user}`)]));
-  for (const task of stored.values()) await tasks.add(task);
+  const writer = taskWriter(tasks);
+  for (const task of stored.values()) await writer.add(task);
   const seen = await Promise.all(
     Array.from({ length: requests }, async (_, i) => {
       const user = users[(i * 7) % users.length] ?? '';
@@ -72,10 +77,10 @@ async function assertInterleaved(t: ExecutionContext, database: Database, reques
       if (i % 4 === 1) return (await tasks.find(user, foreign.id)) === undefined;
       if (i % 4 === 2)
         return (
-          (await tasks.update(user, own.id, (task) => editTask(task, { description: `${i}` }, task.updatedAt)))
+          (await writer.update(user, own.id, (task) => editTask(task, { description: `${i}` }, task.updatedAt)))
             ?.userId === user
         );
-      return (await tasks.list(user, newest)).map(({ id }) => id).join() === own.id;
+      return (await tasks.list(user, newest)).tasks.map(({ id }) => id).join() === own.id;
     }),
   );
   t.deepEqual(
@@ -158,6 +163,10 @@ serverTest('the API role can do what queries need, and no more', async (t) => {
     'alter table tasks disable row level security',
     'create table t ()',
     'delete from mikro_orm_migrations',
+    'update task_events set type = $$x$$',
+    'delete from task_events',
+    'truncate task_events',
+    'delete from task_ledgers',
   ];
   for (const attempt of attempts) {
     const run = database.statement((db) => sql.raw(attempt).execute(db));
@@ -167,14 +176,16 @@ serverTest('the API role can do what queries need, and no more', async (t) => {
   await database.close();
 });
 
-serverTest('deleting a user takes the tasks along, through the wall', async (t) => {
+serverTest('deleting a user takes the tasks and their journal along, through the wall', async (t) => {
   const url = await newDatabase();
   const database = await Database.postgres({ url });
   await database.migrate(STANDALONE);
-  const tasks = new SqlTaskRepository(database, STANDALONE);
+  const tasks = taskWriter(new SqlTaskRepository(database, STANDALONE));
   await tasks.add(taskOf('alice'));
   await tasks.add(taskOf('bob'));
   await execute(url, `delete from "user" where id = 'alice'`);
-  t.deepEqual(await execute(url, 'select "userId" from tasks'), [{ userId: 'bob' }]);
+  for (const table of ['tasks', 'task_events', 'task_ledgers']) {
+    t.deepEqual(await execute(url, `select "userId" from ${table}`), [{ userId: 'bob' }], table);
+  }
   await database.close();
 });

@@ -35,7 +35,7 @@ async function onServer(): Promise<Adapter> {
   server = await startPostgres();
   const url = await server.createDatabase();
   await execute(url, USER_TABLE);
-  const database = await Database.postgres({ url });
+  const database = await Database.postgres({ url, connectTimeout: 30_000 });
   await database.migrate({ standaloneUsers: false });
   return {
     tasks: new SqlTaskRepository(database, { standaloneUsers: false }),

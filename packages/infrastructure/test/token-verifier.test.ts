@@ -319,14 +319,32 @@ test('a key that is none fails the token, not the server', async (t) => {
 });
 
 test('a bug in a key set is a bug, not a bad token', async (t) => {
-  const verifier = tokenVerifier({
-    clock,
-    issuer: ISSUER,
-    keys: () => {
-      throw new RangeError('a bug');
-    },
-  });
+  const broken = () => {
+    throw new RangeError('a bug');
+  };
+  const keys = Object.assign(broken, { generation: () => undefined });
+  const verifier = tokenVerifier({ clock, issuer: ISSUER, keys });
   const key = await signingKey('EdDSA', 'one');
   const token = await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'one' });
   await t.throwsAsync(verifier.verify(token), { instanceOf: RangeError });
+});
+
+test('a token that was good is good until it expires, and no longer', async (t) => {
+  const moving = fixedClock(NOW);
+  const verifier = tokenVerifier({ clock: moving, secret: SECRET });
+  const lifetime = claims.exp - claims.iat;
+  const token = await sign(claims);
+  for (const [seconds, isGood] of [
+    [0, true],
+    [lifetime - 1, true],
+    [lifetime + 4, true],
+    [lifetime + 6, false],
+  ] as const) {
+    moving.set(new Date(Date.parse(NOW) + seconds * 1000).toISOString());
+    if (isGood) t.is(await verifier.verify(token), 'alice', `after ${seconds} s`);
+    else await refused(t, verifier, token, 'expired');
+  }
+  const [head, body] = token.split('.');
+  moving.set(NOW);
+  await refused(t, verifier, [head, body, (await sign(claims, `${SECRET}!`)).split('.')[2]].join('.'), 'signature');
 });

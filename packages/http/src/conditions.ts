@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import type { ChangeOptions, RevisionOptions } from '@todo-backend/application';
+import type { Task, Timestamp } from '@todo-backend/domain';
+import type { Context, ParameterizedContext } from 'koa';
+import { RequestError } from './problem-details.js';
+
+/** The entity tag (RFC 9110, section 8.8.3) of a task: its version, which is the time of its last change. */
+export function taskTag({ updatedAt }: Task): string {
+  return Date.parse(updatedAt).toString(36);
+}
+
+/** The entity tag of what is made from a user's tasks. */
+export function versionTag(version: number): string {
+  return version.toString(36);
+}
+
+/** Sends the tag along; says whether the client has this very version, and the answer is `304 Not Modified`. */
+export function isNotModified(ctx: ParameterizedContext, tag: string): boolean {
+  ctx.set('ETag', `"${tag}"`);
+  const known = tagsOf(ctx.get('If-None-Match'));
+  if (known !== '*' && !known?.includes(tag)) return false;
+  ctx.status = 304;
+  return true;
+}
+
+/** What the headers say of a change: which request it is a part of, and `Idempotency-Key`. */
+export function changeOptions(ctx: Context): ChangeOptions {
+  const key = idempotencyKey(ctx);
+  return {
+    correlationId: ctx.state.requestId,
+    ...(key !== undefined && { once: { key, fingerprint: fingerprint(ctx) } }),
+  };
+}
+
+/** As {@link changeOptions}, with `If-Match`. */
+export function revisionOptions(ctx: Context): RevisionOptions {
+  const wanted = tagsOf(ctx.get('If-Match'));
+  return { ...changeOptions(ctx), ...(Array.isArray(wanted) && { ifUpdatedAt: wanted.map(updatedAtOf) }) };
+}
+
+/**
+ * The tags of a header, bare. Compressing proxies make tags weak, and some put a suffix after them: it is the same
+ * version all the same.
+ */
+function tagsOf(header: string): readonly string[] | '*' | undefined {
+  if (header.trim() === '') return undefined;
+  if (header.trim() === '*') return '*';
+  return header.split(',').map((tag) => /^\s*(?:W\/)?"?([\da-z]*)(?:[-;+.][\w-]*)?"?\s*$/.exec(tag)?.[1] ?? '');
+}
+
+/** What is no tag of ours is no version of anything. */
+function updatedAtOf(tag: string): Timestamp {
+  const time = new Date(Number.parseInt(tag, 36));
+  return Number.isNaN(time.getTime()) ? '' : time.toISOString();
+}
+
+/** Plain, or in quotes as draft-ietf-httpapi-idempotency-key-header has it. */
+function idempotencyKey(ctx: Context): string | undefined {
+  const header = ctx.get('Idempotency-Key');
+  if (header === '') return undefined;
+  const [, key] = /^"?([\x21\x23-\x7e]{1,255})"?$/.exec(header) ?? [];
+  if (key === undefined) {
+    throw new RequestError('MALFORMED_REQUEST', 'Idempotency-Key must have 1 to 255 visible ASCII characters.');
+  }
+  return key;
+}
+
+function fingerprint(ctx: Context): string {
+  const request = JSON.stringify([ctx.method, ctx.path, ctx.request.body]);
+  return createHash('sha256').update(request).digest('base64url');
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Router from '@koa/router';
+import { isNotModified } from './conditions.js';
+import { RequestError } from './problem-details.js';
+
+/** The description of the API, and a page to read and to try it. Nothing of either is loaded before somebody asks. */
+export function docsRoutes(version: string): Router {
+  const router = new Router({ sensitive: true, strict: true });
+  const document = once(async () => {
+    const { openApiDocument } = await import('./openapi/document.js');
+    const text = JSON.stringify(openApiDocument(version));
+    return { text, tag: createHash('sha256').update(text).digest('hex') };
+  });
+
+  router.get('/openapi.json', async (ctx) => {
+    const { text, tag } = await document();
+    ctx.set('Cache-Control', 'public, no-cache');
+    if (isNotModified(ctx, tag)) return;
+    ctx.type = 'application/json';
+    ctx.body = text;
+  });
+
+  router.get('/docs', (ctx) => {
+    ctx.set('Content-Security-Policy', PAGE_POLICY);
+    ctx.type = 'text/html';
+    ctx.body = page(encodeURIComponent(version));
+  });
+
+  router.get('/docs/:file', async (ctx) => {
+    const type = FILES.get(ctx.params.file ?? '');
+    if (type === undefined) throw new RequestError('ROUTE_NOT_FOUND', 'There is nothing at this address.');
+    // The page names the version, so that a new one is fetched anew. Without it, nobody can tell what was kept.
+    if (ctx.query.v === version) ctx.set('Cache-Control', 'public, max-age=31536000, immutable');
+    ctx.body = await read(ctx.params.file ?? '');
+    ctx.type = type;
+  });
+
+  return router;
+}
+
+/** The files of the page, and their types. */
+const FILES = new Map([
+  ['swagger-ui.css', 'text/css'],
+  ['swagger-ui-bundle.js', 'text/javascript'],
+  ['favicon-32x32.png', 'image/png'],
+  ['initializer.js', 'text/javascript'],
+]);
+
+/** What the page may do: load what this server has, and ask it. */
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join(';');
+
+/** Relative to /docs, so that the page works below another path too. */
+function page(version: string): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Todo backend API</title>
+    <link rel="icon" type="image/png" href="docs/favicon-32x32.png?v=${version}">
+    <link rel="stylesheet" href="docs/swagger-ui.css?v=${version}">
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="docs/swagger-ui-bundle.js?v=${version}"></script>
+    <script src="docs/initializer.js?v=${version}"></script>
+  </body>
+</html>
+`;
+}
+
+/** The token stays in the page's memory, and the document is shown to no validator elsewhere. */
+const INITIALIZER = `SwaggerUIBundle({
+  url: 'openapi.json',
+  dom_id: '#swagger-ui',
+  deepLinking: true,
+  persistAuthorization: false,
+  validatorUrl: null,
+});
+`;
+
+async function read(name: string): Promise<string | Buffer> {
+  if (name === 'initializer.js') return INITIALIZER;
+  const { default: absolutePath } = await import('swagger-ui-dist/absolute-path.js');
+  return readFile(join(absolutePath(), name));
+}
+
+/** Makes something when it is first asked for, and again only where that failed. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((error) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}

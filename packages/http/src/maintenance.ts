@@ -1,0 +1,46 @@
+import { SqlOutbox } from '@todo-backend/infrastructure';
+import type { Config } from './config.js';
+import { openDatabase } from './serve.js';
+
+const DAY = 86_400_000;
+
+/** Deletes what is older than the journal is kept. Prints how much. */
+export async function prune(config: Config): Promise<void> {
+  const { retentionDays, sinkUrl } = config.events;
+  const before = new Date(Date.now() - retentionDays * DAY).toISOString();
+  await withOutbox(config, async (outbox) => {
+    const events = await outbox.prune(before, sinkUrl !== undefined, (soFar) => console.log(`${soFar} events …`));
+    console.log(`Deleted ${events} events from before ${before}.`);
+  });
+}
+
+/** Prints the events that the sink does not take. */
+export async function listDeadLetters(config: Config): Promise<void> {
+  await withOutbox(config, async (outbox) => {
+    const letters = await outbox.deadLetters();
+    for (const { eventId, type, failedAt, reason, userId, sequence } of letters) {
+      console.log(`${eventId}  ${failedAt}  ${type}  ${JSON.stringify(userId)} ${sequence}  ${reason}`);
+    }
+    console.log(letters.length === 0 ? 'There are no dead letters.' : `${letters.length} dead letters.`);
+  });
+}
+
+/** Has one dead letter, or all of them, delivered once more. */
+export async function requeue(config: Config, eventId: string | undefined): Promise<void> {
+  await withOutbox(config, async (outbox) => {
+    const count = await outbox.requeue(eventId);
+    console.log(
+      count === 0 ? 'There is no such dead letter.' : `Requeued ${count}: the relay of a server takes them up.`,
+    );
+  });
+}
+
+async function withOutbox(config: Config, run: (outbox: SqlOutbox) => Promise<void>): Promise<void> {
+  const { database, close } = await openDatabase(config);
+  try {
+    await database.check();
+    await run(new SqlOutbox(database));
+  } finally {
+    await close();
+  }
+}

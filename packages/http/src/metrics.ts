@@ -1,0 +1,192 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Refusal } from './authenticate.js';
+import type { AnsweredRequest } from './request-log.js';
+
+/** The connections of a pool. */
+export interface PoolState {
+  readonly size: number;
+  readonly idle: number;
+  /** Requests that wait for a connection. */
+  readonly waiting: number;
+  /** How many connections there may be. */
+  readonly limit: number;
+}
+
+/** What there is to measure besides requests. */
+export interface MetricsOptions {
+  readonly logger: Logger;
+  /** `undefined` where the database has no pool. */
+  readonly pool?: (() => PoolState) | undefined;
+  /** How many events wait to be delivered. */
+  readonly eventsWaiting?: () => Promise<number>;
+  /** How many events were given up. */
+  readonly eventsDead?: () => Promise<number>;
+}
+
+/** What Prometheus is told of this process. */
+export interface Metrics {
+  /** Counts a request. */
+  observe(request: AnsweredRequest): void;
+  /**
+   * Reads everything, in the text format of Prometheus. What cannot be read is left out, logged, and counted in
+   * `todo_metric_failures_total`. Never rejects.
+   */
+  read(): Promise<string>;
+}
+
+/** Where the metrics are served. */
+export interface MetricsServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Seconds. Fine enough to tell p50 from p99 where requests are fast, and up to the 10 s that a statement may take. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Of the others clients could make up as many as the parser knows. */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** All start at 0, or a first failure would not look like a rise. A reason without a line here does not compile. */
+const REFUSALS: Record<Refusal, 0> = {
+  missing: 0,
+  malformed: 0,
+  algorithm: 0,
+  unknown_key: 0,
+  signature: 0,
+  expired: 0,
+  claims: 0,
+  forbidden: 0,
+  user_unknown: 0,
+};
+
+const FAILURES = 'todo_metric_failures_total';
+
+/** Milliseconds that one reading may take: what hangs must not keep Prometheus from everything else. */
+const READ_TIMEOUT = 2_000;
+
+/** Metrics of one app, in a registry of its own. */
+export function createMetrics({ logger, pool, eventsWaiting, eventsDead }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const requests = new Counter({
+    name: 'todo_http_requests_total',
+    help: 'Requests that were answered.',
+    labelNames: ['method', 'route', 'status'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'todo_http_request_duration_seconds',
+    help: 'Seconds from the arrival of a request to its answer.',
+    labelNames: ['method', 'route'],
+    buckets: BUCKETS,
+    registers,
+  });
+  const refusals = new Counter({
+    name: 'todo_authentication_failures_total',
+    help: 'Requests whose caller was not let in.',
+    labelNames: ['reason'],
+    registers,
+  });
+  for (const reason of Object.keys(REFUSALS)) refusals.inc({ reason }, 0);
+  const failures = new Counter({
+    name: FAILURES,
+    help: 'Metrics that could not be read; the log says why.',
+    labelNames: ['metric'],
+    registers,
+  });
+  collectDefaultMetrics({ register: registry });
+
+  const gauge = (name: string, help: string, current: () => number | Promise<number>) => {
+    const inTime = withinTime(current);
+    return new Gauge({
+      name,
+      help,
+      registers,
+      async collect() {
+        this.set(await inTime());
+      },
+    });
+  };
+  if (pool) {
+    gauge('todo_database_pool_size', 'Connections that are open.', () => pool().size);
+    gauge('todo_database_pool_in_use', 'Connections that are in use.', () => pool().size - pool().idle);
+    gauge('todo_database_pool_waiting', 'Requests that wait for a connection.', () => pool().waiting);
+    gauge('todo_database_pool_limit', 'Connections that there may be.', () => pool().limit);
+  }
+  if (eventsWaiting) gauge('todo_events_waiting', 'Events that wait to be delivered.', eventsWaiting);
+  if (eventsDead) gauge('todo_events_dead', 'Events that were given up.', eventsDead);
+
+  const readOne = async (metric: string) => {
+    try {
+      return await registry.getSingleMetricAsString(metric);
+    } catch (err) {
+      failures.inc({ metric });
+      logger.error({ err, metric }, 'could not read a metric');
+      return '';
+    }
+  };
+  // Last, so that it counts what fails in the same reading.
+  const names = registry
+    .getMetricsAsArray()
+    .map(({ name }) => name)
+    .filter((name) => name !== FAILURES);
+  return {
+    observe({ method, route = 'none', status, seconds, refusal }) {
+      const labels = { method: METHODS.has(method) ? method : 'other', route };
+      requests.inc({ ...labels, status });
+      durations.observe(labels, seconds);
+      if (refusal !== undefined) refusals.inc({ reason: refusal });
+    },
+    async read() {
+      const texts = [...(await Promise.all(names.map(readOne))), await readOne(FAILURES)];
+      return `${texts.filter((text) => text !== '').join('\n\n')}\n`;
+    },
+  };
+}
+
+/** Reads once at a time: while one reading lasts, whoever asks waits for that one, up to the limit. */
+function withinTime(read: () => number | Promise<number>): () => Promise<number> {
+  let reading: Promise<number> | undefined;
+  return async () => {
+    reading ??= Promise.resolve()
+      .then(read)
+      .finally(() => {
+        reading = undefined;
+      });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`Not read within ${READ_TIMEOUT} ms.`)), READ_TIMEOUT);
+    });
+    try {
+      return await Promise.race([reading, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+/** Serves `GET /metrics`, and nothing else. Rejects with the error of the operating system when the port cannot be had. */
+export async function listenForMetrics(
+  metrics: Metrics,
+  { host, port }: { host: string; port: number },
+): Promise<MetricsServer> {
+  const server = createServer({ requestTimeout: 10_000 }, async ({ method, url }, response) => {
+    if (method !== 'GET' || url !== '/metrics') return response.writeHead(404).end();
+    return response.setHeader('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE).end(await metrics.read());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { TaskIdSchema } from '@todo-backend/application';
+import { type Schema, schemaOf } from './schemas.js';
+
+/** What the operations are grouped by. */
+export const tags = {
+  Tasks: 'The tasks of one user.',
+  Journal: 'What happened to them.',
+  System: 'What this is, and how it is. No token is needed.',
+  Documentation: 'This document, and a page to read and to try it.',
+};
+
+/** Parameters outside of the query string, by name. */
+export const parameters = {
+  user_id: {
+    in: 'path',
+    required: true,
+    description: "Better Auth's `user.id`: any text. It has to be the token's `sub`.",
+    schema: { type: 'string', minLength: 1 },
+    example: 'alice',
+  },
+  task_id: {
+    in: 'path',
+    required: true,
+    description: 'The id of a task, in any letter case.',
+    schema: schemaOf(TaskIdSchema),
+    example: '01a207c3-6b95-73c6-8716-019a7e6b4001',
+  },
+  file: {
+    in: 'path',
+    required: true,
+    description: 'The name of a file that the page names.',
+    schema: { type: 'string' },
+    example: 'swagger-ui.css',
+  },
+  'If-None-Match': {
+    in: 'header',
+    required: false,
+    description: 'The `ETag` of what is there already: 304, without a body, where nothing has changed.',
+    schema: { type: 'string' },
+  },
+  'If-Match': {
+    in: 'header',
+    required: false,
+    description: 'The `ETag` of the task that is to be changed: 412 where somebody else was faster.',
+    schema: { type: 'string' },
+  },
+  'Idempotency-Key': {
+    in: 'header',
+    required: false,
+    description:
+      'A name for this request, such as a UUID. Sent again with the same name within 24 hours, it is not done again, and answered as it was the first time.',
+    schema: { type: 'string', pattern: '^"?[\\x21\\x23-\\x7e]{1,255}"?$' },
+  },
+  'X-Request-Id': {
+    in: 'header',
+    required: false,
+    description: 'What to call this request in logs and in the answer. One that is not of this form is replaced.',
+    schema: { type: 'string', pattern: '^[\\w.-]{1,128}$' },
+  },
+} satisfies Record<string, Schema>;
+
+/** Headers of answers, by name. */
+export const headers = {
+  'X-Request-Id': { description: 'What the request is called in logs.', schema: { type: 'string' } },
+  ETag: { description: 'The name of this version, for `If-None-Match` and `If-Match`.', schema: { type: 'string' } },
+  Link: {
+    description: 'Where there is more: the address of the next part, relative to this one (RFC 8288).',
+    schema: { type: 'string' },
+    example: '<?limit=50&cursor=17>; rel="next"',
+  },
+  Location: {
+    description: 'Where the new task is.',
+    schema: { type: 'string', format: 'uri-reference' },
+    example: '/api/alice/tasks/01a207c3-6b95-73c6-8716-019a7e6b4001',
+  },
+  'Content-Disposition': {
+    description: 'A name for the file.',
+    schema: { type: 'string' },
+    example: 'attachment; filename="tasks.json"',
+  },
+  'WWW-Authenticate': {
+    description: 'What is wrong with the token (RFC 6750).',
+    schema: { type: 'string' },
+    example: 'Bearer error="invalid_token", error_description="The token has expired."',
+  },
+  'Retry-After': {
+    description: 'Seconds after which to try again.',
+    schema: { type: 'integer', minimum: 1 },
+    example: 17,
+  },
+  RateLimit: {
+    description: 'How many requests are left to this user (`r`), and for how many seconds (`t`).',
+    schema: { type: 'string' },
+    example: '"user";r=1199;t=60',
+  },
+  'RateLimit-Policy': {
+    description: 'How many requests a user has (`q`) in so many seconds (`w`).',
+    schema: { type: 'string' },
+    example: '"user";q=1200;w=60',
+  },
+} satisfies Record<string, Schema>;

@@ -1,0 +1,66 @@
+import { ForbiddenError, IdempotencyKeyReusedError, UserUnknownError } from '@todo-backend/application';
+import { TaskChangedError, TaskNotFoundError } from '@todo-backend/domain';
+import { INTERNAL_DETAIL, type ProblemCode } from '../problem-details.js';
+
+/** When each error is answered, and what its `detail` may say. A code without a line here does not compile. */
+export const problems: Record<ProblemCode, { readonly when: string; readonly detail: string }> = {
+  MALFORMED_REQUEST: {
+    when: 'The body is not JSON in UTF-8, or nested more than 64 levels deep; the address is not well-formed, or longer than 8 KB; this is no HTTP, or can be read in two ways.',
+    detail: 'The address is not correctly percent-encoded UTF-8.',
+  },
+  UNAUTHENTICATED: {
+    when: 'There is no token, or one that proves nothing.',
+    detail: 'Please sign in: the request has no bearer token.',
+  },
+  USER_UNKNOWN: {
+    when: 'The token is good, and its user does not exist any more.',
+    detail: new UserUnknownError().message,
+  },
+  FORBIDDEN: { when: "The user in the path is not the token's.", detail: new ForbiddenError().message },
+  TASK_NOT_FOUND: {
+    when: "The user has no such task; somebody else's looks just the same.",
+    detail: new TaskNotFoundError().message,
+  },
+  ROUTE_NOT_FOUND: { when: 'There is nothing at this address.', detail: 'There is nothing at this address.' },
+  METHOD_NOT_ALLOWED: {
+    when: 'The address has other methods: see `Allow`.',
+    detail: 'This address does not support PATCH.',
+  },
+  REQUEST_TIMEOUT: {
+    when: 'The request did not arrive in time.',
+    detail: 'The request took too long to arrive.',
+  },
+  TASK_CHANGED: {
+    when: 'The task is not the version that `If-Match` names.',
+    detail: new TaskChangedError().message,
+  },
+  BODY_TOO_LARGE: {
+    when: 'The body is larger than 100 KB (an import: than 10 MB), compressed or not.',
+    detail: 'The body must not be larger than 100 KB.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    when: 'The body is not JSON, or in an unknown encoding.',
+    detail: 'Send the body as JSON, with Content-Type: application/json.',
+  },
+  INVALID_INPUT: {
+    when: 'Well-formed, and not valid: `errors` has every problem at once.',
+    detail: 'Please correct title and priority.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    when: 'The idempotency key was used for another request.',
+    detail: new IdempotencyKeyReusedError().message,
+  },
+  RATE_LIMITED: {
+    when: 'Too many requests: try again after `Retry-After` seconds.',
+    detail: 'Too many requests. Please try again in 17 seconds.',
+  },
+  HEADERS_TOO_LARGE: {
+    when: 'Address and headers are larger than 16 KB.',
+    detail: 'The address and the headers are too long.',
+  },
+  INTERNAL_ERROR: { when: 'A bug; the log has it under the request id.', detail: INTERNAL_DETAIL },
+  UNAVAILABLE: {
+    when: 'The database or the keys cannot be reached: try again after `Retry-After` seconds.',
+    detail: 'The database cannot be reached right now. Please try again in a moment.',
+  },
+};

@@ -1,0 +1,225 @@
+import {
+  BatchSchema,
+  CompletionSchema,
+  ImportedTaskSchema,
+  ImportSchema,
+  NewTaskSchema,
+  OperationSchema,
+  TaskChangesSchema,
+  TaskIdSchema,
+} from '@todo-backend/application';
+import {
+  CATEGORIES,
+  DESCRIPTION_MAX_LENGTH,
+  PRIORITIES,
+  STATUSES,
+  TASK_EVENT_TYPES,
+  type Task,
+  type TaskEventType,
+  TITLE_MAX_LENGTH,
+} from '@todo-backend/domain';
+import { type ConversionConfig, toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema';
+import { type GenericSchema, unwrap } from 'valibot';
+import { PROBLEM_CODES, problemType } from '../problem-details.js';
+
+/** A schema as JSON Schema has it (draft 2020-12). */
+export type Schema = Readonly<Record<string, unknown>>;
+
+/** The bodies that are taken, and their parts, by the name of their component: the very schemas that check them. */
+export const bodies = {
+  NewTask: NewTaskSchema,
+  TaskChanges: TaskChangesSchema,
+  Completion: unwrap(CompletionSchema),
+  Batch: BatchSchema,
+  BatchOperation: OperationSchema,
+  Import: ImportSchema,
+  ImportedTask: ImportedTaskSchema,
+} satisfies Record<string, GenericSchema>;
+
+const conversion: ConversionConfig = {
+  target: 'draft-2020-12',
+  // Of a chain of schemas this takes the last, which says most: of a body the object behind the check that it is no array, of
+  // a name in any letter case the list of names.
+  typeMode: 'output',
+  // These are functions. What they ask for stands in the metadata beside them.
+  ignoreActions: ['raw_check', 'raw_transform', 'transform', 'trim', 'to_lower_case'],
+  overrideRef: ({ referenceId }) => componentOf(referenceId),
+  overrideSchema: ({ valibotSchema: { type }, jsonSchema }) => {
+    const { anyOf = [], ...rest } = jsonSchema;
+    const [first, ...others] = anyOf.filter((option) => typeof option === 'object' && option.const !== '');
+    // `string | null` reads better than one of two schemas, and so does what is generated from it.
+    if (type === 'nullable' && typeof first === 'object' && typeof first.type === 'string') {
+      return { ...rest, ...first, type: [first.type, 'null'] };
+    }
+    // An empty query parameter is taken, and nobody should be told to send it.
+    if (type === 'union' && typeof first === 'object' && others.length === 0) return { ...rest, ...first };
+    const { default: initial, ...withoutDefault } = jsonSchema;
+    // What is null when it is left out need not be said; generators would make it a must.
+    if (type === 'optional' && initial === null) return withoutDefault;
+    // In a query string numbers are texts.
+    if (type === 'optional' && jsonSchema.type === 'integer' && typeof initial === 'string') {
+      return { ...withoutDefault, default: Number(initial) };
+    }
+    return undefined;
+  },
+};
+
+/** What a valibot schema takes, as JSON Schema. */
+export function schemaOf(schema: GenericSchema): Schema {
+  const { $schema: _, ...converted } = toJsonSchema(schema, conversion);
+  return converted;
+}
+
+const instant = {
+  type: 'string',
+  format: 'date-time',
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$',
+  examples: ['2026-11-23T09:36:17.301Z'],
+};
+
+/** An object in which every property is always there. */
+function object(description: string, properties: Record<string, Schema>, optional: readonly string[] = []): Schema {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: 'object', description, properties, required };
+}
+
+const fieldProblems = {
+  type: 'array',
+  minItems: 1,
+  items: { $ref: componentOf('FieldProblem') },
+  description: 'Every problem of the input.',
+};
+
+const count = (description: string) => ({ type: 'integer', minimum: 0, description });
+
+const stored = {
+  id: { ...schemaOf(TaskIdSchema), description: 'Made by the server, in the order of time (UUID version 7).' },
+  title: { type: 'string', minLength: 1, maxLength: TITLE_MAX_LENGTH },
+  description: { type: ['string', 'null'], maxLength: DESCRIPTION_MAX_LENGTH },
+  priority: { type: 'string', enum: PRIORITIES },
+  category: { type: 'string', enum: CATEGORIES },
+  status: { type: 'string', enum: STATUSES },
+  dueDate: {
+    type: ['string', 'null'],
+    pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{3}Z?)?$',
+    description:
+      'A wall clock (`2026-03-10T00:00:00`), which a browser reads as local time, or an instant in UTC (`2026-03-10T04:30:00.000Z`). It can be sent as it is.',
+  },
+  createdAt: instant,
+  updatedAt: { ...instant, description: 'The same as `createdAt` until the first change, and later with each one.' },
+  userId: { type: 'string', description: "Whose task it is: Better Auth's `user.id`." },
+} satisfies Record<keyof Task, Schema>;
+
+/** An entry of the journal, of these types, with what only they have. */
+function entry(description: string, types: readonly TaskEventType[], more: Record<string, Schema>): Schema {
+  return object(description, {
+    sequence: { type: 'integer', minimum: 1, description: "Counts the user's entries, without a gap." },
+    id: { type: 'string', format: 'uuid' },
+    type: { type: 'string', enum: types },
+    time: instant,
+    userId: stored.userId,
+    taskId: stored.id,
+    actor: object('Who did it.', { type: { type: 'string', enum: ['user', 'agent'] }, id: { type: 'string' } }),
+    correlationId: { type: ['string', 'null'], description: 'The `X-Request-Id` of the request that did it.' },
+    ...more,
+  });
+}
+
+const [CREATED, UPDATED, COMPLETED, REOPENED, DELETED] = TASK_EVENT_TYPES;
+
+/** What is answered, by the name of its component. */
+const answers = {
+  Task: object('A task. Every key is always there, and what is missing is null.', {
+    ...stored,
+    completed: { type: 'boolean', description: 'Whether `status` is `completed`.' },
+  }),
+  JournalEntry: {
+    description: 'Something that happened to a task.',
+    oneOf: [
+      entry('A task was created or deleted.', [CREATED, DELETED], {
+        task: object('The whole task, as it was made or as it last was.', stored),
+      }),
+      entry('A task was changed.', [UPDATED, COMPLETED, REOPENED], {
+        changes: object(
+          'Each field that differs.',
+          Object.fromEntries(
+            Object.entries(stored).map(([name, schema]) => [
+              name,
+              object('Before and after.', { before: schema, after: schema }),
+            ]),
+          ),
+          Object.keys(stored),
+        ),
+      }),
+    ],
+  },
+  OperationResult: {
+    description: 'What became of one operation, with the status that it would have had on its own.',
+    oneOf: [
+      object('Done.', { status: { type: 'integer', enum: [200, 201] }, task: { $ref: componentOf('Task') } }),
+      object('Deleted.', { status: { type: 'integer', const: 204 } }),
+      object('Not done.', { status: { type: 'integer', enum: [404, 422] }, errors: fieldProblems }),
+    ],
+  },
+  Stats: object('How many tasks a user has.', {
+    total: count('The other two together.'),
+    pending: count('Still to be done.'),
+    completed: count('Done.'),
+  }),
+  Info: object('What this is, and where to find the rest.', {
+    name: { type: 'string', const: 'todo-backend' },
+    version: { type: 'string' },
+    links: { type: 'object', additionalProperties: { type: 'string' } },
+  }),
+  Health: object('The server is alive.', { status: { type: 'string', const: 'healthy' }, timestamp: instant }),
+  Readiness: object('The server can do its work.', {
+    status: { type: 'string', const: 'ready' },
+    timestamp: instant,
+    rowSecurity: {
+      type: 'boolean',
+      description: "Whether PostgreSQL itself keeps one user's tasks from another, besides the queries.",
+    },
+  }),
+  Problem: object(
+    'What went wrong (RFC 9457).',
+    {
+      type: { type: 'string', enum: PROBLEM_CODES.map(problemType), description: 'Which problem it is: compare this.' },
+      title: { type: 'string', description: 'The name of the status.' },
+      status: { type: 'integer', minimum: 400, maximum: 599, description: 'The status of the answer.' },
+      detail: { type: 'string', description: 'One sentence for a person, to be shown as it is.' },
+      instance: {
+        type: 'string',
+        format: 'uri-reference',
+        description: 'The path that was asked for, where one could be read.',
+      },
+      requestId: { type: 'string', description: 'What the log has it under; `X-Request-Id` says the same.' },
+      errors: fieldProblems,
+    },
+    ['instance', 'errors'],
+  ),
+  FieldProblem: object('One thing that is wrong with the input.', {
+    field: { type: 'string', description: 'The field or parameter, as it was named; `body` for all of it.' },
+    message: { type: 'string', description: 'One sentence for a person.' },
+  }),
+} satisfies Record<string, Schema>;
+
+/** The name of a schema that others can refer to. */
+export type SchemaName = keyof typeof answers | keyof typeof bodies;
+
+/** The schemas that others refer to, by name. */
+export function schemas(): Record<SchemaName, Schema> {
+  const taken = toJsonSchemaDefs(bodies, conversion);
+  // Each item is checked on its own, so that the others can go on: the schemas of the lists know nothing of them.
+  Object.assign(taken.Batch?.properties?.operations ?? {}, { items: ref('BatchOperation') });
+  Object.assign(taken.Import?.properties?.tasks ?? {}, { items: ref('ImportedTask') });
+  return { ...answers, ...(taken as Record<keyof typeof bodies, Schema>) };
+}
+
+/** A reference to a schema. */
+export function ref(name: SchemaName): Schema {
+  return { $ref: componentOf(name) };
+}
+
+function componentOf(name: string): string {
+  return `#/components/schemas/${name}`;
+}

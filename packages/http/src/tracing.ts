@@ -1,0 +1,138 @@
+import { register } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Attributes,
+  context,
+  DiagLogLevel,
+  diag,
+  propagation,
+  type Span,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { getRPCMetadata, setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { registerInstrumentations } from '@opentelemetry/instrumentation';
+import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
+import { KoaInstrumentation, KoaLayerType, type KoaRequestInfo } from '@opentelemetry/instrumentation-koa';
+import { PgInstrumentation, type PgRequestHookInformation } from '@opentelemetry/instrumentation-pg';
+import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import { BatchSpanProcessor, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import type { Config } from './config.js';
+import { createLogger } from './logger.js';
+import { routeOf } from './request-log.js';
+import { version } from './version.js';
+
+/** Tracing that was started. */
+export interface Tracing {
+  /** The id of the trace that is being recorded, where one is. */
+  activeTraceId(): string | undefined;
+  /** Sends what has not been sent yet. */
+  close(): Promise<void>;
+}
+
+/** Milliseconds that sending the last spans may take. */
+const CLOSE_TIMEOUT = 1_000;
+
+/** Asked for all day long by machines. */
+const UNTRACED = new Set(['/health', '/ready', '/metrics']);
+
+/**
+ * What the instrumentation takes from the request as the client wrote it. The path names the user, the query what they
+ * search for, and an address is a person's; what is left is the route's template, which comes with the answer.
+ */
+const AS_THE_CLIENT_WROTE_IT: Attributes = {
+  'url.path': undefined,
+  'url.query': undefined,
+  'user_agent.original': undefined,
+  'client.address': undefined,
+  'network.peer.address': undefined,
+  'network.peer.port': undefined,
+  'server.address': undefined,
+  'server.port': undefined,
+};
+
+/** Errors by their kind alone: PostgreSQL's messages may quote a value. The log has the rest, under the same trace id. */
+const withoutMessages: SpanProcessor = {
+  onStart() {},
+  onEnding(span) {
+    if (span.status.message !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
+    for (const { attributes } of span.events) {
+      delete attributes?.['exception.message'];
+      delete attributes?.['exception.stacktrace'];
+    }
+  },
+  onEnd() {},
+  forceFlush: async () => {},
+  shutdown: async () => {},
+};
+
+/**
+ * Traces requests through http, Koa and pg. Has to be called before any of the three is loaded, and once in a process.
+ *
+ * @param collector the base URL of the OTLP/HTTP collector that spans are sent to
+ */
+export async function startTracing(collector: string, config: Pick<Config, 'logLevel'>): Promise<Tracing> {
+  const logger = await createLogger(config);
+  const problem = (message: string) => logger.warn({ problem: message }, 'tracing');
+  const silent = () => {};
+  diag.setLogger(
+    { error: problem, warn: problem, info: silent, debug: silent, verbose: silent },
+    { logLevel: DiagLogLevel.WARN },
+  );
+  const unsent = (err: unknown) => logger.warn({ err }, 'could not send traces');
+  setGlobalErrorHandler(unsent);
+
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({ 'service.name': 'todo-backend', 'service.version': version }).merge(
+      detectResources({ detectors: [envDetector] }),
+    ),
+    spanProcessors: [
+      withoutMessages,
+      new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${collector}/v1/traces` }) }),
+    ],
+  });
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  trace.setGlobalTracerProvider(provider);
+
+  // What is required, and not imported, is hooked without: http by Koa, the rest of pg by pg.
+  register('@opentelemetry/instrumentation/hook.mjs', import.meta.url, { data: { include: ['koa', 'pg'] } });
+  registerInstrumentations({
+    instrumentations: [
+      new HttpInstrumentation({
+        ignoreIncomingRequestHook: ({ url }) => UNTRACED.has(url ?? ''),
+        startIncomingSpanHook: () => AS_THE_CLIENT_WROTE_IT,
+        disableOutgoingRequestInstrumentation: true,
+      }),
+      new KoaInstrumentation({ ignoreLayersType: [KoaLayerType.MIDDLEWARE], requestHook: nameRoute }),
+      new PgInstrumentation({ requireParentSpan: true, requestHook: nameStatement }),
+    ],
+  });
+
+  return {
+    activeTraceId: () => trace.getActiveSpan()?.spanContext().traceId,
+    async close() {
+      const late = sleep(CLOSE_TIMEOUT).then(() => {
+        throw new Error(`The last traces were not taken within ${CLOSE_TIMEOUT} ms.`);
+      });
+      await Promise.race([provider.shutdown(), late]).catch(unsent);
+    },
+  };
+}
+
+/** The span of the whole request, too, is named after the route. */
+function nameRoute(span: Span, { context: ctx }: KoaRequestInfo): void {
+  const route = routeOf(ctx);
+  if (route === undefined) return;
+  span.setAttribute('http.route', route);
+  const request = getRPCMetadata(context.active());
+  if (request) request.route = route;
+}
+
+/** By what it does: the name that it is prepared under says nothing, and is another one on the next connection. */
+function nameStatement(span: Span, { query, connection }: PgRequestHookInformation): void {
+  const [command = ''] = /\w+/.exec(query.text) ?? [];
+  span.updateName(`pg.query:${command.toUpperCase()} ${connection.database}`);
+}

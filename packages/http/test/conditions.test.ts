@@ -1,0 +1,177 @@
+import { ABSENT, assertProblem, hosts, type Person, person, scaled, shared } from './hosts.ts';
+
+for (const { name, declare: test, open } of hosts) {
+  const host = shared(open);
+
+  test(`${name}: a task, a list and the statistics are sent once, until they change`, async (t) => {
+    const alice = await person(await host());
+    const { id } = await alice.create();
+    for (const path of [`/tasks/${id}`, '/tasks', '/tasks?status=pending&limit=5', '/stats']) {
+      const first = await alice.call('GET', path);
+      const tag = first.headers.get('ETag') ?? '';
+      t.regex(tag, /^"[\da-z]+"$/);
+      for (const known of [tag, `W/${tag}`, `"other", ${tag}`, '*', tag.replace(/"$/, '-gzip"')]) {
+        const again = await alice.call('GET', path, { headers: { 'If-None-Match': known } });
+        t.is(again.status, 304, `${path} ${known}`);
+        t.is(again.text, '');
+        t.is(again.headers.get('ETag'), tag);
+      }
+      await alice.call('PATCH', `/tasks/${id}/complete`);
+      const changed = await alice.call('GET', path, { headers: { 'If-None-Match': tag } });
+      t.is(changed.status, 200, path);
+      t.not(changed.headers.get('ETag'), tag);
+    }
+    const answer = await alice.call('PUT', `/tasks/${id}`, { json: { title: 'another' } });
+    t.is(answer.headers.get('ETag'), (await alice.call('GET', `/tasks/${id}`)).headers.get('ETag'));
+    t.is((await alice.call('GET', `/tasks/${ABSENT}`, { headers: { 'If-None-Match': '*' } })).status, 404);
+  });
+
+  test(`${name}: whoever says which version they saw never overwrites another`, async (t) => {
+    const alice = await person(await host());
+    const created = await alice.call('POST', '/tasks', {
+      json: { title: 'first', priority: 'low', category: 'work' },
+    });
+    const path = `/tasks/${created.body.id}`;
+    const seen = created.headers.get('ETag') ?? '';
+    const changed = await alice.call('PUT', path, { json: { title: 'second' }, headers: { 'If-Match': seen } });
+    t.is(changed.status, 200);
+    for (const stale of [seen, `W/${seen}`, '"no-tag-of-ours"', '""', '"99999999999999999999"']) {
+      const headers = { 'If-Match': stale };
+      assertProblem(t, await alice.call('PUT', path, { json: { title: 'lost' }, headers }), 412);
+      assertProblem(t, await alice.call('PATCH', `${path}/complete`, { headers }), 412);
+      assertProblem(t, await alice.call('DELETE', path, { headers }), 412);
+    }
+    t.deepEqual((await alice.call('GET', path)).body, changed.body, 'nothing was changed');
+    const current = changed.headers.get('ETag') ?? '';
+    for (const match of [current, `W/${current}`, current.replace(/"$/, '-gzip"'), `"x", ${current}`, '*']) {
+      const answer = await alice.call('PUT', path, { json: { title: 'second' }, headers: { 'If-Match': match } });
+      t.is(answer.status, 200, match);
+    }
+    t.is((await alice.call('DELETE', path, { headers: { 'If-Match': current } })).status, 204);
+    assertProblem(t, await alice.call('DELETE', path, { headers: { 'If-Match': current } }), 404);
+  });
+
+  test(`${name}: of 100 writers who saw the same version, one wins`, async (t) => {
+    const alice = await person(await host());
+    const { id } = await alice.create();
+    const tag = (await alice.call('GET', `/tasks/${id}`)).headers.get('ETag') ?? '';
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, i) =>
+        alice.call('PUT', `/tasks/${id}`, { json: { title: `writer ${i}` }, headers: { 'If-Match': tag } }),
+      ),
+    );
+    const statuses = answers.map(({ status }) => status).sort();
+    t.deepEqual(statuses, [200, ...Array(99).fill(412)]);
+    const winner = answers.find(({ status }) => status === 200);
+    t.deepEqual((await alice.call('GET', `/tasks/${id}`)).body, winner?.body);
+    t.is((await alice.call('GET', '/audit')).body.length, 2);
+  });
+
+  test(`${name}: 50 creates under one key make one task, and all get the same answer`, async (t) => {
+    const alice = await person(await host());
+    const json = { title: 'once', priority: 'low', category: 'work' };
+    const create = (key: string, body: object = json, who: Person = alice) =>
+      who.call('POST', '/tasks', { json: body, headers: { 'Idempotency-Key': key } });
+    const answers = await Promise.all(Array.from({ length: 50 }, () => create('"a-key"')));
+    t.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]));
+    t.is(new Set(answers.map(({ text }) => text)).size, 1);
+    t.is(new Set(answers.map(({ headers }) => headers.get('Location') + String(headers.get('ETag')))).size, 1);
+    t.is((await alice.call('GET', '/tasks')).body.length, 1);
+
+    await alice.call('DELETE', `/tasks/${answers[0]?.body.id}`);
+    t.is((await create('a-key')).text, answers[0]?.text ?? '', 'the first answer, whatever happened since');
+    assertProblem(t, await create('a-key', { ...json, title: 'else' }), 422);
+    const bob = await person(await host());
+    t.is((await create('a-key', json, bob)).body.userId, bob.id, "somebody else's key is another");
+    for (const key of ['', ' ', 'ä', '"', 'x'.repeat(256), 'a b']) {
+      const { status } = await create(key).catch(() => ({ status: 400 }));
+      t.is(status, key.trim() === '' ? 201 : 400, JSON.stringify(key));
+    }
+  });
+
+  test(`${name}: a key keeps a toggle from toggling back, and what failed can be tried again`, async (t) => {
+    const alice = await person(await host());
+    const { id } = await alice.create();
+    const headers = { 'Idempotency-Key': 'toggle' };
+    const toggle = () => alice.call('PATCH', `/tasks/${id}/complete`, { headers });
+    t.deepEqual([(await toggle()).body.completed, (await toggle()).body.completed], [true, true]);
+    const edit = () => alice.call('PUT', `/tasks/${id}`, { json: { title: 'edited' }, headers });
+    assertProblem(t, await edit(), 422);
+    const create = (json: object) => alice.call('POST', '/tasks', { json, headers: { 'Idempotency-Key': 'second' } });
+    t.is((await create({ title: 'x' })).status, 422);
+    t.is((await create({ title: 'x', priority: 'low', category: 'work' })).status, 201);
+    const batch = { operations: [{ op: 'delete', id }] };
+    const twice = [1, 2].map(() =>
+      alice.call('POST', '/tasks/batch', { json: batch, headers: { 'Idempotency-Key': 'b' } }),
+    );
+    for (const { body } of await Promise.all(twice)) t.deepEqual(body, { results: [{ status: 204 }] });
+  });
+
+  test(`${name}: whoever reads page by page sees every task that stays, once, whatever comes and goes`, async (t) => {
+    const alice = await person(await host());
+    const count = scaled(200);
+    const first: { id: string; title: string }[] = [];
+    for (let i = 0; i < count; i += 100) {
+      const operations = Array.from({ length: Math.min(100, count - i) }, (_, j) => ({
+        op: 'create',
+        task: { title: `task ${String((i + j) * 7919).padStart(9, '0')}`, priority: 'low', category: 'work' },
+      }));
+      const { body } = await alice.call('POST', '/tasks/batch', { json: { operations } });
+      first.push(...body.results.map(({ task }: { task: (typeof first)[number] }) => task));
+    }
+    for (const order of ['', '&sort_order=asc', '&sort_by=title', '&sort_by=dueDate&sort_order=asc']) {
+      const stays = new Set(
+        (await alice.call('GET', '/tasks')).body
+          .map(({ id }: { id: string }) => id)
+          .filter((_: string, i: number) => i % 10 > 0),
+      );
+      const goes = (await alice.call('GET', '/tasks')).body.filter(({ id }: { id: string }) => !stays.has(id));
+      const seen: string[] = [];
+      let query: string | undefined = `?limit=25${order}`;
+      while (query !== undefined) {
+        const { body, headers, status } = await alice.call('GET', `/tasks${query}`);
+        t.is(status, 200);
+        seen.push(...body.map(({ id }: { id: string }) => id));
+        query = /^<([^>]+)>; rel="next"$/.exec(headers.get('Link') ?? '')?.[1];
+        const gone = goes.pop();
+        if (gone) await alice.call('DELETE', `/tasks/${gone.id}`);
+        await alice.create({ title: `new ${seen.length}` });
+      }
+      t.is(new Set(seen).size, seen.length, 'none twice');
+      const missed = [...stays].filter((id) => !seen.includes(String(id)));
+      t.deepEqual(missed, [], `none that stayed is missed ${order}`);
+    }
+    t.is((await alice.call('GET', '/tasks?limit=1000')).headers.get('Link'), null, 'nothing is left');
+  });
+
+  test(`${name}: a page that nobody can have asked for`, async (t) => {
+    const alice = await person(await host());
+    await alice.create({ title: 'a' });
+    await alice.create({ title: 'b' });
+    for (const limit of ['0', '-1', 'abc', '1e9', '1.5', '1001', '']) {
+      assertProblem(t, await alice.call('GET', `/tasks?limit=${limit}`), 422, ['limit']);
+    }
+    const link = (await alice.call('GET', '/tasks?limit=1&sort_by=title')).headers.get('Link') ?? '';
+    const cursor = new URLSearchParams(/<\?([^>]+)>/.exec(link)?.[1]).get('cursor') ?? '';
+    const asked = (text: string, order = 'sort_by=title') =>
+      alice.call('GET', `/tasks?${order}&limit=1&cursor=${encodeURIComponent(text)}`);
+    t.is((await asked(cursor)).body.length, 1);
+    for (const wrong of [
+      '',
+      'x',
+      '[]',
+      '{}',
+      'null',
+      cursor.slice(1),
+      cursor.replace('"title"', '"dueDate"'),
+      '[1,2,3,4,5]',
+    ]) {
+      assertProblem(t, await asked(wrong), 422, ['cursor']);
+    }
+    assertProblem(t, await asked(cursor, 'sort_by=priority'), 422, ['cursor']);
+    assertProblem(t, await asked(cursor, 'sort_by=title&sort_order=asc'), 422, ['cursor']);
+    for (const key of ['x\\u0000', '\\ud800', 'y'.repeat(300)]) {
+      assertProblem(t, await asked(cursor.replace('"b"', `"${key}"`)), 422, ['cursor']);
+    }
+  });
+}

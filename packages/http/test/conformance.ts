@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { type OpenApiDocument, type OperationObject, openApiDocument } from '@todo-backend/http';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+
+/** As much of an answer as can be compared with the document. */
+export interface Seen {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** What the API says of itself: the same as docs/openapi.json, and as what is served. */
+export const document: OpenApiDocument = openApiDocument('test');
+
+const ajv = addFormats.default(new Ajv2020({ allErrors: true, allowUnionTypes: true }));
+ajv.addVocabulary(Object.keys(document)).addSchema(closed(document), 'openapi');
+
+/** An operation of the document, with what checks its answers. */
+interface Operation {
+  readonly method: string;
+  readonly path: RegExp;
+  readonly parameters: number;
+  readonly responses: ReadonlyMap<number, Bodies>;
+}
+
+/** By media type; none where there is no body. */
+type Bodies = ReadonlyMap<string, Body>;
+
+interface Body {
+  readonly isValid: ValidateFunction;
+  /** Of an error: what `type` may be. Every one that is documented has an example. */
+  readonly types?: readonly unknown[];
+}
+
+const NO_BODY: Bodies = new Map();
+const ANY_PROBLEM: Bodies = new Map([
+  ['application/problem+json', { isValid: compile('/components/schemas/Problem') }],
+]);
+
+const operations: readonly Operation[] = Object.entries(document.paths)
+  .flatMap(([path, methods]) => Object.entries(methods).map(([method, it]) => operation(method, path, it)))
+  // OpenAPI looks for paths without parameters first.
+  .sort((a, b) => a.parameters - b.parameters);
+
+function operation(method: string, path: string, { responses }: OperationObject): Operation {
+  const bodies = Object.entries(responses).map(([status, { content = {} }]): [number, Bodies] => {
+    const pointer = `/paths/${escaped(path)}/${method}/responses/${status}/content`;
+    const types = Object.entries(content).map(([type, { examples = {} }]): [string, Body] => {
+      const isValid = compile(`${pointer}/${escaped(type)}/schema`);
+      if (Number(status) < 400) return [type, { isValid }];
+      return [type, { isValid, types: Object.values(examples).map(({ value }) => (value as { type: unknown }).type) }];
+    });
+    return [Number(status), new Map(types)];
+  });
+  return {
+    method: method.toUpperCase(),
+    path: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+    parameters: path.split('{').length - 1,
+    responses: new Map(bodies),
+  };
+}
+
+/**
+ * Fails unless the answer is one that the document has for this request: the status, the type and the body. What belongs
+ * to no operation (an unknown address, another method, no request at all) has to be a problem, or what CORS asked for.
+ *
+ * @param target as it was sent, or `undefined` where none could be read
+ */
+export function assertDocumented(method: string, target: string | undefined, { status, headers, text }: Seen): void {
+  const path = /^(?:[a-z]+:\/\/[\w.-]*(?::\d*)?(?=[/?#]|$))?([^?#]*)/i.exec(target ?? '')?.[1] ?? '';
+  const about = `${method} ${target}: ${status} ${text.slice(0, 500)}`;
+  const operation = operations.find((it) => it.method === (method === 'HEAD' ? 'GET' : method) && it.path.test(path));
+  const bodies = operation ? operation.responses.get(status) : elsewhere(method, status);
+  assert.ok(bodies, `the status is not documented: ${about}`);
+
+  const [type = ''] = (headers.get('Content-Type') ?? '').split(';');
+  const body = bodies.get(type);
+  if (bodies.size > 0) assert.ok(body, `the type ${type} is not documented: ${about}`);
+  if (method === 'HEAD' || body === undefined) assert.equal(text, '', about);
+  else if (type.endsWith('json')) assertValid(body, text, about);
+}
+
+/** `fetch`, of this API: rejects where the answer is not documented. */
+export const documentedFetch: typeof fetch = async (input, init) => {
+  const { method, url } = new Request(input, init);
+  const response = await fetch(input, init);
+  const { status, headers } = response;
+  assertDocumented(method, url, { status, headers, text: await response.clone().text() });
+  return response;
+};
+
+/** The answers in what came over a connection, one after the other. */
+export function parseAnswers(received: string): Seen[] {
+  if (received === '') return [];
+  const [head = '', ...rest] = received.split('\r\n\r\n');
+  const [line = '', ...fields] = head.split('\r\n');
+  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(line)?.[1]);
+  const headers = new Headers(
+    fields.map((field): [string, string] => [field.slice(0, field.indexOf(':')), field.slice(field.indexOf(':') + 1)]),
+  );
+  const after = rest.join('\r\n\r\n');
+  const size = status === 100 ? 0 : Math.min(Number(headers.get('content-length') ?? 0), after.length);
+  return [{ status, headers, text: after.slice(0, size) }, ...parseAnswers(after.slice(size))];
+}
+
+/** What may be answered to what is no operation. */
+function elsewhere(method: string, status: number): Bodies | undefined {
+  // CORS asks like this, of any address.
+  if (method === 'OPTIONS' && status === 204) return NO_BODY;
+  return status >= 400 ? ANY_PROBLEM : undefined;
+}
+
+function assertValid({ isValid, types }: Body, text: string, about: string): void {
+  const value: { type?: unknown } = JSON.parse(text);
+  assert.ok(isValid(value), `${ajv.errorsText(isValid.errors)}: ${about}`);
+  if (types) assert.ok(types.includes(value.type), `the problem is not documented: ${about}`);
+}
+
+function compile(pointer: string): ValidateFunction {
+  return ajv.compile({ $ref: `openapi#${pointer}` });
+}
+
+function escaped(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+/** The same, with every object closed that says what is in it: what is answered besides should be documented too. */
+function closed<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(closed) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, item]) => [key, closed(item)]);
+  const isObject = 'type' in value && value.type === 'object' && 'properties' in value;
+  return Object.fromEntries(isObject ? [...entries, ['additionalProperties', false]] : entries) as T;
+}

@@ -1,0 +1,40 @@
+import { IDEMPOTENCY_HOURS, IdempotencyKeyReusedError, type Once } from '@todo-backend/application';
+import type { UserId } from '@todo-backend/domain';
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from './task-row.js';
+
+/**
+ * Runs what is to be done only once, in the transaction of `db`: the result is kept with the change, or neither is. Of
+ * several that come at the same time with one key, one runs, and the others wait for its commit.
+ *
+ * @returns what `run` returned now, or the first time
+ */
+export async function onlyOnce<Result>(
+  db: Kysely<Tables>,
+  owner: UserId,
+  { key, fingerprint }: Once,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const isExpired = sql<boolean>`"createdAt" < now() - ${IDEMPOTENCY_HOURS}::int * interval '1 hour'`;
+  await db.deleteFrom('idempotency_keys').where('userId', '=', owner).where(isExpired).execute();
+  const isFirst = await db
+    .insertInto('idempotency_keys')
+    .values({ userId: owner, key, fingerprint })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('key')
+    .executeTakeFirst();
+  const entry = db.updateTable('idempotency_keys').where('userId', '=', owner).where('key', '=', key);
+  if (isFirst) {
+    const result = await run();
+    await entry.set({ result: sql`${JSON.stringify(result ?? null)}::text::json` }).execute();
+    return result;
+  }
+  const earlier = await db
+    .selectFrom('idempotency_keys')
+    .where('userId', '=', owner)
+    .where('key', '=', key)
+    .select(['fingerprint', 'result'])
+    .executeTakeFirstOrThrow();
+  if (earlier.fingerprint !== fingerprint) throw new IdempotencyKeyReusedError();
+  return earlier.result as Result;
+}

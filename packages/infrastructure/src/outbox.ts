@@ -1,0 +1,211 @@
+import type { JournalEntry, Outbox, Settlement, WaitingEvents } from '@todo-backend/application';
+import type { Timestamp, UserId } from '@todo-backend/domain';
+import { type Kysely, sql } from 'kysely';
+import type { Database } from './database.js';
+import { entry, toEntry } from './task-journal.js';
+import { exactText, type Tables, utcText } from './task-row.js';
+
+/** An event that the sink does not take, as an operator sees it. */
+export interface DeadLetter {
+  readonly eventId: string;
+  readonly type: string;
+  readonly userId: UserId;
+  readonly sequence: number;
+  readonly reason: string;
+  readonly failedAt: Timestamp;
+}
+
+/** Users whose events one relay delivers side by side. */
+const USERS_AT_ONCE = 20;
+
+/** Events of one user in a round. */
+const EVENTS_AT_ONCE = 100;
+
+/** Dead letters in a round. */
+const DEAD_LETTERS_AT_ONCE = 20;
+
+/** Events that one transaction deletes. */
+const PRUNED_AT_ONCE = 10_000;
+
+/** The journal in PostgreSQL as a queue, and what an operator does with it. */
+export class SqlOutbox implements Outbox {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  claim(lease: number): Promise<{ waiting: WaitingEvents[]; requeued: JournalEntry[] }> {
+    return this.#database.delivery(async (db) => ({
+      waiting: await claimUsers(db, lease),
+      requeued: await claimRequeued(db, lease),
+    }));
+  }
+
+  async settle(user: UserId, { reached, attempts, delay }: Settlement): Promise<void> {
+    await this.#database.delivery((db) =>
+      db
+        .updateTable('task_ledgers')
+        .where('userId', '=', user)
+        .set({
+          ...(reached !== undefined && {
+            deliveredSequence: sql<number>`greatest("deliveredSequence", ${reached}::int)`,
+          }),
+          deliveryAttempts: attempts,
+          deliverAfter: after(delay),
+        })
+        .execute(),
+    );
+  }
+
+  async bury({ userId, sequence }: JournalEntry, reason: string): Promise<void> {
+    const failure = { reason, failedAt: sql<string>`now()`, deliverAfter: 'infinity' };
+    await this.#database.delivery((db) =>
+      db
+        .insertInto('dead_letters')
+        .values({ userId, sequence, ...failure })
+        .onConflict((conflict) => conflict.columns(['userId', 'sequence']).doUpdateSet(failure))
+        .execute(),
+    );
+  }
+
+  async unbury({ userId, sequence }: JournalEntry): Promise<void> {
+    await this.#database.delivery((db) =>
+      db.deleteFrom('dead_letters').where('userId', '=', userId).where('sequence', '=', sequence).execute(),
+    );
+  }
+
+  /** How many events have not been handed on, and how many of those that should have been are dead letters. */
+  async backlog(): Promise<{ waiting: number; dead: number }> {
+    return this.#database.delivery((db) =>
+      db
+        .selectNoFrom([
+          sql<number>`(select coalesce(sum("sequence" - "deliveredSequence"), 0)::float8 from task_ledgers
+                       where "deliveredSequence" < "sequence")`.as('waiting'),
+          sql<number>`(select count(*)::float8 from dead_letters)`.as('dead'),
+        ])
+        .executeTakeFirstOrThrow(),
+    );
+  }
+
+  /** The dead letters, oldest first. */
+  deadLetters(): Promise<DeadLetter[]> {
+    return this.#database.delivery((db) =>
+      db
+        .selectFrom('dead_letters')
+        .innerJoin('task_events', (join) =>
+          join
+            .onRef('task_events.userId', '=', 'dead_letters.userId')
+            .onRef('task_events.sequence', '=', 'dead_letters.sequence'),
+        )
+        .select([
+          'eventId',
+          'type',
+          exactText('dead_letters.userId').as('userId'),
+          'dead_letters.sequence',
+          'reason',
+          utcText('failedAt').as('failedAt'),
+        ])
+        .orderBy('failedAt')
+        .execute(),
+    );
+  }
+
+  /**
+   * Has dead letters delivered once more.
+   *
+   * @param eventId which one; all of them when left out
+   * @returns how many
+   */
+  async requeue(eventId?: string): Promise<number> {
+    return this.#database.delivery(async (db) => {
+      let query = db.updateTable('dead_letters').set({ deliverAfter: sql<string>`now()` });
+      if (eventId !== undefined) {
+        query = query.where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom('task_events')
+              .whereRef('task_events.userId', '=', 'dead_letters.userId')
+              .whereRef('task_events.sequence', '=', 'dead_letters.sequence')
+              .where('eventId', '=', eventId)
+              .select('eventId'),
+          ),
+        );
+      }
+      return Number((await query.executeTakeFirst()).numUpdatedRows);
+    });
+  }
+
+  /**
+   * Deletes the events from before a moment, as the role that owns the tables: the API's own may not.
+   *
+   * @param onlyDelivered keep those that have not been handed on
+   * @param onProgress told the number of events deleted so far
+   * @returns how many there were
+   */
+  async prune(before: Timestamp, onlyDelivered: boolean, onProgress: (events: number) => void): Promise<number> {
+    const delivered = onlyDelivered ? sql`e."sequence" <= l."deliveredSequence"` : sql`true`;
+    for (let total = 0; ; ) {
+      const deleted = await this.#database.pruning(async (db) => {
+        const { rows } = await sql<{ count: number }>`
+          with old as (
+            select e."userId", e."sequence" from task_events e join task_ledgers l using ("userId")
+            where e."time" < ${before} and ${delivered} limit ${PRUNED_AT_ONCE}
+          ),
+          deleted as (
+            delete from task_events e using old
+            where e."userId" = old."userId" and e."sequence" = old."sequence" returning 1
+          )
+          select count(*)::int as count from deleted`.execute(db);
+        return rows[0]?.count ?? 0;
+      });
+      total += deleted;
+      if (deleted < PRUNED_AT_ONCE) return total;
+      onProgress(total);
+    }
+  }
+}
+
+async function claimUsers(db: Kysely<Tables>, lease: number): Promise<WaitingEvents[]> {
+  const { rows } = await sql<{ userId: UserId; attempts: number; sequence: number; entries: unknown[] }>`
+    with claimed as (
+      update task_ledgers set "deliverAfter" = ${after(lease)}
+      where "userId" in (
+        select "userId" from task_ledgers where "deliveredSequence" < "sequence" and "deliverAfter" <= now()
+        order by "deliverAfter" limit ${USERS_AT_ONCE} for update skip locked
+      )
+      returning "userId", "deliveryAttempts", "sequence", "deliveredSequence"
+    )
+    select to_json(claimed."userId") as "userId", claimed."deliveryAttempts" as attempts, claimed."sequence",
+           coalesce(events.entries, '[]') as entries
+    from claimed, lateral (
+      select json_agg(event.entry) as entries from (
+        select ${entry} as entry from task_events
+        where task_events."userId" = claimed."userId"
+          and task_events."sequence" > claimed."deliveredSequence" and task_events."sequence" <= claimed."sequence"
+        order by task_events."sequence" limit ${EVENTS_AT_ONCE}
+      ) as event
+    ) as events`.execute(db);
+  return rows.map(({ userId, attempts, sequence, entries: stored }) => {
+    const entries = (stored as Parameters<typeof toEntry>[0][]).map(toEntry);
+    const isAll = entries.length < EVENTS_AT_ONCE;
+    return { userId, attempts, entries, upTo: isAll ? sequence : (entries.at(-1)?.sequence ?? sequence) };
+  });
+}
+
+async function claimRequeued(db: Kysely<Tables>, lease: number): Promise<JournalEntry[]> {
+  const { rows } = await sql<{ entry: Parameters<typeof toEntry>[0] }>`
+    with claimed as (
+      update dead_letters set "deliverAfter" = ${after(lease)}
+      where ("userId", "sequence") in (
+        select "userId", "sequence" from dead_letters where "deliverAfter" <= now()
+        order by "deliverAfter" limit ${DEAD_LETTERS_AT_ONCE} for update skip locked
+      )
+      returning "userId", "sequence"
+    )
+    select ${entry} as entry from task_events join claimed using ("userId", "sequence")`.execute(db);
+  return rows.map((row) => toEntry(row.entry));
+}
+
+function after(milliseconds: number) {
+  return sql<string>`now() + ${milliseconds}::float8 * interval '1 millisecond'`;
+}

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
+import { freePort } from '../postgres.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'packages', 'http', 'bin', 'todo-backend.js');
+
+export const SECRET = 'a secret for tests, long enough to be one';
+
+/** `RELIABILITY=full` runs the full sizes, and asserts times: for a machine that does nothing else. */
+export const FULL = process.env.RELIABILITY === 'full';
+
+/** Milliseconds for a test, from the last start of a server on. */
+const PATIENCE = FULL ? 1_200_000 : 300_000;
+
+/** The real program, in a process of its own. */
+export interface Program {
+  readonly url: string;
+  readonly port: number;
+  readonly process: ChildProcess;
+  /** Milliseconds from its start until `/ready` said so. */
+  readonly startedIn: number;
+  /** Sends a signal and waits for the end. Gives the exit code; `null` where the signal ended it. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+/** How to start the program, besides its environment. */
+export interface StartOptions {
+  readonly port?: number;
+  /** For Node.js. */
+  readonly nodeOptions?: readonly string[];
+}
+
+/**
+ * Starts the program and waits until it is ready. No setting of the machine that runs the tests gets in. What still runs
+ * at the end of the test is killed.
+ */
+export async function startProgram(
+  t: ExecutionContext,
+  env: Record<string, string>,
+  { port, nodeOptions = [] }: StartOptions = {},
+): Promise<Program> {
+  t.timeout(PATIENCE);
+  const at = port ?? (await freePort());
+  const start = performance.now();
+  const child = spawn(process.execPath, [...nodeOptions, MAIN], {
+    env: {
+      PATH: process.env.PATH ?? '',
+      API_HOST: '127.0.0.1',
+      API_PORT: String(at),
+      BETTER_AUTH_SECRET: SECRET,
+      STANDALONE_USERS: 'true',
+      RATE_LIMIT_PER_USER: '1000000',
+      LOG_LEVEL: 'warn',
+      ...env,
+    },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  const end: Program['end'] = async (signal) => {
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    const exit = once(child, 'exit');
+    child.kill(signal);
+    return (await exit)[0];
+  };
+  t.teardown(() => end('SIGKILL'));
+  // Where the tests are given up there is no teardown.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  let errors = '';
+  child.stderr?.on('data', (chunk) => {
+    errors += chunk;
+  });
+  const url = `http://127.0.0.1:${at}`;
+  const isReady = () =>
+    fetch(`${url}/ready`).then(
+      async (response) => (await response.text()) !== '' && response.ok,
+      () => false,
+    );
+  while (!(await isReady())) {
+    if (child.exitCode !== null) throw new Error(`exit code ${child.exitCode}: ${errors}`);
+    await sleep(10);
+  }
+  return {
+    url,
+    port: at,
+    process: child,
+    startedIn: performance.now() - start,
+    end,
+  };
+}
+
+/** Asks until `isSo`, every 10 ms: whoever waits in vain is stopped by the time limit of the test. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(10);
+}
+
+/** For a line of figures: the middle one, and the largest. */
+export function spread(figures: readonly number[]): string {
+  const sorted = [...figures].sort((a, b) => a - b).map(Math.round);
+  return `median ${sorted[Math.floor(sorted.length / 2)]}, worst ${sorted.at(-1)}`;
+}

@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import pg from 'pg';
+import { execute, postgresTest, startPrivatePostgres } from '../postgres.ts';
+import { Client, Writers } from './clients.ts';
+import { FULL, startProgram, until } from './program.ts';
+
+const serverTest = await postgresTest(test);
+const TERMINATIONS = FULL ? 200 : 30;
+const POOL_SIZE = 5;
+
+/** One of the server's backends that is inside a transaction at this moment: idle, at work, or waiting for a lock. */
+const TERMINATE = `
+  select pg_terminate_backend(pid) as done, state, wait_event_type as waiting from (
+    select * from pg_stat_activity
+    where application_name = 'todo-backend' and xact_start is not null and backend_type = 'client backend'
+    order by random() limit 1) as victim`;
+
+serverTest('backends are terminated inside transactions: the pool is whole afterwards', async (t) => {
+  const postgres = await startPrivatePostgres();
+  t.teardown(() => postgres.stop());
+  const databaseUrl = await postgres.createDatabase();
+  const program = await startProgram(t, {
+    DATABASE_URL: databaseUrl,
+    DATABASE_POOL_SIZE: String(POOL_SIZE),
+    // Long enough for the locks below on a busy machine.
+    DATABASE_CONNECT_TIMEOUT_MS: '60000',
+    DATABASE_STATEMENT_TIMEOUT_MS: '60000',
+  });
+  const writers = new Writers({ url: () => program.url, clients: 20, users: 5, mayMeet: 'unavailable' });
+  writers.start(t);
+  const killer = new pg.Client({ connectionString: databaseUrl });
+  await killer.connect();
+  t.teardown(() => killer.end());
+  const states = new Map<string, number>();
+  for (let terminated = 0; terminated < TERMINATIONS; await sleep(Math.random() * 20)) {
+    const { rows } = await killer.query(TERMINATE);
+    for (const { done, state, waiting } of rows) {
+      if (!done) continue;
+      terminated++;
+      const what = waiting === 'Lock' ? 'waiting for a lock' : state;
+      states.set(what, (states.get(what) ?? 0) + 1);
+    }
+  }
+  await writers.stop();
+  await writers.verify(t);
+
+  // Nobody can write now; so as many requests wait inside transactions as there are places in the pool.
+  await killer.query('begin; lock table tasks in exclusive mode');
+  const clients = await Promise.all(Array.from({ length: 2 * POOL_SIZE }, (_, i) => Client.of(`user ${i}`)));
+  const task = { title: 't', priority: 'low', category: 'work' };
+  const answers = Promise.all(clients.map((client) => client.call(program.url, 'POST', '~/tasks', task)));
+  const waiting = async () => {
+    const [found] = await execute(
+      databaseUrl,
+      `select count(*)::int as count from pg_stat_activity
+       where application_name = 'todo-backend' and xact_start is not null and wait_event_type = 'Lock'`,
+    );
+    return found?.count;
+  };
+  await until(async () => (await waiting()) === POOL_SIZE);
+  await killer.query('rollback');
+  for (const { status } of await answers) t.is(status, 201);
+  for (const client of clients) client.close();
+  t.is(await program.end('SIGTERM'), 0);
+
+  const { acknowledged, open } = writers.counts;
+  t.log(`${TERMINATIONS} backends terminated: ${[...states].map(([state, count]) => `${count} ${state}`).join(', ')}`);
+  t.log(`${acknowledged} writes acknowledged, ${open} answered 503`);
+});
