@@ -119,7 +119,9 @@ async function seen(t: ExecutionContext, page: Page, expected: readonly string[]
   while (JSON.stringify(await titles(page)) !== JSON.stringify(expected) && Date.now() < stop) {
     await page.waitForTimeout(50);
   }
-  t.deepEqual(await titles(page), expected);
+  const found = await titles(page);
+  if (found.join() !== expected.join()) t.log(page.url(), await page.locator('main').ariaSnapshot());
+  t.deepEqual(found, expected);
 }
 
 /** Holds requests of this method back until it is called. */

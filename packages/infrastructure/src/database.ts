@@ -4,10 +4,11 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sql';
 import { type Readiness, type ReadinessProbe, UnavailableError } from '@todo-backend/application';
 import type { UserId } from '@todo-backend/domain';
-import { CompiledQuery, type Kysely, sql } from 'kysely';
+import { CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
 import { isConflict, translateDatabaseError } from './database-errors.js';
 import { migrations } from './migrations/index.js';
 import { createStandInUsers, grantToApiRole, requireUserTable } from './schema.js';
+import { SharedConnections } from './shared-connections.js';
 import { type Tables, TaskRow } from './task-row.js';
 
 /** How to reach a PostgreSQL server, and how long to wait for it. */
@@ -62,6 +63,8 @@ export class Database implements ReadinessProbe {
   /** Looks at the pool; `undefined` where there is but one connection. */
   readonly pool: (() => PoolState) | undefined;
   readonly #orm: MikroORM;
+  /** For single statements; `undefined` where there are too few connections, or they keep nothing. */
+  readonly #shared: { readonly reading: SharedConnections; readonly writing: SharedConnections } | undefined;
   /** Opens connections that keep the role of the login; `undefined` where there is but one connection. */
   readonly #openLogin: OpenOrm | undefined;
   readonly #closeEngine: () => Promise<void>;
@@ -71,8 +74,10 @@ export class Database implements ReadinessProbe {
     pool: (() => PoolState) | undefined,
     openLogin: OpenOrm | undefined,
     closeEngine: () => Promise<void>,
+    shared?: { readonly reading: SharedConnections; readonly writing: SharedConnections },
   ) {
     this.#orm = orm;
+    this.#shared = shared;
     this.pool = pool;
     this.#openLogin = openLogin;
     this.#closeEngine = closeEngine;
@@ -84,31 +89,27 @@ export class Database implements ReadinessProbe {
    */
   static async postgres(options: PostgresOptions): Promise<Database> {
     const { url, poolSize = 10, connectTimeout = 3_000, statementTimeout = 10_000, transactionPooler } = options;
-    const [{ PostgreSqlDriver }, { parseDatabaseUrl }] = await Promise.all([
+    const [{ PostgreSqlDriver }, { default: pg }, { parseDatabaseUrl }] = await Promise.all([
       import('@mikro-orm/postgresql'),
+      import('pg'),
       import('./database-url.js'),
     ]);
     const connection = parseDatabaseUrl(url);
+    const clientOptions = {
+      ...connection,
+      connectionTimeoutMillis: connectTimeout,
+      application_name: 'todo-backend',
+    };
     const open = async (driverOptions: object) => {
       const orm = await MikroORM.init({
         ...ormOptions,
         driver: PostgreSqlDriver,
         dbName: connection.database,
-        driverOptions: {
-          ...connection,
-          connectionTimeoutMillis: connectTimeout,
-          application_name: 'todo-backend',
-          ...driverOptions,
-        },
+        driverOptions: { ...clientOptions, ...driverOptions },
       });
       return orm satisfies MikroORM as MikroORM;
     };
-    let pool: Pool | undefined;
-    const orm = await open({
-      max: poolSize,
-      onPoolCreated: (created: Pool) => {
-        pool = created;
-      },
+    const sessionOptions = {
       ...(!transactionPooler && {
         statement_timeout: statementTimeout,
         // A server that is frozen, or cut off from the database, holds the locks of a user no longer than a slow one.
@@ -118,11 +119,33 @@ export class Database implements ReadinessProbe {
       onConnect: async (client: Client) => {
         cutOffWhenSilent(client, statementTimeout + ANSWER_MARGIN);
         if (transactionPooler) return;
-        await client.query(SPELL_DATES_AS_ISO);
+        await client.query(SESSION);
         await client.query(BECOME_API_ROLE);
         prepareStatements(client);
       },
+    };
+    const forReading = transactionPooler ? 0 : Math.min(4, Math.floor(poolSize / 3));
+    const forWriting = transactionPooler ? 0 : Math.min(8, Math.floor(poolSize / 3));
+    let pool: Pool | undefined;
+    const orm = await open({
+      ...sessionOptions,
+      max: poolSize - forReading - forWriting,
+      onPoolCreated: (created: Pool) => {
+        pool = created;
+      },
     });
+    const share = (max: number) => {
+      const options = {
+        ...clientOptions,
+        ...sessionOptions,
+        max,
+        pipeline: true,
+        // The server's own limit begins anew for each statement of those that wait for one another.
+        query_timeout: statementTimeout + ANSWER_MARGIN,
+      };
+      return new SharedConnections(new pg.Pool(options as object), connectTimeout);
+    };
+    const shared = forReading > 0 ? { reading: share(forReading), writing: share(forWriting) } : undefined;
     // One connection for the lock, one for the migrations.
     return new Database(
       orm,
@@ -134,6 +157,7 @@ export class Database implements ReadinessProbe {
       }),
       () => open({ max: 2 }),
       async () => {},
+      shared,
     );
   }
 
@@ -164,6 +188,29 @@ export class Database implements ReadinessProbe {
   async statement<T>(run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
     if (this.#openLogin === undefined) return this.#asApiRole(run);
     return translated(() => run(this.#orm.em.getKysely<Tables>()));
+  }
+
+  /**
+   * Runs one statement that only reads, and is done soon: others may be waiting for it on the same connection. Errors
+   * come as the application knows them.
+   */
+  read<Row>(statement: CompiledQuery<Row>): Promise<Row[]> {
+    return this.#share(this.#shared?.reading, statement);
+  }
+
+  /** As {@link read}, of one that writes. It waits for the disk, and so do those behind it: never for what reads. */
+  write<Row>(statement: CompiledQuery<Row>): Promise<Row[]> {
+    return this.#share(this.#shared?.writing, statement);
+  }
+
+  async #share<Row>(shared: SharedConnections | undefined, { sql, parameters }: CompiledQuery<Row>): Promise<Row[]> {
+    if (shared !== undefined) return translated(async () => (await shared.query(sql, parameters)).rows as Row[]);
+    return (await this.statement((db) => db.executeQuery<Row>(CompiledQuery.raw(sql, [...parameters])))).rows;
+  }
+
+  /** Puts a statement together, and does not run it. */
+  compile<Row>(statement: RawBuilder<Row>): CompiledQuery<Row> {
+    return statement.compile(this.#orm.em.getKysely<Tables>());
   }
 
   /**
@@ -248,6 +295,7 @@ export class Database implements ReadinessProbe {
   }
 
   async close(): Promise<void> {
+    await Promise.all([this.#shared?.reading.close(), this.#shared?.writing.close()]);
     await this.#orm.close();
     await this.#closeEngine();
   }
@@ -275,7 +323,7 @@ export class Database implements ReadinessProbe {
 
 /** As much of the driver's client as is used here. */
 interface Client {
-  query(text: string | { name: string; text: string; values: unknown }, ...more: unknown[]): Promise<unknown>;
+  query(text: string | object, ...more: unknown[]): Promise<unknown>;
   readonly connection: { readonly stream: Socket };
 }
 
@@ -288,26 +336,31 @@ const PREPARED_STATEMENTS = 200;
  */
 function prepareStatements(client: Client): void {
   const query = client.query.bind(client);
-  const names = new Map<string, string>();
+  const prepared = new Map<string, object>();
   client.query = (text, ...more) => {
     const [values] = more;
     if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return query(text, ...more);
-    let name = names.get(text);
-    if (name === undefined) {
-      if (names.size === PREPARED_STATEMENTS) return query(text, ...more);
-      name = `todo_${names.size}`;
-      names.set(text, name);
+    let statement = prepared.get(text);
+    if (statement === undefined) {
+      if (prepared.size === PREPARED_STATEMENTS) return query(text, ...more);
+      // Inherited, because the driver takes long to copy what is its own.
+      statement = Object.create({ name: `todo_${prepared.size}`, text }) as object;
+      prepared.set(text, statement);
     }
-    return query({ name, text, values }, ...more.slice(1));
+    return query(statement, ...more);
   };
 }
 
 /** As much of the driver's pool as is used here. */
 interface Pool {
+  readonly options: object;
   readonly totalCount: number;
   readonly idleCount: number;
   readonly waitingCount: number;
 }
+
+/** More would not be busy enough to save anything. */
+const MOST_SHARED = 4;
 
 /** Milliseconds that the server has to say that a statement took too long. */
 const ANSWER_MARGIN = 1_000;
@@ -321,8 +374,12 @@ function cutOffWhenSilent({ connection: { stream } }: Client, milliseconds: numb
   stream.setTimeout(milliseconds, () => stream.destroy(error));
 }
 
-/** What PostgreSQL does unless somebody has told the server, the database or the role something else. */
-const SPELL_DATES_AS_ISO = `select set_config('DateStyle', 'ISO', false)`;
+/**
+ * Dates are spelt as PostgreSQL spells them unless somebody has told the server, the database or the role otherwise. And
+ * a prepared statement is planned once: planning takes longer than running, and no statement here has a plan that would
+ * be better for other values.
+ */
+const SESSION = `select set_config('DateStyle', 'ISO', false), set_config('plan_cache_mode', 'force_generic_plan', false)`;
 
 /** Where the login role would pass row level security, and there is a role that does not. */
 const BECOME_API_ROLE = `

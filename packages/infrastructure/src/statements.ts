@@ -1,5 +1,4 @@
-import { CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
-import type { Tables } from './task-row.js';
+import { CompiledQuery, type RawBuilder, sql } from 'kysely';
 
 /** Where a value is to go. */
 class Slot {
@@ -20,29 +19,27 @@ export function value(name: string): RawBuilder<unknown> {
  * than running it.
  */
 export class Statements {
+  readonly #compile: (statement: RawBuilder<unknown>) => CompiledQuery;
   readonly #compiled = new Map<string, CompiledQuery>();
 
+  constructor(compile: (statement: RawBuilder<unknown>) => CompiledQuery) {
+    this.#compile = compile;
+  }
+
   /**
-   * Runs a statement.
-   *
    * @param name of this very text
    * @param build puts the text together, with a {@link value} wherever one goes
    * @param values by name; they are sent as parameters
    */
-  async run<Row>(
-    db: Kysely<Tables>,
-    name: string,
-    build: () => RawBuilder<Row>,
-    values: Readonly<Record<string, unknown>>,
-  ): Promise<Row[]> {
+  get<Row>(name: string, build: () => RawBuilder<Row>, values: Readonly<Record<string, unknown>>): CompiledQuery<Row> {
     let compiled = this.#compiled.get(name);
     if (compiled === undefined) {
-      compiled = build().compile(db);
+      compiled = this.#compile(build());
       this.#compiled.set(name, compiled);
     }
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Slot ? values[parameter.name] : parameter,
     );
-    return (await db.executeQuery<Row>(CompiledQuery.raw(compiled.sql, parameters))).rows;
+    return CompiledQuery.raw(compiled.sql, parameters) as CompiledQuery<Row>;
   }
 }

@@ -24,15 +24,19 @@ export interface SqlTaskRepositoryOptions {
   readonly standaloneUsers: boolean;
 }
 
+/** The values of a statement, by name. */
+type Values = Readonly<Record<string, unknown>>;
+
 /** Tasks and their journal in PostgreSQL, on a server or embedded. */
 export class SqlTaskRepository implements TaskRepository {
   readonly #database: Database;
   readonly #standaloneUsers: boolean;
-  readonly #statements = new Statements();
+  readonly #statements: Statements;
 
   constructor(database: Database, { standaloneUsers }: SqlTaskRepositoryOptions) {
     this.#database = database;
     this.#standaloneUsers = standaloneUsers;
+    this.#statements = new Statements((statement) => database.compile(statement));
   }
 
   async list(owner: UserId, query: TaskQuery): Promise<TaskListing> {
@@ -114,10 +118,14 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   /** What the owner may see, in one statement that says who that is. */
-  #read<Row>(name: string, build: () => RawBuilder<unknown>, values: Readonly<Record<string, unknown>>) {
-    return this.#database.statement((db) =>
-      this.#statements.run(db, name, () => sql<Row>`with ${ME} ${build()}`, values),
-    );
+  #read<Row>(name: string, build: () => RawBuilder<unknown>, values: Values): Promise<Row[]> {
+    return this.#database.read(this.#statements.get(name, () => sql<Row>`with ${ME} ${build()}`, values));
+  }
+
+  /** As {@link #read}, of one that writes. */
+  async #write(name: string, build: () => RawBuilder<unknown>, values: Values): Promise<unknown[]> {
+    const statement = this.#statements.get(name, () => sql`with ${ME} ${build()}`, values);
+    return this.#database.write(statement);
   }
 
   /**
@@ -142,12 +150,12 @@ export class SqlTaskRepository implements TaskRepository {
     const values = { owner, tasks: JSON.stringify([toRow(after)]), ...journalValues([change]) };
     const rows =
       before === undefined
-        ? await this.#read(
+        ? await this.#write(
             'create',
             () => sql`, ${this.#standIn()} ${insertTasks(sql`me, `)}, ${appendToJournal(sql`me`)} select from ledger`,
             { ...values, email: `${owner}@standalone.invalid` },
           )
-        : await this.#read(
+        : await this.#write(
             'update',
             () => sql`, ${updateUnchanged(this.ownedBy('tasks'))}, ${appendToJournal(sql`updated`)} select from ledger`,
             { ...values, id: before.id, readAt: before.updatedAt },
@@ -172,15 +180,14 @@ export class SqlTaskRepository implements TaskRepository {
 
   /** In the order of the ids, so that two who lock the same tasks do not wait for each other. */
   async #lock(db: Kysely<Tables>, owner: UserId, ids: readonly TaskId[]): Promise<Task[]> {
-    const rows = await this.#statements.run(
-      db,
+    const statement = this.#statements.get(
       'lock',
       () => sql<StoredTask>`
         select ${TASK_COLUMNS} from "tasks" where "id" = any(${value('ids')}::uuid[]) and ${this.ownedBy('tasks')}
         order by "id" for update`,
       { owner, ids },
     );
-    return rows.map((row) => toTask(owner, row));
+    return (await db.executeQuery(statement)).rows.map((row) => toTask(owner, row));
   }
 
   /** Tasks and journal in one statement. */
@@ -196,7 +203,7 @@ export class SqlTaskRepository implements TaskRepository {
       appendToJournal(sql`(select) as one`),
     ];
     const shape = [created, updated, deleted].map(({ length }) => Math.min(length, 1));
-    await this.#statements.run(db, `save ${shape}`, () => sql`with ${sql.join(parts())} select from ledger`, {
+    const statement = this.#statements.get(`save ${shape}`, () => sql`with ${sql.join(parts())} select from ledger`, {
       owner,
       email: `${owner}@standalone.invalid`,
       tasks: JSON.stringify(created.map(toRow)),
@@ -204,6 +211,7 @@ export class SqlTaskRepository implements TaskRepository {
       deleted,
       ...journalValues(changes),
     });
+    await db.executeQuery(statement);
   }
 
   /** Puts the owner into the stand-in table in the same statement; one that is there already stays as it is. */

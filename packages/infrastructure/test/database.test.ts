@@ -19,6 +19,7 @@ const MIGRATIONS = [
   'Migration20261123RateLimits',
   'Migration20261123Journal',
   'Migration20261123Idempotency',
+  'Migration20261124SettingReadOnce',
 ];
 const SHARED = { standaloneUsers: false };
 const STANDALONE = { standaloneUsers: true };

@@ -1,0 +1,126 @@
+import type { Socket } from 'node:net';
+import type { Pool, PoolClient } from 'pg';
+
+/** How many statements one connection may have before it: enough that it never waits for us, and no long queue. */
+const MOST_PENDING = 32;
+
+/**
+ * A few connections for many statements: each is sent without waiting for those before it (pipelining), and is a
+ * transaction of its own all the same. That spares both sides most of what they would wait for, and wake each other up
+ * for. Nothing has a connection to itself here, so nothing that needs more than one statement can be done.
+ */
+export class SharedConnections {
+  readonly #pool: Pool;
+  readonly #patience: number;
+  readonly #connections: readonly SharedConnection[];
+  readonly #waiting: (() => void)[] = [];
+
+  /**
+   * @param pool of clients that pipeline; its `max` is how many connections there will be
+   * @param patience milliseconds to wait for one that has room
+   */
+  constructor(pool: Pool, patience: number) {
+    this.#pool = pool;
+    this.#patience = patience;
+    this.#connections = Array.from({ length: pool.options.max }, () => new SharedConnection(pool));
+  }
+
+  get state() {
+    return {
+      size: this.#pool.totalCount,
+      busy: this.#connections.filter(({ pending }) => pending > 0).length,
+      waiting: this.#waiting.length,
+    };
+  }
+
+  async query(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
+    let connection = this.#leastBusy();
+    while (connection.pending >= MOST_PENDING) {
+      await this.#room();
+      connection = this.#leastBusy();
+    }
+    try {
+      return await connection.query(text, values);
+    } finally {
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.#connections) connection.close();
+    await this.#pool.end();
+  }
+
+  #leastBusy(): SharedConnection {
+    return this.#connections.reduce((least, other) => (other.pending < least.pending ? other : least));
+  }
+
+  /** Resolves when a statement has ended. @throws what the driver's own pool throws when nobody makes room in time */
+  #room(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const enter = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
+        reject(new Error('timeout exceeded when trying to connect'));
+      }, this.#patience);
+      this.#waiting.push(enter);
+    });
+  }
+}
+
+/** A connection that is made when it is first needed, and anew after it was lost. */
+class SharedConnection {
+  pending = 0;
+  readonly #pool: Pool;
+  #client: Promise<PoolClient> | undefined;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async query(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
+    this.pending++;
+    try {
+      this.#client ??= this.#connect();
+      const client = await this.#client;
+      sendTogether(client);
+      return await client.query(text, values as unknown[]);
+    } finally {
+      this.pending--;
+    }
+  }
+
+  close(): void {
+    this.#client?.then(
+      (client) => client.release(true),
+      () => {},
+    );
+    this.#client = undefined;
+  }
+
+  async #connect(): Promise<PoolClient> {
+    try {
+      const client = await this.#pool.connect();
+      // What was under way on it fails; the next statement gets a new one.
+      client.once('error', () => {
+        this.#client = undefined;
+        client.release(true);
+      });
+      return client;
+    } catch (error) {
+      this.#client = undefined;
+      throw error;
+    }
+  }
+}
+
+/** What is asked for at the same time goes out at once: that is one system call, and wakes the server up once. */
+function sendTogether(client: PoolClient): void {
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  setImmediate(() => stream.uncork());
+}
