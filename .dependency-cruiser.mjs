@@ -28,8 +28,8 @@ const allowed = [
       path: [
         '^packages/infrastructure/src/',
         ...published('domain', 'application'),
-        ...library('@mikro-orm', '@electric-sql/pglite', 'kysely', 'pg-connection-string', 'jose', 'valibot'),
-        ...library('fs-native-extensions', 'lru-cache'),
+        ...library('@mikro-orm', '@electric-sql/pglite', 'kysely', 'pg', '@types/pg', 'pg-connection-string', 'jose'),
+        ...library('valibot', 'fs-native-extensions', 'lru-cache'),
         '^(node:)?(crypto|fs/promises|net|path|tls)$',
       ],
     },

@@ -9,6 +9,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import pg from 'pg';
 import { v7 as uuid } from 'uuid';
@@ -136,6 +137,12 @@ async function query<Found = Row>(name: keyof typeof SQL, values: unknown[]): Pr
   connection.pending++;
   try {
     const query = { name, text: SQL[name], values, rowMode: 'array' as const, types };
+    const { stream } = (connection.client as unknown as { connection: { stream: Socket } }).connection;
+    // What is asked for at the same time goes out at once.
+    if (stream.writableCorked === 0) {
+      stream.cork();
+      setImmediate(() => stream.uncork());
+    }
     return (await connection.client.query(query)).rows as Found[];
   } finally {
     connection.pending--;

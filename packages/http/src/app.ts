@@ -34,10 +34,11 @@ export function createApp(options: AppOptions): Koa {
   app.use(problemDetails(options.logger));
   app.use(unambiguousHeaders);
   app.use(wellFormedTarget);
+  // What is asked for most comes first.
   for (const router of [
+    taskRoutes(options.tasks, options.tokens, options.limits),
     systemRoutes(options),
     docsRoutes(options.version),
-    taskRoutes(options.tasks, options.tokens, options.limits),
   ]) {
     app.use(router.routes());
   }
@@ -81,13 +82,19 @@ function systemRoutes({ version, readiness, clock }: AppOptions): Router {
   return router;
 }
 
-/** What suits an API: nothing that it answers is a page, or may be framed. */
+/** What suits an API: what is only for pages, or for browsers long gone, would be sent with every answer for nothing. */
 const securityHeaders = helmet({
   contentSecurityPolicy: {
     useDefaults: false,
     directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
   },
   xFrameOptions: { action: 'deny' },
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
 });
 
 /** Answers are one user's own: nothing between may keep them. */

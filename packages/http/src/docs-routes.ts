@@ -24,6 +24,7 @@ export function docsRoutes(version: string): Router {
 
   router.get('/docs', (ctx) => {
     ctx.set('Content-Security-Policy', PAGE_POLICY);
+    ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
     ctx.type = 'text/html';
     ctx.body = page(encodeURIComponent(version));
   });

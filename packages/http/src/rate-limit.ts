@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import type { RouterMiddleware } from '@koa/router';
 import { UnauthenticatedError } from '@todo-backend/application';
 import ipaddr from 'ipaddr.js';
@@ -39,6 +40,7 @@ export function limitFailures(limiter: RateLimiterAbstract): Middleware {
 
 /** Whoever has one address of IPv6 has its whole /64. What a proxy names otherwise is taken as it is. */
 function addressKey(text: string): string {
+  if (isIPv4(text)) return text;
   if (!ipaddr.isValid(text)) return text;
   const address = ipaddr.process(text);
   return address.kind() === 'ipv6' ? address.toNormalizedString().split(':').slice(0, 4).join(':') : address.toString();

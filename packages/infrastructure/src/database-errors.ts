@@ -9,6 +9,7 @@ const UNAVAILABLE_STATES = new Set([
   '08006', // connection failure
   '25006', // read-only: the server is a standby now
   '25P03', // idle in transaction for too long
+  '26000', // no such prepared statement: the one that was to prepare it, on the same connection, was cancelled
   '28000', // may not log in
   '28P01', // wrong password
   '3D000', // no such database

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { EntityCaseNamingStrategy } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sql';
@@ -8,14 +7,18 @@ import { CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
 import { isConflict, translateDatabaseError } from './database-errors.js';
 import { migrations } from './migrations/index.js';
 import { createStandInUsers, grantToApiRole, requireUserTable } from './schema.js';
-import { SharedConnections } from './shared-connections.js';
+import { type Client, startSession } from './session.js';
+import { SharedConnections, type SharedState } from './shared-connections.js';
 import { type Tables, TaskRow } from './task-row.js';
 
 /** How to reach a PostgreSQL server, and how long to wait for it. */
 export interface PostgresOptions {
   /** A `postgres://` URL. `sslmode` is honoured, and where there is TLS the certificate is verified. */
   readonly url: string;
-  /** Connections at the most. Default 10. */
+  /**
+   * Connections at the most. Default 10. A third of them is shared by statements that read, a third by single statements
+   * that write; the rest is for transactions.
+   */
   readonly poolSize?: number | undefined;
   /** Milliseconds to wait for a free connection. Default 3,000. */
   readonly connectTimeout?: number | undefined;
@@ -109,6 +112,8 @@ export class Database implements ReadinessProbe {
       });
       return orm satisfies MikroORM as MikroORM;
     };
+    // The server has a second to say that a statement took too long.
+    const patience = statementTimeout + 1_000;
     const sessionOptions = {
       ...(!transactionPooler && {
         statement_timeout: statementTimeout,
@@ -116,45 +121,42 @@ export class Database implements ReadinessProbe {
         idle_in_transaction_session_timeout: statementTimeout,
       }),
       // A connection on which this fails never gets into the pool.
-      onConnect: async (client: Client) => {
-        cutOffWhenSilent(client, statementTimeout + ANSWER_MARGIN);
-        if (transactionPooler) return;
-        await client.query(SESSION);
-        await client.query(BECOME_API_ROLE);
-        prepareStatements(client);
-      },
+      onConnect: (client: Client) =>
+        startSession(client, { silence: patience, transactionPooler: transactionPooler === true }),
     };
-    const forReading = transactionPooler ? 0 : Math.min(4, Math.floor(poolSize / 3));
-    const forWriting = transactionPooler ? 0 : Math.min(8, Math.floor(poolSize / 3));
+    // Behind a transaction pooler connections belong to nobody, and the pooler itself is what shares them.
+    const third = transactionPooler ? 0 : Math.floor(poolSize / 3);
     let pool: Pool | undefined;
     const orm = await open({
       ...sessionOptions,
-      max: poolSize - forReading - forWriting,
+      max: poolSize - 2 * third,
       onPoolCreated: (created: Pool) => {
         pool = created;
       },
     });
-    const share = (max: number) => {
-      const options = {
-        ...clientOptions,
-        ...sessionOptions,
-        max,
-        pipeline: true,
-        // The server's own limit begins anew for each statement of those that wait for one another.
-        query_timeout: statementTimeout + ANSWER_MARGIN,
-      };
-      return new SharedConnections(new pg.Pool(options as object), connectTimeout);
+    const share = () => {
+      // The server's own time limit begins anew for each of the statements that wait for one another.
+      const limits = { max: third, pipeline: true, query_timeout: patience };
+      return new SharedConnections(
+        new pg.Pool({ ...clientOptions, ...sessionOptions, ...limits } as object),
+        connectTimeout,
+      );
     };
-    const shared = forReading > 0 ? { reading: share(forReading), writing: share(forWriting) } : undefined;
+    const shared = third > 0 ? { reading: share(), writing: share() } : undefined;
+    const poolState = () => {
+      const states = [shared?.reading.state, shared?.writing.state].filter((state) => state !== undefined);
+      const sum = (count: (state: SharedState) => number) => states.reduce((sum, state) => sum + count(state), 0);
+      return {
+        size: (pool?.totalCount ?? 0) + sum(({ size }) => size),
+        idle: (pool?.idleCount ?? 0) + sum(({ idle }) => idle),
+        waiting: (pool?.waitingCount ?? 0) + sum(({ waiting }) => waiting),
+        limit: poolSize,
+      };
+    };
     // One connection for the lock, one for the migrations.
     return new Database(
       orm,
-      () => ({
-        size: pool?.totalCount ?? 0,
-        idle: pool?.idleCount ?? 0,
-        waiting: pool?.waitingCount ?? 0,
-        limit: poolSize,
-      }),
+      poolState,
       () => open({ max: 2 }),
       async () => {},
       shared,
@@ -321,70 +323,12 @@ export class Database implements ReadinessProbe {
   }
 }
 
-/** As much of the driver's client as is used here. */
-interface Client {
-  query(text: string | object, ...more: unknown[]): Promise<unknown>;
-  readonly connection: { readonly stream: Socket };
-}
-
-/** Statements that one connection prepares; a list has some hundred variants, and most are seldom asked for. */
-const PREPARED_STATEMENTS = 200;
-
-/**
- * Names the statements that come with values, so that PostgreSQL parses and plans each one once for a connection. The
- * texts never hold a value, so there are few of them.
- */
-function prepareStatements(client: Client): void {
-  const query = client.query.bind(client);
-  const prepared = new Map<string, object>();
-  client.query = (text, ...more) => {
-    const [values] = more;
-    if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return query(text, ...more);
-    let statement = prepared.get(text);
-    if (statement === undefined) {
-      if (prepared.size === PREPARED_STATEMENTS) return query(text, ...more);
-      // Inherited, because the driver takes long to copy what is its own.
-      statement = Object.create({ name: `todo_${prepared.size}`, text }) as object;
-      prepared.set(text, statement);
-    }
-    return query(statement, ...more);
-  };
-}
-
 /** As much of the driver's pool as is used here. */
 interface Pool {
-  readonly options: object;
   readonly totalCount: number;
   readonly idleCount: number;
   readonly waitingCount: number;
 }
-
-/** More would not be busy enough to save anything. */
-const MOST_SHARED = 4;
-
-/** Milliseconds that the server has to say that a statement took too long. */
-const ANSWER_MARGIN = 1_000;
-
-/**
- * A server that hangs does not keep its own time limits. A connection on which nothing has moved for that long is given
- * up, and whatever waits for it fails; an idle one is nothing lost.
- */
-function cutOffWhenSilent({ connection: { stream } }: Client, milliseconds: number): void {
-  const error = Object.assign(new Error('The database server does not answer.'), { code: 'ETIMEDOUT' });
-  stream.setTimeout(milliseconds, () => stream.destroy(error));
-}
-
-/**
- * Dates are spelt as PostgreSQL spells them unless somebody has told the server, the database or the role otherwise. And
- * a prepared statement is planned once: planning takes longer than running, and no statement here has a plan that would
- * be better for other values.
- */
-const SESSION = `select set_config('DateStyle', 'ISO', false), set_config('plan_cache_mode', 'force_generic_plan', false)`;
-
-/** Where the login role would pass row level security, and there is a role that does not. */
-const BECOME_API_ROLE = `
-  select set_config('role', 'todo_api', false) from pg_roles
-  where rolname = session_user and (rolsuper or rolbypassrls) and to_regrole('todo_api') is not null`;
 
 /** How often a transaction is tried that was rolled back because of another. */
 const MAX_ATTEMPTS = 3;

@@ -1,8 +1,15 @@
-import type { Socket } from 'node:net';
 import type { Pool, PoolClient } from 'pg';
+import type { Client } from './session.js';
 
 /** How many statements one connection may have before it: enough that it never waits for us, and no long queue. */
 const MOST_PENDING = 32;
+
+/** How many connections are open, how many of them have nothing to do, and how many statements wait for one. */
+export interface SharedState {
+  readonly size: number;
+  readonly idle: number;
+  readonly waiting: number;
+}
 
 /**
  * A few connections for many statements: each is sent without waiting for those before it (pipelining), and is a
@@ -25,14 +32,13 @@ export class SharedConnections {
     this.#connections = Array.from({ length: pool.options.max }, () => new SharedConnection(pool));
   }
 
-  get state() {
-    return {
-      size: this.#pool.totalCount,
-      busy: this.#connections.filter(({ pending }) => pending > 0).length,
-      waiting: this.#waiting.length,
-    };
+  get state(): SharedState {
+    const busy = this.#connections.filter(({ pending }) => pending > 0).length;
+    const size = this.#pool.totalCount;
+    return { size, idle: Math.max(0, size - busy), waiting: this.#waiting.length };
   }
 
+  /** Runs one statement. Fails as the driver and its pool do. */
   async query(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
     let connection = this.#leastBusy();
     while (connection.pending >= MOST_PENDING) {
@@ -119,7 +125,7 @@ class SharedConnection {
 
 /** What is asked for at the same time goes out at once: that is one system call, and wakes the server up once. */
 function sendTogether(client: PoolClient): void {
-  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  const { stream } = (client as PoolClient & Pick<Client, 'connection'>).connection;
   if (stream.writableCorked > 0) return;
   stream.cork();
   setImmediate(() => stream.uncork());

@@ -1,0 +1,69 @@
+import type { Socket } from 'node:net';
+
+/** As much of the driver's client as is used here. */
+export interface Client {
+  query(text: string | object, ...more: unknown[]): Promise<unknown>;
+  readonly connection: { readonly stream: Socket };
+}
+
+/** How a connection is to be. */
+export interface SessionOptions {
+  /** Milliseconds after which a connection on which nothing has moved is given up. */
+  readonly silence: number;
+  /** Whether there is a transaction pooler in between, which keeps nothing that is set here. */
+  readonly transactionPooler: boolean;
+}
+
+/** Makes a new connection what queries need. */
+export async function startSession(client: Client, { silence, transactionPooler }: SessionOptions): Promise<void> {
+  cutOffWhenSilent(client, silence);
+  if (transactionPooler) return;
+  await client.query(SETTINGS);
+  await client.query(BECOME_API_ROLE);
+  prepareStatements(client);
+}
+
+/**
+ * A server that hangs does not keep its own time limits. A connection on which nothing has moved for that long is given
+ * up, and whatever waits for it fails; an idle one is nothing lost.
+ */
+function cutOffWhenSilent({ connection: { stream } }: Client, milliseconds: number): void {
+  const error = Object.assign(new Error('The database server does not answer.'), { code: 'ETIMEDOUT' });
+  stream.setTimeout(milliseconds, () => stream.destroy(error));
+}
+
+/**
+ * Dates are spelt as PostgreSQL does unless somebody has told the server, the database or the role something else. And a
+ * prepared statement is planned once: planning takes longer than running, PostgreSQL cannot make up its mind about some
+ * of the statements, and none has a plan that would be better for other values.
+ */
+const SETTINGS = `select set_config('DateStyle', 'ISO', false), set_config('plan_cache_mode', 'force_generic_plan', false)`;
+
+/** Where the login role would pass row level security, and there is a role that does not. */
+const BECOME_API_ROLE = `
+  select set_config('role', 'todo_api', false) from pg_roles
+  where rolname = session_user and (rolsuper or rolbypassrls) and to_regrole('todo_api') is not null`;
+
+/** Statements that one connection prepares; a list has some hundred variants, and most are seldom asked for. */
+const PREPARED_STATEMENTS = 200;
+
+/**
+ * Names the statements that come with values, so that PostgreSQL parses and plans each one once for a connection. The
+ * texts never hold a value, so there are few of them.
+ */
+function prepareStatements(client: Client): void {
+  const query = client.query.bind(client);
+  const prepared = new Map<string, object>();
+  client.query = (text, ...more) => {
+    const [values] = more;
+    if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return query(text, ...more);
+    let statement = prepared.get(text);
+    if (statement === undefined) {
+      if (prepared.size === PREPARED_STATEMENTS) return query(text, ...more);
+      // Inherited, because the driver takes long to copy what is its own.
+      statement = Object.create({ name: `todo_${prepared.size}`, text }) as object;
+      prepared.set(text, statement);
+    }
+    return query(statement, ...more);
+  };
+}

@@ -1,0 +1,90 @@
+import { Database } from '@todo-backend/infrastructure';
+import test from 'ava';
+import { type RawBuilder, sql } from 'kysely';
+import { databases, execute, postgresTest } from '../../../test/postgres.ts';
+
+const serverTest = await postgresTest(test);
+const newDatabase = databases(test);
+
+/** Of three connections, one is shared by what reads, and one by what writes. */
+async function open(options: { connectTimeout?: number; statementTimeout?: number } = {}) {
+  const url = await newDatabase();
+  const database = await Database.postgres({ url, poolSize: 3, ...options });
+  const read = <Row>(statement: RawBuilder<Row>) => database.read(database.compile(statement));
+  return { url, database, read };
+}
+
+const number = (n: number) => sql<{ n: number }>`select ${n}::int as n`;
+
+serverTest('each of many statements on one connection gets its own answer, and its own error', async (t) => {
+  const { database, read } = await open();
+  const share = (i: number) => sql<{ n: number }>`select ${i}::int / (${i}::int % 5) as n`;
+  const answers = await Promise.allSettled(
+    Array.from({ length: 1_000 }, (_, i) => {
+      if (i % 3 === 0) return read(number(i));
+      if (i % 3 === 1) return read(share(i));
+      return read(sql<{ n: number }>`select n::int from generate_series(1, ${i}::int) as n`);
+    }),
+  );
+  for (const [i, answer] of answers.entries()) {
+    if (i % 3 === 1 && i % 5 === 0) t.like(answer, { reason: { code: '22012' } }, `${i} divided by zero`);
+    else if (i % 3 === 2) t.is(answer.status === 'fulfilled' && answer.value.length, i);
+    else t.like(answer, { value: [{ n: i % 3 === 0 ? i : Math.trunc(i / (i % 5)) }] });
+  }
+  t.is(database.pool?.().size, 1, 'all of that on one connection');
+  await database.close();
+});
+
+serverTest('a setting of one statement is none of the next', async (t) => {
+  const { database, read } = await open();
+  const setting = sql<{ now: string; before: string }>`current_setting('app.user_id', true)`;
+  const seen = await Promise.all(
+    Array.from({ length: 200 }, (_, i) =>
+      i % 2 === 0
+        ? read(sql<{ now: string }>`select set_config('app.user_id', ${`user ${i}`}, true) as now`)
+        : read(sql<{ now: string }>`select ${setting} as now where ${i}::int > 0`),
+    ),
+  );
+  t.deepEqual(
+    seen.map(([row]) => row?.now || null),
+    seen.map((_, i) => (i % 2 === 0 ? `user ${i}` : null)),
+  );
+  await database.close();
+});
+
+serverTest('what waits too long for those before it is unavailable, and so is what finds no room', async (t) => {
+  const { url, database, read } = await open({ connectTimeout: 200, statementTimeout: 500 });
+  await execute(url, 'create table locked (n int)');
+  const lock = execute(url, 'begin; lock table locked; select pg_sleep(5); commit');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const start = performance.now();
+  const attempts = Array.from({ length: 50 }, () => read(sql`select ${1}::int from locked`));
+  t.like(database.pool?.(), { waiting: 18 }, 'all but 32');
+  for (const attempt of await Promise.allSettled(attempts)) t.like(attempt, { reason: { code: 'UNAVAILABLE' } });
+  t.true(performance.now() - start < 4_500, 'none waited for the time limits of all those before it');
+  t.deepEqual(await read(number(7)), [{ n: 7 }]);
+  await lock;
+  t.deepEqual(await read(sql`select ${1}::int as n from locked`), []);
+  t.like(database.pool?.(), { waiting: 0 });
+  await database.close();
+});
+
+serverTest('a connection that is lost fails what was under way on it, and is made anew', async (t) => {
+  const { url, database, read } = await open();
+  for (let round = 0; round < 10; round++) {
+    await read(number(0));
+    const attempts = Array.from({ length: 30 }, (_, i) => read(sql`select ${i}::int as n, pg_sleep(0.01)`));
+    await execute(
+      url,
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'todo-backend'
+       and datname = current_database()`,
+    );
+    for (const [i, attempt] of (await Promise.allSettled(attempts)).entries()) {
+      if (attempt.status === 'fulfilled') t.like(attempt.value, [{ n: i }]);
+      else t.like(attempt, { reason: { code: 'UNAVAILABLE' } });
+    }
+    t.deepEqual(await read(number(round)), [{ n: round }]);
+  }
+  t.is(database.pool?.().size, 1);
+  await database.close();
+});
