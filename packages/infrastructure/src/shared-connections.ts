@@ -28,6 +28,8 @@ export class SharedConnections {
    */
   constructor(pool: Pool, patience: number) {
     this.#pool = pool;
+    // The statements that were under way have told.
+    pool.on('error', () => {});
     this.#patience = patience;
     this.#connections = Array.from({ length: pool.options.max }, () => new SharedConnection(pool));
   }
@@ -53,7 +55,7 @@ export class SharedConnections {
   }
 
   async close(): Promise<void> {
-    for (const connection of this.#connections) connection.close();
+    await Promise.all(this.#connections.map((connection) => connection.close()));
     await this.#pool.end();
   }
 
@@ -77,11 +79,15 @@ export class SharedConnections {
   }
 }
 
+/** A client of the driver's that was taken from its pool. */
+type HeldClient = PoolClient & Pick<Client, 'connection'>;
+
 /** A connection that is made when it is first needed, and anew after it was lost. */
 class SharedConnection {
   pending = 0;
   readonly #pool: Pool;
-  #client: Promise<PoolClient> | undefined;
+  #connecting: Promise<HeldClient> | undefined;
+  #held: HeldClient | undefined;
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -90,42 +96,50 @@ class SharedConnection {
   async query(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
     this.pending++;
     try {
-      this.#client ??= this.#connect();
-      const client = await this.#client;
-      sendTogether(client);
+      const client = this.#usable() ?? (await this.#connected());
+      sendTogether(client.connection.stream);
       return await client.query(text, values as unknown[]);
     } finally {
       this.pending--;
     }
   }
 
-  close(): void {
-    this.#client?.then(
-      (client) => client.release(true),
-      () => {},
-    );
-    this.#client = undefined;
+  async close(): Promise<void> {
+    await this.#connecting?.catch(() => {});
+    this.#letGo();
   }
 
-  async #connect(): Promise<PoolClient> {
+  /** What was under way on a connection that is lost has failed, or will at once; the next statement gets another. */
+  #usable(): HeldClient | undefined {
+    if (this.#held?.connection.stream.destroyed) this.#letGo();
+    return this.#held;
+  }
+
+  #letGo(): void {
+    this.#held?.release(true);
+    this.#held = undefined;
+  }
+
+  #connected(): Promise<HeldClient> {
+    this.#connecting ??= this.#connect();
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<HeldClient> {
     try {
-      const client = await this.#pool.connect();
-      // What was under way on it fails; the next statement gets a new one.
-      client.once('error', () => {
-        this.#client = undefined;
-        client.release(true);
-      });
+      const client = (await this.#pool.connect()) as HeldClient;
+      // That the connection is lost shows when it is used next.
+      client.on('error', () => {});
+      this.#held = client;
       return client;
-    } catch (error) {
-      this.#client = undefined;
-      throw error;
+    } finally {
+      this.#connecting = undefined;
     }
   }
 }
 
 /** What is asked for at the same time goes out at once: that is one system call, and wakes the server up once. */
-function sendTogether(client: PoolClient): void {
-  const { stream } = (client as PoolClient & Pick<Client, 'connection'>).connection;
+function sendTogether(stream: Client['connection']['stream']): void {
   if (stream.writableCorked > 0) return;
   stream.cork();
   setImmediate(() => stream.uncork());
