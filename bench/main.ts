@@ -12,8 +12,15 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execute, startPrivatePostgres } from '../test/postgres.ts';
 import { Loader } from './loader.ts';
-import { type Bench, measureEmbedded, measureGrowth, measureThroughput, type Plan } from './measure.ts';
-import { embeddedSections, growthSections, intoDocument, type Sections, throughputSections } from './report.ts';
+import { type Bench, measureEmbedded, measureGrowth, measureProfile, measureThroughput, type Plan } from './measure.ts';
+import {
+  embeddedSections,
+  growthSections,
+  intoDocument,
+  profileSections,
+  type Sections,
+  throughputSections,
+} from './report.ts';
 import { killServers, SERVERS, type ServerName } from './servers.ts';
 import { createKey } from './tokens.ts';
 import { WORKLOADS, type WorkloadName } from './workloads.ts';
@@ -28,6 +35,7 @@ private PostgreSQL server (Linux; PostgreSQL installed), and writes the tables o
 
   --quick               20,000 tasks, one short round, 64 connections, results not kept: under two minutes
   --growth              measure instead whether it gets slower as the data grows (this project alone)
+  --profile             measure instead where the processor time of this project goes
   --servers LIST        of ${Object.keys(SERVERS).join(', ')}
   --workloads LIST      of ${Object.keys(WORKLOADS).join(', ')}
   --connections LIST    default 1,64,1000
@@ -93,6 +101,7 @@ async function main(): Promise<void> {
     options: {
       quick: { type: 'boolean', default: false },
       growth: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
       servers: { type: 'string' },
       workloads: { type: 'string' },
       connections: { type: 'string' },
@@ -108,7 +117,7 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return console.log(HELP);
-  const { quick, growth } = values;
+  const { quick, growth, profile } = values;
   const numbers = (text: string) => text.split(',').map(Number);
   const chosen = <Name extends string>(text: string | undefined, all: Record<Name, unknown>): Name[] => {
     const names = text?.split(',') ?? Object.keys(all);
@@ -118,7 +127,7 @@ async function main(): Promise<void> {
   };
   const plan: Plan = {
     servers: chosen<ServerName>(values.servers, SERVERS),
-    workloads: chosen<WorkloadName>(values.workloads, WORKLOADS),
+    workloads: chosen<WorkloadName>(values.workloads ?? (profile ? 'list20,list500,get,create' : undefined), WORKLOADS),
     connections: numbers(values.connections ?? (quick ? '64' : '1,64,1000')),
     rounds: Number(values.rounds ?? (quick ? 1 : 5)),
     seconds: Number(values.seconds ?? (quick ? 0.5 : 3)),
@@ -180,6 +189,8 @@ async function main(): Promise<void> {
   const results: Sections[] = [];
   if (growth) {
     results.push(growthSections(await measureGrowth(bench), circumstances));
+  } else if (profile) {
+    results.push(profileSections(await measureProfile(bench), circumstances));
   } else {
     results.push(throughputSections(await measureThroughput(bench), circumstances));
     if (plan.servers.includes('todo-backend')) results.push(embeddedSections(await measureEmbedded(bench)));

@@ -5,6 +5,7 @@ import { compareAnswers } from './compare.ts';
 import { createDatabase, fill, journalOf, ownersWith, type Queryable, type Size, setBack, withClient } from './data.ts';
 import type { Job, Measured } from './load.ts';
 import type { Loader } from './loader.ts';
+import { mainProfile, timesOf } from './profile.ts';
 import { type RunningServer, type ServerName, type Settings, startServer, watchChildren } from './servers.ts';
 import { issueToken, type SigningKey } from './tokens.ts';
 import { type Population, WORKLOADS, type WorkloadName } from './workloads.ts';
@@ -166,6 +167,37 @@ export interface Embedded {
   readonly starts: readonly number[];
   readonly size: Size;
   readonly connections: number;
+}
+
+/** Where this project's processor time goes, as the sampling profiler of Node.js sees it. */
+export interface Profile {
+  /** Microseconds for each request, by library, the most first. */
+  readonly times: Map<WorkloadName, Map<string, number>>;
+  readonly connections: number;
+}
+
+export async function measureProfile(bench: Bench): Promise<Profile> {
+  const { plan, progress } = bench;
+  const database = await filledDatabase(bench, 'bench', plan.size);
+  const population = await withClient(database, (client) => populationOf(bench, client));
+  const times: Profile['times'] = new Map();
+  for (const workload of plan.workloads) {
+    const directory = await mkdtemp(join(bench.directory, 'profile-'));
+    const settings = { ...settingsOf(bench, database), NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${directory}` };
+    const server = await startServer('todo-backend', bench.directory, settings, isUp(population));
+    let run: Run;
+    try {
+      const job = { loop: 'closed', many: MIX_CONNECTIONS, workload, population } as const;
+      run = await measured(bench, server, job);
+    } finally {
+      await server.stop();
+    }
+    progress(`profile of ${WORKLOADS[workload].title}: ${describe(run, 'closed')}`);
+    // The last seconds of the process are those that were measured.
+    times.set(workload, timesOf(await mainProfile(directory), plan.seconds, run.perSecond * plan.seconds));
+    if (WORKLOADS[workload].writes) await setBack(database);
+  }
+  return { times, connections: MIX_CONNECTIONS };
 }
 
 /** What one has without a PostgreSQL server. There is nobody to compare it with. */

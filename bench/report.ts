@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { bars } from './chart.ts';
-import type { Embedded, Growth, Plan, Run, Runs, Throughput } from './measure.ts';
+import type { Embedded, Growth, Plan, Profile, Run, Runs, Throughput } from './measure.ts';
 import { keyOf } from './measure.ts';
 import { PEERS, type ServerName } from './servers.ts';
 import { WORKLOADS, type WorkloadName } from './workloads.ts';
@@ -172,6 +172,29 @@ export function embeddedSections({ runs, starts, size, connections }: Embedded):
   const text = `${number(size.tasks)} tasks of ${number(size.users)} users, ${connections} connections. From start to first answer
 ${goal(`${start.toFixed(2)} s`, start <= EMBEDDED_START_GOAL)} (goal: ${EMBEDDED_START_GOAL} s).`;
   return { sections: { embedded: `${text}\n\n${table(['', 'requests/s', 'p95', 'memory'], rows)}` } };
+}
+
+/** Libraries below this share are put together. */
+const SMALL = 0.015;
+
+export function profileSections({ times, connections }: Profile, { command }: Circumstances): Sections {
+  const workloads = [...times.keys()];
+  const all = new Set([...times.values()].flatMap((of) => [...of.keys()]));
+  const total = (workload: WorkloadName) => [...(times.get(workload)?.values() ?? [])].reduce((sum, n) => sum + n, 0);
+  const share = (workload: WorkloadName, name: string) => (times.get(workload)?.get(name) ?? 0) / total(workload);
+  const most = (name: string) => Math.max(...workloads.map((workload) => share(workload, name)));
+  const large = [...all].filter((name) => most(name) >= SMALL).toSorted((a, b) => most(b) - most(a));
+  const rest = (workload: WorkloadName) => 1 - large.reduce((sum, name) => sum + share(workload, name), 0);
+  const percent = (share: number) => `${(share * 100).toFixed(0)} %`;
+  const rows = [
+    ...large.map((name) => [name, ...workloads.map((workload) => percent(share(workload, name)))]),
+    ['all others', ...workloads.map((workload) => percent(rest(workload)))],
+    ['together, µs for each request', ...workloads.map((workload) => number(total(workload)))],
+  ];
+  const header = ['own time', ...workloads.map((workload) => WORKLOADS[workload].title)];
+  const date = new Date().toISOString().slice(0, 10);
+  const text = `Measured on ${date} by \`${command}\` at ${connections} connections.`;
+  return { sections: { profile: `${text}\n\n${table(header, rows)}` } };
 }
 
 export function growthSections({ runs, stats, connections }: Growth, { command }: Circumstances): Sections {

@@ -164,7 +164,7 @@ serverTest('a request is traced through http, Koa and pg, without a word that a 
   t.like(http, { name: 'GET /api/:user_id/tasks', parentSpanId: list.spanId });
   t.true(scoped(spans, 'koa').some(({ name }) => name.includes('/api/:user_id/tasks')));
   const query = scoped(spans, 'pg').find(({ attributes }) =>
-    JSON.stringify(attributes.find(({ key }) => key === 'db.query.text'))?.includes('set_config'),
+    JSON.stringify(attributes.find(({ key }) => key === 'db.query.text'))?.includes('app.user_id'),
   );
   t.true(
     scoped(spans, 'koa').some(({ spanId }) => spanId === query?.parentSpanId),
