@@ -78,9 +78,6 @@ for (const [file, code] of plants) {
   });
 }
 
-/** Declared because a library that is used wants it beside itself. */
-const PEERS = ['helmet'];
-
 test('each package declares what it uses, and no more', async (t) => {
   const { modules } = await dependencies();
   for (const name of await readdir(join(ROOT, 'packages'))) {
@@ -95,7 +92,7 @@ test('each package declares what it uses, and no more', async (t) => {
           .slice(0, module.startsWith('@') ? 2 : 1)
           .join('/'),
       );
-    const declared = Object.keys(manifest.dependencies ?? {}).filter((name) => !PEERS.includes(name));
+    const declared = Object.keys(manifest.dependencies ?? {});
     t.deepEqual(declared.sort(), [...new Set(used)].sort(), name);
   }
 });

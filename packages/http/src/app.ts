@@ -1,8 +1,9 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import cors from '@koa/cors';
 import Router from '@koa/router';
 import type { Clock, ReadinessProbe, TaskUseCases, TokenVerifier } from '@todo-backend/application';
+import helmet from 'helmet';
 import Koa, { type Context, type Middleware } from 'koa';
-import helmet from 'koa-helmet';
 import { docsRoutes } from './docs-routes.js';
 import { problemDetails, RequestError } from './problem-details.js';
 import type { RateLimits } from './rate-limit.js';
@@ -28,8 +29,7 @@ export function createApp(options: AppOptions): Koa {
   const app = new Koa({ proxy: options.trustedProxies > 0, maxIpsCount: options.trustedProxies });
   app.use(requestId());
   app.use(requestLog(options));
-  app.use(securityHeaders);
-  app.use(privateAnswers);
+  app.use(commonHeaders);
   app.use(crossOrigin(options.corsOrigins));
   app.use(problemDetails(options.logger));
   app.use(unambiguousHeaders);
@@ -82,8 +82,12 @@ function systemRoutes({ version, readiness, clock }: AppOptions): Router {
   return router;
 }
 
-/** What suits an API: what is only for pages, or for browsers long gone, would be sent with every answer for nothing. */
-const securityHeaders = helmet({
+/**
+ * What suits an API: what is only for pages, or for browsers long gone, would be sent with every answer for nothing. It
+ * is the same for every answer, so helmet is asked once.
+ */
+const SECURITY_HEADERS = new Map<string, string>();
+helmet({
   contentSecurityPolicy: {
     useDefaults: false,
     directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
@@ -94,12 +98,20 @@ const securityHeaders = helmet({
   xDnsPrefetchControl: false,
   xDownloadOptions: false,
   xPermittedCrossDomainPolicies: false,
+  xPoweredBy: false,
   xXssProtection: false,
-});
+})(
+  {} as IncomingMessage,
+  { setHeader: (name: string, value: string) => SECURITY_HEADERS.set(name, value) } as unknown as ServerResponse,
+  (error) => {
+    if (error) throw error;
+  },
+);
 
-/** Answers are one user's own: nothing between may keep them. */
-const privateAnswers: Middleware = (ctx, next) => {
-  ctx.set('Cache-Control', 'private, no-cache');
+/** Also, that answers are one user's own: nothing between may keep them. */
+const commonHeaders: Middleware = (ctx, next) => {
+  for (const [name, value] of SECURITY_HEADERS) ctx.res.setHeader(name, value);
+  ctx.res.setHeader('Cache-Control', 'private, no-cache');
   return next();
 };
 
@@ -157,6 +169,8 @@ const wellFormedTarget: Middleware = (ctx, next) => {
   if (ctx.url.length > MAX_TARGET_LENGTH) {
     throw new RequestError('MALFORMED_REQUEST', `The address must not be longer than ${MAX_TARGET_LENGTH} characters.`);
   }
+  // In origin form, and with nothing to decode: what nearly all are.
+  if (ctx.url.startsWith('/') && !ctx.url.includes('%')) return next();
   try {
     decodeURIComponent(ctx.path);
     decodeURIComponent(ctx.querystring);

@@ -81,7 +81,6 @@ export function createContainer({ config, logger, database }: Foundations): Depe
     const load =
       auth.keys === 'url' ? keysFromUrl(`${auth.url}/api/auth/jwks`) : keysFromTable(c.resolve(parts.database));
     return tokenVerifier({
-      clock: c.resolve(parts.clock),
       secret: auth.secret,
       keys:
         auth.url === undefined

@@ -56,7 +56,7 @@ export async function listen(app: Koa, { host, port, requestTimeout, logger }: S
   const respond = app.callback();
   const gate: Gate = { opening: undefined };
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
-    await gate.opening;
+    if (gate.opening !== undefined) await gate.opening;
     return respond(request, response);
   };
   const server = createServer(

@@ -9,6 +9,7 @@ import {
 import { isCompleted, type Task } from '@todo-backend/domain';
 import { stringify } from 'csv-stringify/sync';
 import type { ParameterizedContext } from 'koa';
+import compose from 'koa-compose';
 import * as v from 'valibot';
 import { authenticate } from './authenticate.js';
 import { changeOptions, isNotModified, revisionOptions, taskTag, versionTag } from './conditions.js';
@@ -34,7 +35,8 @@ export const ExportQuerySchema = v.object({
 export function taskRoutes(tasks: TaskUseCases, tokens: TokenVerifier, limits: RateLimits): Router {
   const router = new Router({ prefix: '/api/:user_id', sensitive: true, strict: true });
   const body = jsonBody();
-  router.use(limitFailures(limits.failuresPerAddress), authenticate(tokens), limitUser(limits.perUser));
+  // As one, because the router looks anew at the address for each.
+  router.use(compose([limitFailures(limits.failuresPerAddress), authenticate(tokens), limitUser(limits.perUser)]));
 
   /** Whether the client has what there is already; found out without loading it. */
   const isUnchanged = async (ctx: ParameterizedContext) =>

@@ -146,8 +146,7 @@ for (const { name, open, declare } of databases) {
         // The same as the container's own, with a clock that the test can move.
         const now = () => minutes * 60_000;
         const keySet = cachedKeySet(keysFromTable(shared.database), { onLoadError: () => t.fail(), now });
-        const clock = container.resolve(parts.clock);
-        container.register(parts.tokens, { useValue: tokenVerifier({ clock, keys: keySet, issuer: betterAuth.url }) });
+        container.register(parts.tokens, { useValue: tokenVerifier({ keys: keySet, issuer: betterAuth.url }) });
       }
       const options = { host: '127.0.0.1', port: 0, requestTimeout: 10_000, logger };
       const server = await listen(container.resolve(parts.app), options);

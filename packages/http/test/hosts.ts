@@ -217,7 +217,7 @@ export async function onMemory({
   const clock = () => new Date().toISOString();
   const app = createApp({
     tasks: taskUseCases({ tasks: new InMemoryTaskRepository(), clock, newId: () => uuidV7() }),
-    tokens: tokenVerifier({ clock, secret: SECRET }),
+    tokens: tokenVerifier({ secret: SECRET }),
     readiness: { check: async () => ({ rowSecurity: false }) },
     clock,
     logger,

@@ -125,7 +125,7 @@ test('who is not let in is logged with the reason, in the same line', async (t) 
     onLoadError: () => t.fail(),
   });
   const host = await logged({
-    tokens: tokenVerifier({ clock, secret: SECRET, keys, issuer: 'https://app.example.com' }),
+    tokens: tokenVerifier({ secret: SECRET, keys, issuer: 'https://app.example.com' }),
     tasks: failing(new UserUnknownError()),
   });
   const now = Math.floor(Date.now() / 1000);

@@ -9,6 +9,7 @@ import { migrations } from './migrations/index.js';
 import { createStandInUsers, grantToApiRole, requireUserTable } from './schema.js';
 import { type Client, startSession } from './session.js';
 import { SharedConnections, type SharedState } from './shared-connections.js';
+import { runIn, type Statement } from './statements.js';
 import { type Tables, TaskRow } from './task-row.js';
 
 /** How to reach a PostgreSQL server, and how long to wait for it. */
@@ -114,7 +115,7 @@ export class Database implements ReadinessProbe {
     };
     // The server has a second to say that a statement took too long.
     const patience = statementTimeout + 1_000;
-    const sessionOptions = {
+    const sessionOptions = (rowMode?: 'array') => ({
       ...(!transactionPooler && {
         statement_timeout: statementTimeout,
         // A server that is frozen, or cut off from the database, holds the locks of a user no longer than a slow one.
@@ -122,13 +123,13 @@ export class Database implements ReadinessProbe {
       }),
       // A connection on which this fails never gets into the pool.
       onConnect: (client: Client) =>
-        startSession(client, { silence: patience, transactionPooler: transactionPooler === true }),
-    };
+        startSession(client, { silence: patience, transactionPooler: transactionPooler === true, rowMode }),
+    });
     // Behind a transaction pooler connections belong to nobody, and the pooler itself is what shares them.
     const third = transactionPooler ? 0 : Math.floor(poolSize / 3);
     let pool: Pool | undefined;
     const orm = await open({
-      ...sessionOptions,
+      ...sessionOptions(),
       max: poolSize - 2 * third,
       onPoolCreated: (created: Pool) => {
         pool = created;
@@ -138,7 +139,7 @@ export class Database implements ReadinessProbe {
       // The server's own time limit begins anew for each of the statements that wait for one another.
       const limits = { max: third, pipeline: true, query_timeout: patience };
       return new SharedConnections(
-        new pg.Pool({ ...clientOptions, ...sessionOptions, ...limits } as object),
+        new pg.Pool({ ...clientOptions, ...sessionOptions('array'), ...limits } as object),
         connectTimeout,
       );
     };
@@ -195,23 +196,29 @@ export class Database implements ReadinessProbe {
   /**
    * Runs one statement that only reads, and is done soon: others may be waiting for it on the same connection. Errors
    * come as the application knows them.
+   *
+   * @returns each row as the array of its columns: objects by their names take a tenth of the time of a list to make
    */
-  read<Row>(statement: CompiledQuery<Row>): Promise<Row[]> {
+  read<Row extends readonly unknown[]>(statement: Statement): Promise<Row[]> {
     return this.#share(this.#shared?.reading, statement);
   }
 
   /** As {@link read}, of one that writes. It waits for the disk, and so do those behind it: never for what reads. */
-  write<Row>(statement: CompiledQuery<Row>): Promise<Row[]> {
+  write<Row extends readonly unknown[]>(statement: Statement): Promise<Row[]> {
     return this.#share(this.#shared?.writing, statement);
   }
 
-  async #share<Row>(shared: SharedConnections | undefined, { sql, parameters }: CompiledQuery<Row>): Promise<Row[]> {
-    if (shared !== undefined) return translated(async () => (await shared.query(sql, parameters)).rows as Row[]);
-    return (await this.statement((db) => db.executeQuery<Row>(CompiledQuery.raw(sql, [...parameters])))).rows;
+  async #share<Row>(shared: SharedConnections | undefined, statement: Statement): Promise<Row[]> {
+    if (shared === undefined) return this.statement((db) => runIn<Row>(db, statement));
+    try {
+      return (await shared.query(statement.sql, statement.parameters)).rows as Row[];
+    } catch (error) {
+      throw translateDatabaseError(error);
+    }
   }
 
   /** Puts a statement together, and does not run it. */
-  compile<Row>(statement: RawBuilder<Row>): CompiledQuery<Row> {
+  compile(statement: RawBuilder<unknown>): CompiledQuery {
     return statement.compile(this.#orm.em.getKysely<Tables>());
   }
 

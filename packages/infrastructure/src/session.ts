@@ -12,15 +12,20 @@ export interface SessionOptions {
   readonly silence: number;
   /** Whether there is a transaction pooler in between, which keeps nothing that is set here. */
   readonly transactionPooler: boolean;
+  /** Whether rows come as the arrays of their columns, or as objects. */
+  readonly rowMode?: 'array' | undefined;
 }
 
 /** Makes a new connection what queries need. */
-export async function startSession(client: Client, { silence, transactionPooler }: SessionOptions): Promise<void> {
+export async function startSession(
+  client: Client,
+  { silence, transactionPooler, rowMode }: SessionOptions,
+): Promise<void> {
   cutOffWhenSilent(client, silence);
   if (transactionPooler) return;
   await client.query(SETTINGS);
   await client.query(BECOME_API_ROLE);
-  prepareStatements(client);
+  prepareStatements(client, rowMode);
 }
 
 /**
@@ -51,7 +56,7 @@ const PREPARED_STATEMENTS = 200;
  * Names the statements that come with values, so that PostgreSQL parses and plans each one once for a connection. The
  * texts never hold a value, so there are few of them.
  */
-function prepareStatements(client: Client): void {
+function prepareStatements(client: Client, rowMode: SessionOptions['rowMode']): void {
   const query = client.query.bind(client);
   const prepared = new Map<string, object>();
   client.query = (text, ...more) => {
@@ -59,9 +64,9 @@ function prepareStatements(client: Client): void {
     if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return query(text, ...more);
     let statement = prepared.get(text);
     if (statement === undefined) {
-      if (prepared.size === PREPARED_STATEMENTS) return query(text, ...more);
+      if (prepared.size === PREPARED_STATEMENTS) return query({ text, rowMode }, ...more);
       // Inherited, because the driver takes long to copy what is its own.
-      statement = Object.create({ name: `todo_${prepared.size}`, text }) as object;
+      statement = Object.create({ name: `todo_${prepared.size}`, text, rowMode }) as object;
       prepared.set(text, statement);
     }
     return query(statement, ...more);

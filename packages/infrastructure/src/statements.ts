@@ -1,4 +1,8 @@
-import { CompiledQuery, type RawBuilder, sql } from 'kysely';
+import { CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Tables } from './task-row.js';
+
+/** A statement that can be run, with the values that go with it. */
+export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>;
 
 /** Where a value is to go. */
 class Slot {
@@ -31,7 +35,7 @@ export class Statements {
    * @param build puts the text together, with a {@link value} wherever one goes
    * @param values by name; they are sent as parameters
    */
-  get<Row>(name: string, build: () => RawBuilder<Row>, values: Readonly<Record<string, unknown>>): CompiledQuery<Row> {
+  get(name: string, build: () => RawBuilder<unknown>, values: Readonly<Record<string, unknown>>): Statement {
     let compiled = this.#compiled.get(name);
     if (compiled === undefined) {
       compiled = this.#compile(build());
@@ -40,6 +44,16 @@ export class Statements {
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Slot ? values[parameter.name] : parameter,
     );
-    return CompiledQuery.raw(compiled.sql, parameters) as CompiledQuery<Row>;
+    return { sql: compiled.sql, parameters };
   }
+}
+
+/**
+ * Runs a statement.
+ *
+ * @returns each row as the array of its columns
+ */
+export async function runIn<Row>(db: Kysely<Tables>, { sql, parameters }: Statement): Promise<Row[]> {
+  const { rows } = await db.executeQuery<object>(CompiledQuery.raw(sql, [...parameters]));
+  return rows.map((row) => Object.values(row) as Row);
 }

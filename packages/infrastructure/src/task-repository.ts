@@ -13,7 +13,7 @@ import type { Task, TaskChange, TaskId, UserId } from '@todo-backend/domain';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
 import { onlyOnce } from './idempotency.js';
-import { Statements, value } from './statements.js';
+import { runIn, Statements, value } from './statements.js';
 import { appendToJournal, entry, journalConditions, journalValues, type StoredEntry, toEntry } from './task-journal.js';
 import { listShape, listValues, selectTasks } from './task-list.js';
 import { ROW_TYPE, type StoredTask, TASK_COLUMNS, type Tables, toRow, toTask } from './task-row.js';
@@ -40,18 +40,20 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   async list(owner: UserId, query: TaskQuery): Promise<TaskListing> {
-    const rows = await this.#read<{ version: number | null } & (StoredTask | { id: null })>(
+    const rows = await this.#read<readonly [...task: StoredTask, version: number | null]>(
       `list ${listShape(query)}`,
       () => sql`
-        select ledger."sequence" as version, found.* from me
+        select found.*, ledger."sequence" as version from me
         left join lateral (
           select "sequence" from "task_ledgers" where ${this.ownedBy('task_ledgers')} and ${KNOWS_ME} offset 0
         ) as ledger on true
         left join lateral (${selectTasks(query, sql`${this.ownedBy('tasks')} and ${KNOWS_ME}`)}) as found on true`,
       { owner, ...listValues(query) },
     );
-    const tasks = rows.flatMap((row) => (row.id === null ? [] : [toTask(owner, row)]));
-    return { tasks, version: rows[0]?.version ?? 0 };
+    const [first] = rows;
+    // Where there are no tasks, there is a row of nulls for the version.
+    const tasks = first?.[0] === null ? [] : rows.map((row) => toTask(owner, row));
+    return { tasks, version: first?.[10] ?? 0 };
   }
 
   async find(owner: UserId, id: TaskId): Promise<Task | undefined> {
@@ -68,7 +70,7 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   async count(owner: UserId): Promise<TaskCounts> {
-    const [ledger] = await this.#read<Pick<Tables['task_ledgers'], 'tasks' | 'completed' | 'sequence'>>(
+    const [ledger = [0, 0, 0]] = await this.#read<readonly [tasks: number, completed: number, sequence: number]>(
       'count',
       () => sql`
         select found.* from me, lateral (
@@ -77,13 +79,13 @@ export class SqlTaskRepository implements TaskRepository {
         ) as found`,
       { owner },
     );
-    const { tasks: total, completed, sequence: version } = ledger ?? { tasks: 0, completed: 0, sequence: 0 };
+    const [total, completed, version] = ledger;
     return { total, pending: total - completed, completed, version };
   }
 
   async history(owner: UserId, query: JournalQuery): Promise<JournalEntry[]> {
     const { names, conditions } = journalConditions(query);
-    const rows = await this.#read<{ entry: StoredEntry }>(
+    const rows = await this.#read<readonly [StoredEntry]>(
       `history ${names}`,
       () => sql`
         select found.* from me, lateral (
@@ -93,7 +95,7 @@ export class SqlTaskRepository implements TaskRepository {
         ) as found`,
       { owner, ...query },
     );
-    return rows.map(({ entry }) => toEntry(entry));
+    return rows.map(([entry]) => toEntry(entry));
   }
 
   async change<Result>(
@@ -118,14 +120,13 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   /** What the owner may see, in one statement that says who that is. */
-  #read<Row>(name: string, build: () => RawBuilder<unknown>, values: Values): Promise<Row[]> {
-    return this.#database.read(this.#statements.get(name, () => sql<Row>`with ${ME} ${build()}`, values));
+  #read<Row extends readonly unknown[]>(name: string, build: () => RawBuilder<unknown>, values: Values) {
+    return this.#database.read<Row>(this.#statements.get(name, () => sql`with ${ME} ${build()}`, values));
   }
 
   /** As {@link #read}, of one that writes. */
-  async #write(name: string, build: () => RawBuilder<unknown>, values: Values): Promise<unknown[]> {
-    const statement = this.#statements.get(name, () => sql`with ${ME} ${build()}`, values);
-    return this.#database.write(statement);
+  #write(name: string, build: () => RawBuilder<unknown>, values: Values) {
+    return this.#database.write(this.#statements.get(name, () => sql`with ${ME} ${build()}`, values));
   }
 
   /**
@@ -182,12 +183,12 @@ export class SqlTaskRepository implements TaskRepository {
   async #lock(db: Kysely<Tables>, owner: UserId, ids: readonly TaskId[]): Promise<Task[]> {
     const statement = this.#statements.get(
       'lock',
-      () => sql<StoredTask>`
+      () => sql`
         select ${TASK_COLUMNS} from "tasks" where "id" = any(${value('ids')}::uuid[]) and ${this.ownedBy('tasks')}
         order by "id" for update`,
       { owner, ids },
     );
-    return (await db.executeQuery(statement)).rows.map((row) => toTask(owner, row));
+    return (await runIn<StoredTask>(db, statement)).map((row) => toTask(owner, row));
   }
 
   /** Tasks and journal in one statement. */
@@ -211,7 +212,7 @@ export class SqlTaskRepository implements TaskRepository {
       deleted,
       ...journalValues(changes),
     });
-    await db.executeQuery(statement);
+    await runIn(db, statement);
   }
 
   /** Puts the owner into the stand-in table in the same statement; one that is there already stays as it is. */

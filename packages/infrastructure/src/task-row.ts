@@ -85,19 +85,19 @@ export interface Tables {
   jwks: { id: string; publicKey: string; alg: string | null; expiresAt: string | null };
 }
 
-/** What {@link TASK_COLUMNS} reads. */
-export interface StoredTask {
-  readonly id: string;
-  readonly title: string;
-  readonly description: string | null;
-  readonly priority: Task['priority'];
-  readonly category: Task['category'];
-  readonly status: Task['status'];
-  readonly dueDate: string | null;
-  readonly dueDateIsFloating: boolean;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
+/** What {@link TASK_COLUMNS} reads: the values of the columns, in their order. */
+export type StoredTask = readonly [
+  id: string,
+  title: string,
+  description: string | null,
+  priority: Task['priority'],
+  category: Task['category'],
+  status: Task['status'],
+  dueDate: string | null,
+  dueDateIsFloating: boolean,
+  createdAt: string,
+  updatedAt: string,
+];
 
 /**
  * The columns of a task, but for the owner, whom one knows who may read them. Times are spelt by PostgreSQL's own
@@ -110,24 +110,25 @@ export const TASK_COLUMNS = sql`
   ("updatedAt" at time zone 'UTC')::text as "updatedAt"`;
 
 /** The task that a row of {@link TASK_COLUMNS} tells of. */
-export function toTask(owner: UserId, row: StoredTask): Task {
+export function toTask(owner: UserId, row: readonly [...StoredTask, ...unknown[]]): Task {
+  const [id, title, description, priority, category, status, dueDate, dueDateIsFloating, createdAt, updatedAt] = row;
   return {
-    id: row.id,
+    id,
     userId: owner,
-    title: row.title,
-    description: row.description === null ? null : row.description.slice(1),
-    priority: row.priority,
-    category: row.category,
-    status: row.status,
-    dueDate: row.dueDate === null ? null : toDueDate(toIso(row.dueDate), row.dueDateIsFloating),
-    createdAt: `${toIso(row.createdAt)}Z`,
-    updatedAt: `${toIso(row.updatedAt)}Z`,
+    title,
+    description: description === null ? null : description.slice(1),
+    priority,
+    category,
+    status,
+    dueDate: dueDate === null ? null : toDueDate(toIso(dueDate), dueDateIsFloating),
+    createdAt: `${toIso(createdAt)}Z`,
+    updatedAt: `${toIso(updatedAt)}Z`,
   };
 }
 
 /** PostgreSQL's `2026-03-10 09:30:00.5` as `2026-03-10T09:30:00.500`. */
 function toIso(text: string): string {
-  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${text.slice(20).padEnd(3, '0')}`;
+  return `${text.slice(0, 10)}T${text.slice(11)}${'.000'.slice(text.length - 19)}`;
 }
 
 /** As JSON, because PGlite drops a byte order mark from the beginning of a text that it reads. */

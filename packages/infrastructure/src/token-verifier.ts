@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type Clock, type TokenVerifier, UnauthenticatedError, UnavailableError } from '@todo-backend/application';
+import { type TokenVerifier, UnauthenticatedError, UnavailableError } from '@todo-backend/application';
 import { textProblem, type UserId } from '@todo-backend/domain';
 import { type CryptoKey, decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -8,7 +8,6 @@ import type { KeySet } from './jwks.js';
 
 /** Whose tokens are good. At least one of `secret` and `keys`. */
 export interface TokenVerifierOptions {
-  readonly clock: Clock;
   /** Verifies HS256 tokens. At least 32 characters. */
   readonly secret?: string | undefined;
   /** Verifies tokens of Better Auth's `jwt()` plugin. Needs `issuer`. */
@@ -17,6 +16,8 @@ export interface TokenVerifierOptions {
   readonly issuer?: string | undefined;
   /** Seconds that a token may be good for in all. Default one day. */
   readonly maxLifetime?: number | undefined;
+  /** Milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
 }
 
 /** What Better Auth's `jwt()` plugin can be told to sign with. */
@@ -49,7 +50,13 @@ const ClaimsSchema = v.object({
  * Verifies JSON Web Tokens (RFC 7519, RFC 8725). Each kind of token is tied to key material of its own, so that neither
  * can pass for the other: HS256 to the secret, the asymmetric algorithms to the key set.
  */
-export function tokenVerifier({ clock, secret, keys, issuer, maxLifetime = DAY }: TokenVerifierOptions): TokenVerifier {
+export function tokenVerifier({
+  secret,
+  keys,
+  issuer,
+  maxLifetime = DAY,
+  now = Date.now,
+}: TokenVerifierOptions): TokenVerifier {
   const secretKey = secret === undefined ? undefined : importSecret(secret);
   const issuers = issuer === undefined ? [] : [issuer, `${issuer}/`];
   const remembered = new LRUCache<string, { userId: UserId; until: number; generation: unknown }>({
@@ -61,7 +68,7 @@ export function tokenVerifier({ clock, secret, keys, issuer, maxLifetime = DAY }
     const options: JWTVerifyOptions = {
       requiredClaims: ['exp', 'sub'],
       clockTolerance: CLOCK_TOLERANCE,
-      currentDate: new Date(clock()),
+      currentDate: new Date(now()),
     };
     if (alg === 'HS256' && secretKey !== undefined) {
       const { payload } = await jwtVerify(token, await secretKey, { ...options, algorithms: ['HS256'] });
@@ -86,7 +93,7 @@ export function tokenVerifier({ clock, secret, keys, issuer, maxLifetime = DAY }
       // Checking a signature costs more than all the rest of a small request.
       const name = hash('sha256', token, 'base64');
       const known = remembered.get(name);
-      const time = Date.parse(clock());
+      const time = now();
       const generation = keys?.generation();
       if (known !== undefined && time < known.until && known.generation === generation) return known.userId;
 
@@ -94,11 +101,11 @@ export function tokenVerifier({ clock, secret, keys, issuer, maxLifetime = DAY }
       const claims = v.safeParse(ClaimsSchema, await verifySignature(token).catch(rethrow));
       if (!claims.success) throw invalid('The token does not name a user, or its times are not valid.', 'claims');
       const { sub, exp, iat } = claims.output;
-      const now = Math.floor(time / 1000);
-      if (iat !== undefined && iat > now + CLOCK_TOLERANCE) {
+      const seconds = Math.floor(time / 1000);
+      if (iat !== undefined && iat > seconds + CLOCK_TOLERANCE) {
         throw invalid('The token was issued in the future.', 'claims');
       }
-      if (exp - Math.min(iat ?? now, now) > maxLifetime + CLOCK_TOLERANCE) {
+      if (exp - Math.min(iat ?? seconds, seconds) > maxLifetime + CLOCK_TOLERANCE) {
         throw invalid('The token is good for longer than is accepted here.', 'claims');
       }
       remembered.set(name, { userId: sub, until: exp * 1000, generation });
