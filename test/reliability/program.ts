@@ -22,6 +22,10 @@ export interface Program {
   readonly process: ChildProcess;
   /** Milliseconds from its start until `/ready` said so. */
   readonly startedIn: number;
+  /** What it has logged. */
+  log(): string;
+  /** What it has said besides. */
+  errors(): string;
   /** Sends a signal and waits for the end. Gives the exit code; `null` where the signal ended it. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
@@ -56,7 +60,7 @@ export async function startProgram(
       LOG_LEVEL: 'warn',
       ...env,
     },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const end: Program['end'] = async (signal) => {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
@@ -69,6 +73,10 @@ export async function startProgram(
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
   child.once('exit', () => process.off('exit', kill));
+  let log = '';
+  child.stdout?.on('data', (chunk) => {
+    log += chunk;
+  });
   let errors = '';
   child.stderr?.on('data', (chunk) => {
     errors += chunk;
@@ -88,6 +96,8 @@ export async function startProgram(
     port: at,
     process: child,
     startedIn: performance.now() - start,
+    log: () => log,
+    errors: () => errors,
     end,
   };
 }

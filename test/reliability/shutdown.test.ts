@@ -102,16 +102,18 @@ serverTest.serial('SIGTERM under 50 clients that come again until refused: hardl
   t.true(failed.length <= UNLUCKY, failed.join(', '));
 });
 
-serverTest.serial('a second signal ends at once what the first would wait for', async (t) => {
+/** A program with a request under way that waits for a lock, which somebody else has. */
+async function blockedProgram(t: ExecutionContext) {
   const databaseUrl = await newDatabase();
   const program = await startProgram(t, { DATABASE_URL: databaseUrl });
   const client = await Client.of('alice');
-  t.is((await client.call(program.url, 'POST', '~/tasks', task)).status, 201);
+  const { body } = await client.call(program.url, 'POST', '~/tasks', task);
   const other = new pg.Client({ connectionString: databaseUrl });
   await other.connect();
   t.teardown(() => other.end());
   await other.query('begin; lock table tasks in exclusive mode');
-  const underWay = client.call(program.url, 'POST', '~/tasks', task).then(
+  // What deletes is a transaction, which waits for as long as a statement may.
+  const underWay = client.call(program.url, 'DELETE', `~/tasks/${body.id}`).then(
     ({ status }) => status,
     (error: NoAnswer) => error.message,
   );
@@ -119,6 +121,20 @@ serverTest.serial('a second signal ends at once what the first would wait for', 
     const { rows } = await other.query(`select from pg_locks where not granted and relation = 'tasks'::regclass`);
     return rows.length > 0;
   });
+  t.teardown(() => client.close());
+  return { program, underWay };
+}
+
+serverTest.serial('a request that the database keeps waiting is cut off in time for a good end', async (t) => {
+  const { program, underWay } = await blockedProgram(t);
+  const start = performance.now();
+  t.is(await program.end('SIGTERM'), 0);
+  t.log(`closed after ms: ${Math.round(performance.now() - start)}`);
+  t.is(await underWay, 'ECONNRESET');
+});
+
+serverTest.serial('a second signal ends at once what the first would wait for', async (t) => {
+  const { program, underWay } = await blockedProgram(t);
   program.process.kill('SIGTERM');
   const isRefused = () =>
     fetch(program.url).then(
@@ -134,5 +150,20 @@ serverTest.serial('a second signal ends at once what the first would wait for', 
   t.is(await underWay, 'ECONNRESET');
   t.log(`ended ms after the second signal: ${Math.round(took)}`);
   if (FULL) t.true(took < 500);
-  client.close();
 });
+
+serverTest.serial(
+  'an error that nobody catches ends it in good order, and is logged without what a row holds',
+  async (t) => {
+    const databaseUrl = await newDatabase();
+    const fail = `process.once('SIGUSR2', () => {
+    throw Object.assign(new Error('nobody catches this'), { detail: 'Failing row contains (a secret plan).' });
+  })`;
+    const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(fail)}`];
+    const program = await startProgram(t, { DATABASE_URL: databaseUrl }, { nodeOptions });
+    t.is(await program.end('SIGUSR2'), 1);
+    const lines = program.log().trim().split('\n');
+    t.like(JSON.parse(lines.at(-1) ?? ''), { level: 60, err: { message: 'nobody catches this' } });
+    t.notRegex(program.log() + program.errors(), /secret plan/);
+  },
+);

@@ -65,8 +65,7 @@ async function main(): Promise<void> {
     ]);
     const service = await serve(config, tracing?.activeTraceId);
     closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
-      if (err) console.error(err);
-      await service.close();
+      await service.close(err);
       await tracing?.close();
     });
   }

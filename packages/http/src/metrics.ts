@@ -113,7 +113,7 @@ export function createMetrics({ logger, pool, eventsWaiting, eventsDead }: Metri
   if (pool) {
     gauge('todo_database_pool_size', 'Connections that are open.', () => pool().size);
     gauge('todo_database_pool_in_use', 'Connections that are in use.', () => pool().size - pool().idle);
-    gauge('todo_database_pool_waiting', 'Requests that wait for a connection.', () => pool().waiting);
+    gauge('todo_database_pool_waiting', 'Statements that wait for a connection, or on a shared one for those before them.', () => pool().waiting);
     gauge('todo_database_pool_limit', 'Connections that there may be.', () => pool().limit);
   }
   if (eventsWaiting) gauge('todo_events_waiting', 'Events that wait to be delivered.', eventsWaiting);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventRelay, UnavailableError } from '@todo-backend/application';
 import {
   cloudEventsSink,
@@ -54,8 +55,12 @@ export async function withSecret(config: Config): Promise<Config> {
 /** A system that serves. */
 export interface Service {
   readonly port: number;
-  close(): Promise<void>;
+  /** @param error why, where that is not a wish but a failure that nobody caught */
+  close(error?: Error): Promise<void>;
 }
+
+/** Milliseconds that PostgreSQL has at the end for what nobody waits for any more. */
+const DATABASE_CLOSE_TIMEOUT = 1_000;
 
 /**
  * Migrates the database and serves the API. Rejects, and holds nothing, when it cannot start.
@@ -93,11 +98,12 @@ export async function serve(given: Config, activeTraceId?: () => string | undefi
     if (generateSecret && secret !== undefined) await printTour(config, server.port, secret);
     return {
       port: server.port,
-      async close() {
+      async close(error) {
+        if (error) logger.fatal({ err: error }, 'stopping because of an error that nobody caught');
         isClosing = true;
         await Promise.all([server.close(), relay?.stop()]);
         await metrics?.close();
-        await closeDatabase();
+        await Promise.race([closeDatabase(), sleep(DATABASE_CLOSE_TIMEOUT)]);
         logger.info('stopped');
       },
     };

@@ -46,7 +46,7 @@ const QUIET_TURN = 0.5;
 const QUIET_TIMEOUT = 2_000;
 
 /** Milliseconds that requests under way have to finish when the server closes. */
-const CLOSE_TIMEOUT = 8_000;
+const CLOSE_TIMEOUT = 6_000;
 
 /** Milliseconds that a client has to read the answer to a request that was refused unread. */
 const LINGER_TIMEOUT = 500;

@@ -58,7 +58,16 @@ export function translateDatabaseError(error: unknown): unknown {
 
 /** Whether a transaction was rolled back because of another one (serialization failure, deadlock), and may be tried again. */
 export function isConflict(error: unknown): boolean {
+  return hasState(error, ['40001', '40P01']);
+}
+
+/** Whether a statement was rolled back because another transaction was, or would have been, in its way for long. */
+export function isInTheWay(error: unknown): boolean {
+  return isConflict(error) || hasState(error, ['55P03', '26000']);
+}
+
+function hasState(error: unknown, states: readonly string[]): boolean {
   if (!(error instanceof UnavailableError)) return false;
   const { code } = error.cause as { code?: unknown };
-  return code === '40001' || code === '40P01';
+  return states.includes(String(code));
 }

@@ -135,15 +135,15 @@ export class Database implements ReadinessProbe {
         pool = created;
       },
     });
-    const share = () => {
+    const share = (options: object = {}) => {
       // The server's own time limit begins anew for each of the statements that wait for one another.
       const limits = { max: third, pipeline: true, query_timeout: patience };
       return new SharedConnections(
-        new pg.Pool({ ...clientOptions, ...sessionOptions('array'), ...limits } as object),
+        new pg.Pool({ ...clientOptions, ...sessionOptions('array'), ...limits, ...options } as object),
         connectTimeout,
       );
     };
-    const shared = third > 0 ? { reading: share(), writing: share() } : undefined;
+    const shared = third > 0 ? { reading: share(), writing: share({ lock_timeout: LOCK_TIMEOUT }) } : undefined;
     const poolState = () => {
       const states = [shared?.reading.state, shared?.writing.state].filter((state) => state !== undefined);
       const sum = (count: (state: SharedState) => number) => states.reduce((sum, state) => sum + count(state), 0);
@@ -203,7 +203,10 @@ export class Database implements ReadinessProbe {
     return this.#share(this.#shared?.reading, statement);
   }
 
-  /** As {@link read}, of one that writes. It waits for the disk, and so do those behind it: never for what reads. */
+  /**
+   * As {@link read}, of one that writes. It waits for the disk, and so do those behind it: never for what reads. For a
+   * row that somebody has locked it waits a moment only; where that {@link isInTheWay}, a transaction of its own can wait.
+   */
   write<Row extends readonly unknown[]>(statement: Statement): Promise<Row[]> {
     return this.#share(this.#shared?.writing, statement);
   }
@@ -336,6 +339,9 @@ interface Pool {
   readonly idleCount: number;
   readonly waitingCount: number;
 }
+
+/** Milliseconds that a single statement waits for a lock, and those of other users behind it. */
+const LOCK_TIMEOUT = 100;
 
 /** How often a transaction is tried that was rolled back because of another. */
 const MAX_ATTEMPTS = 3;

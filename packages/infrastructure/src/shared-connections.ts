@@ -4,7 +4,7 @@ import type { Client } from './session.js';
 /** How many statements one connection may have before it: enough that it never waits for us, and no long queue. */
 const MOST_PENDING = 32;
 
-/** How many connections are open, how many of them have nothing to do, and how many statements wait for one. */
+/** How many connections are open, how many of them have nothing to do, and how many statements wait for another to end. */
 export interface SharedState {
   readonly size: number;
   readonly idle: number;
@@ -20,7 +20,7 @@ export class SharedConnections {
   readonly #pool: Pool;
   readonly #patience: number;
   readonly #connections: readonly SharedConnection[];
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: ((connection: SharedConnection) => void)[] = [];
 
   /**
    * @param pool of clients that pipeline; its `max` is how many connections there will be
@@ -35,22 +35,22 @@ export class SharedConnections {
   }
 
   get state(): SharedState {
-    const busy = this.#connections.filter(({ pending }) => pending > 0).length;
-    const size = this.#pool.totalCount;
-    return { size, idle: Math.max(0, size - busy), waiting: this.#waiting.length };
+    const open = this.#connections.filter(({ isOpen }) => isOpen);
+    const behind = this.#connections.reduce((sum, { pending }) => sum + Math.max(0, pending - 1), 0);
+    return {
+      size: open.length,
+      idle: open.filter(({ pending }) => pending === 0).length,
+      waiting: behind + this.#waiting.length,
+    };
   }
 
   /** Runs one statement. Fails as the driver and its pool do. */
   async query(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
-    let connection = this.#leastBusy();
-    while (connection.pending >= MOST_PENDING) {
-      await this.#room();
-      connection = this.#leastBusy();
-    }
+    const connection = await this.#take();
     try {
       return await connection.query(text, values);
     } finally {
-      this.#waiting.shift()?.();
+      this.#giveBack(connection);
     }
   }
 
@@ -59,16 +59,17 @@ export class SharedConnections {
     await this.#pool.end();
   }
 
-  #leastBusy(): SharedConnection {
-    return this.#connections.reduce((least, other) => (other.pending < least.pending ? other : least));
-  }
-
-  /** Resolves when a statement has ended. @throws what the driver's own pool throws when nobody makes room in time */
-  #room(): Promise<void> {
+  /** A place on the least busy connection. @throws what the driver's own pool throws when none gets free in time */
+  #take(): SharedConnection | Promise<SharedConnection> {
+    const connection = this.#connections.reduce((least, other) => (other.pending < least.pending ? other : least));
+    if (connection.pending < MOST_PENDING) {
+      connection.pending++;
+      return connection;
+    }
     return new Promise((resolve, reject) => {
-      const enter = () => {
+      const enter = (connection: SharedConnection) => {
         clearTimeout(timer);
-        resolve();
+        resolve(connection);
       };
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(enter), 1);
@@ -77,6 +78,13 @@ export class SharedConnections {
       this.#waiting.push(enter);
     });
   }
+
+  /** Whoever has waited longest gets the place. */
+  #giveBack(connection: SharedConnection): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) connection.pending--;
+    else next(connection);
+  }
 }
 
 /** A client of the driver's that was taken from its pool. */
@@ -84,6 +92,7 @@ type HeldClient = PoolClient & Pick<Client, 'connection'>;
 
 /** A connection that is made when it is first needed, and anew after it was lost. */
 class SharedConnection {
+  /** Statements that were sent, or will be at once. */
   pending = 0;
   readonly #pool: Pool;
   #connecting: Promise<HeldClient> | undefined;
@@ -93,15 +102,14 @@ class SharedConnection {
     this.#pool = pool;
   }
 
+  get isOpen(): boolean {
+    return this.#held !== undefined && !this.#held.connection.stream.destroyed;
+  }
+
   async query(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
-    this.pending++;
-    try {
-      const client = this.#usable() ?? (await this.#connected());
-      sendTogether(client.connection.stream);
-      return await client.query(text, values as unknown[]);
-    } finally {
-      this.pending--;
-    }
+    const client = this.#usable() ?? (await this.#connected());
+    sendTogether(client.connection.stream);
+    return client.query(text, values as unknown[]);
   }
 
   async close(): Promise<void> {
@@ -111,7 +119,7 @@ class SharedConnection {
 
   /** What was under way on a connection that is lost has failed, or will at once; the next statement gets another. */
   #usable(): HeldClient | undefined {
-    if (this.#held?.connection.stream.destroyed) this.#letGo();
+    if (!this.isOpen) this.#letGo();
     return this.#held;
   }
 

@@ -12,6 +12,7 @@ import {
 import type { Task, TaskChange, TaskId, UserId } from '@todo-backend/domain';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
+import { isInTheWay } from './database-errors.js';
 import { onlyOnce } from './idempotency.js';
 import { runIn, Statements, value } from './statements.js';
 import { appendToJournal, entry, journalConditions, journalValues, type StoredEntry, toEntry } from './task-journal.js';
@@ -134,7 +135,7 @@ export class SqlTaskRepository implements TaskRepository {
    * for a new task, instead of a transaction of five.
    *
    * @returns `undefined` where the other way is to be taken: there is no such task, it is to be deleted, or another
-   *   change came first
+   *   change came first, or is in the way
    */
   async #changeAtOnce<Result>(
     owner: UserId,
@@ -149,19 +150,24 @@ export class SqlTaskRepository implements TaskRepository {
     const { before, after } = change;
     if (more.length > 0 || after === undefined) return undefined;
     const values = { owner, tasks: JSON.stringify([toRow(after)]), ...journalValues([change]) };
-    const rows =
+    const write = () =>
       before === undefined
-        ? await this.#write(
+        ? this.#write(
             'create',
             () => sql`, ${this.#standIn()} ${insertTasks(sql`me, `)}, ${appendToJournal(sql`me`)} select from ledger`,
             { ...values, email: `${owner}@standalone.invalid` },
           )
-        : await this.#write(
+        : this.#write(
             'update',
             () => sql`, ${updateUnchanged(this.ownedBy('tasks'))}, ${appendToJournal(sql`updated`)} select from ledger`,
             { ...values, id: before.id, readAt: before.updatedAt },
           );
-    return rows.length === 0 ? undefined : { result };
+    try {
+      return (await write()).length === 0 ? undefined : { result };
+    } catch (error) {
+      if (isInTheWay(error)) return undefined;
+      throw error;
+    }
   }
 
   /** The long way: all rows are locked first, in a transaction. */

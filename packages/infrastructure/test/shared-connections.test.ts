@@ -1,6 +1,9 @@
-import { Database } from '@todo-backend/infrastructure';
+import { randomUUID } from 'node:crypto';
+import { taskUseCases } from '@todo-backend/application';
+import { Database, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test from 'ava';
 import { type RawBuilder, sql } from 'kysely';
+import pg from 'pg';
 import { databases, execute, postgresTest } from '../../../test/postgres.ts';
 
 const serverTest = await postgresTest(test);
@@ -63,7 +66,7 @@ serverTest('what waits too long for those before it is unavailable, and so is wh
   await new Promise((resolve) => setTimeout(resolve, 200));
   const start = performance.now();
   const attempts = Array.from({ length: 50 }, look);
-  t.like(database.pool?.(), { waiting: 18 }, 'all but 32');
+  t.like(database.pool?.(), { size: 1, idle: 0, waiting: 49 }, 'all but the one that runs');
   for (const attempt of await Promise.allSettled(attempts)) t.like(attempt, { reason: { code: 'UNAVAILABLE' } });
   t.true(performance.now() - start < 4_500, 'none waited for the time limits of all those before it');
   t.deepEqual(await read(number(7)), [[7]]);
@@ -94,3 +97,56 @@ serverTest('a connection that is lost fails what was under way on it, and is mad
   t.is(database.pool?.().size, 1);
   await database.close();
 });
+
+/** Use cases on a database of their own, of a user each. */
+async function openTasks() {
+  const { url, database } = await open();
+  await database.migrate({ standaloneUsers: true });
+  const repository = new SqlTaskRepository(database, { standaloneUsers: true });
+  const tasks = taskUseCases({ tasks: repository, clock: () => new Date().toISOString(), newId: randomUUID });
+  return { url, database, tasks };
+}
+
+const content = { title: 'Buy milk', priority: 'low', category: 'home' };
+
+serverTest('a user whose rows are locked holds nobody else up', async (t) => {
+  const { url, database, tasks } = await openTasks();
+  await tasks.create('alice', content);
+  const other = new pg.Client({ connectionString: url });
+  await other.connect();
+  await other.query(`begin; select from task_ledgers where "userId" = 'alice' for update`);
+  let done = 0;
+  const hers = Array.from({ length: 5 }, async () => {
+    await tasks.create('alice', content);
+    done++;
+  });
+  await tasks.create('bob', content);
+  t.is(done, 0, 'alice waits');
+  await other.query('rollback');
+  await other.end();
+  await Promise.all(hers);
+  t.like(await tasks.count('alice'), { total: 6, version: 6 });
+  t.like(await tasks.count('bob'), { total: 1, version: 1 });
+  await database.close();
+});
+
+for (const state of ['40001', '40P01']) {
+  serverTest(`a single statement that another one got in the way of (${state}) is tried again`, async (t) => {
+    const { url, database, tasks } = await openTasks();
+    await execute(
+      url,
+      `create sequence tries;
+       grant usage on tries to public;
+       create function get_in_the_way() returns trigger language plpgsql as $$ begin
+         if nextval('tries') % 2 = 1 then raise exception 'on purpose' using errcode = '${state}'; end if;
+         return new;
+       end $$;
+       create trigger in_the_way before insert on task_events for each row execute function get_in_the_way()`,
+    );
+    const { id } = await tasks.create('alice', content);
+    t.like(await tasks.update('alice', id, { title: 'Buy bread' }), { title: 'Buy bread' });
+    t.deepEqual(await execute(url, 'select last_value::int as tries from tries'), [{ tries: 4 }]);
+    t.like(await tasks.count('alice'), { total: 1, version: 2 });
+    await database.close();
+  });
+}
