@@ -23,4 +23,4 @@ USER node
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s CMD ["node", "-e", "fetch('http://127.0.0.1:'+(process.env.API_PORT||8000)+'/health').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
-CMD ["node", "packages/http/dist/main.js"]
+CMD ["node", "--max-semi-space-size=16", "packages/http/bin/todo-backend.js"]

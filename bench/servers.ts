@@ -40,6 +40,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+const COMMAND = resolve('packages/http/bin/todo-backend.js');
+
 const running = new Set<ChildProcess>();
 process.on('exit', killServers);
 
@@ -55,10 +57,12 @@ export async function startServer(
   settings: Settings,
   isUp: (url: string) => Promise<boolean>,
 ): Promise<RunningServer> {
-  const file = name === 'todo-backend' ? 'packages/http/bin/todo-backend.js' : `bench/servers/${name}.ts`;
+  // The project as its own command starts it.
+  const command = name === 'todo-backend' ? COMMAND : process.execPath;
+  const script = name === 'todo-backend' ? [] : [resolve(`bench/servers/${name}.ts`)];
   const port = await freePort();
   const start = performance.now();
-  const child = spawn(process.execPath, [resolve(file)], {
+  const child = spawn(command, script, {
     // Where there is no .env.
     cwd: directory,
     env: { PATH: process.env.PATH, NODE_ENV: 'production', API_HOST: '127.0.0.1', API_PORT: `${port}`, ...settings },

@@ -9,7 +9,7 @@ import type { AnsweredRequest } from './request-log.js';
 export interface PoolState {
   readonly size: number;
   readonly idle: number;
-  /** Requests that wait for a connection. */
+  /** Statements that wait for a connection, or on a shared one for those before them. */
   readonly waiting: number;
   /** How many connections there may be. */
   readonly limit: number;
@@ -113,7 +113,11 @@ export function createMetrics({ logger, pool, eventsWaiting, eventsDead }: Metri
   if (pool) {
     gauge('todo_database_pool_size', 'Connections that are open.', () => pool().size);
     gauge('todo_database_pool_in_use', 'Connections that are in use.', () => pool().size - pool().idle);
-    gauge('todo_database_pool_waiting', 'Statements that wait for a connection, or on a shared one for those before them.', () => pool().waiting);
+    gauge(
+      'todo_database_pool_waiting',
+      'Statements that wait for a connection, or on a shared one for those before them.',
+      () => pool().waiting,
+    );
     gauge('todo_database_pool_limit', 'Connections that there may be.', () => pool().limit);
   }
   if (eventsWaiting) gauge('todo_events_waiting', 'Events that wait to be delivered.', eventsWaiting);

@@ -48,7 +48,7 @@ export interface SqlClient {
 export interface PoolState {
   readonly size: number;
   readonly idle: number;
-  /** Requests that wait for a connection. */
+  /** Statements that wait for a connection, or on a shared one for those before them. */
   readonly waiting: number;
   /** How many connections there may be. */
   readonly limit: number;
