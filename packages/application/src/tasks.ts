@@ -132,6 +132,12 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
       return { tasks: page, version, next: last && found.length > limit ? cursorAfter(last, query) : undefined };
     },
 
+    /** The `version` that {@link list} would tell, found out without loading any task. */
+    async listVersion(owner: UserId, input: unknown = {}): Promise<number> {
+      parseInput({ query: TaskQuerySchema }, { query: input });
+      return (await tasks.count(owner)).version;
+    },
+
     async get(owner: UserId, id: unknown): Promise<Task> {
       const task = await tasks.find(owner, parseTaskId(id));
       if (task === undefined) throw new TaskNotFoundError();

@@ -38,13 +38,12 @@ export function taskRoutes(tasks: TaskUseCases, tokens: TokenVerifier, limits: R
   // As one, because the router looks anew at the address for each.
   router.use(compose([limitFailures(limits.failuresPerAddress), authenticate(tokens), limitUser(limits.perUser)]));
 
-  /** Whether the client has what there is already; found out without loading it. */
-  const isUnchanged = async (ctx: ParameterizedContext) =>
-    ctx.get('If-None-Match') !== '' && isNotModified(ctx, versionTag((await tasks.count(ctx.state.userId)).version));
-
   router.get('/tasks', async (ctx) => {
-    if (await isUnchanged(ctx)) return;
-    const page = await tasks.list(ctx.state.userId, queryOf(ctx));
+    const { userId } = ctx.state;
+    const query = queryOf(ctx);
+    const knowsVersion = ctx.get('If-None-Match') !== '';
+    if (knowsVersion && isNotModified(ctx, versionTag(await tasks.listVersion(userId, query)))) return;
+    const page = await tasks.list(userId, query);
     sendPage(ctx, page);
     ctx.body = page.tasks.map(toJson);
   });

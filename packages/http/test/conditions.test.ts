@@ -1,4 +1,20 @@
-import { ABSENT, assertProblem, hosts, type Person, person, scaled, shared } from './hosts.ts';
+import { taskUseCases } from '@todo-backend/application';
+import { fixedClock, InMemoryTaskRepository, sequentialIds } from '@todo-backend/application/testing';
+import test from 'ava';
+import { ABSENT, assertProblem, hosts, onMemory, type Person, person, scaled, shared } from './hosts.ts';
+
+test('a list that has not changed is not loaded', async (t) => {
+  const repository = new InMemoryTaskRepository();
+  const host = await onMemory({
+    tasks: taskUseCases({ tasks: repository, clock: fixedClock(), newId: sequentialIds() }),
+  });
+  t.teardown(() => host.close());
+  const alice = await person(host);
+  const headers = { 'If-None-Match': (await alice.call('GET', '/tasks')).headers.get('ETag') ?? '' };
+  repository.list = () => Promise.reject(new Error('loaded'));
+  t.is((await alice.call('GET', '/tasks', { headers })).status, 304);
+  assertProblem(t, await alice.call('GET', '/tasks', { headers: { 'If-None-Match': '"another"' } }), 500);
+});
 
 for (const { name, declare: test, open } of hosts) {
   const host = shared(open);
@@ -24,6 +40,25 @@ for (const { name, declare: test, open } of hosts) {
     const answer = await alice.call('PUT', `/tasks/${id}`, { json: { title: 'another' } });
     t.is(answer.headers.get('ETag'), (await alice.call('GET', `/tasks/${id}`)).headers.get('ETag'));
     t.is((await alice.call('GET', `/tasks/${ABSENT}`, { headers: { 'If-None-Match': '*' } })).status, 404);
+  });
+
+  test(`${name}: what is wrong is told also to whoever knows a version`, async (t) => {
+    const alice = await person(await host());
+    await alice.create();
+    const tag = (await alice.call('GET', '/tasks')).headers.get('ETag') ?? '';
+    const wrong: [string, string][] = [
+      ['/tasks?status=bogus', 'status'],
+      ['/tasks?limit=0', 'limit'],
+      ['/tasks?cursor=x', 'cursor'],
+      ['/tasks/no-uuid', 'task_id'],
+    ];
+    for (const [path, field] of wrong) {
+      for (const known of ['*', tag]) {
+        const answer = await alice.call('GET', path, { headers: { 'If-None-Match': known } });
+        assertProblem(t, answer, 422, [field]);
+        t.is(answer.headers.get('ETag'), null);
+      }
+    }
   });
 
   test(`${name}: whoever says which version they saw never overwrites another`, async (t) => {
