@@ -235,7 +235,7 @@ export async function onMemory({
 }
 
 async function onPGlite(): Promise<Host> {
-  return onDatabase(await Database.embedded(), async () => {});
+  return onDatabase(await Database.embedded());
 }
 
 async function onPostgres(): Promise<Host> {
@@ -245,7 +245,8 @@ async function onPostgres(): Promise<Host> {
   );
 }
 
-async function onDatabase(database: Database, stop: () => Promise<void>): Promise<Host> {
+/** A host on a database that is closed with it; `stop` comes last. */
+export async function onDatabase(database: Database, stop: () => Promise<void> = async () => {}): Promise<Host> {
   const config = loadConfig({
     BETTER_AUTH_SECRET: SECRET,
     CORS_ORIGINS: ORIGIN,
