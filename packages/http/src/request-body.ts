@@ -3,7 +3,7 @@ import bodyParser from 'koa-bodyparser';
 import { RequestError } from './problem-details.js';
 
 /** Bytes on the wire, and once more when decompressed, where nothing else is said. */
-const BODY_LIMIT = 100 * 1024;
+export const BODY_LIMIT = 100 * 1024;
 
 /** Objects and arrays in one another; a task has one level. */
 const MAX_DEPTH = 64;
@@ -78,8 +78,11 @@ function isDeeperThan(value: unknown, limit: number): boolean {
   return false;
 }
 
-function tooLarge(limit: number, options?: ErrorOptions): RequestError {
-  return new RequestError('BODY_TOO_LARGE', `The body must not be larger than ${limit / 1024} KB.`, options);
+/** What is said of a body of more than `limit` bytes. */
+export function tooLarge(limit: number, options?: ErrorOptions): RequestError {
+  const kilobytes = limit / 1024;
+  const size = kilobytes < 1024 ? `${kilobytes} KB` : `${kilobytes / 1024} MB`;
+  return new RequestError('BODY_TOO_LARGE', `The body must not be larger than ${size}.`, options);
 }
 
 function bodyError(error: Error & { status?: number; code?: string }, limit: number): Error {

@@ -1,3 +1,4 @@
+import { DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH } from '@todo-backend/domain';
 import { ABSENT, assertProblem, hosts, ORIGIN, person, shared } from './hosts.ts';
 
 const task = { title: 'a task', priority: 'low', category: 'work' };
@@ -92,6 +93,21 @@ for (const { name, declare: test, open } of hosts) {
     assertProblem(t, await send({ operations: [{ op: 'create', task }], atomic: 'yes' }), 422, ['atomic']);
     t.is((await send({ operations: Array(100).fill({ op: 'create', task }) })).status, 200);
     t.is((await alice.call('GET', '/tasks')).body.length, 100);
+  });
+
+  test(`${name}: a batch of the longest tasks fits, and one over 1 MB does not`, async (t) => {
+    const alice = await person(await host());
+    const send = (operations: object[]) => alice.call('POST', '/tasks/batch', { json: { operations } });
+    // Four bytes for each character.
+    const longest = { ...task, title: '🥛'.repeat(TITLE_MAX_LENGTH), description: '🍞'.repeat(DESCRIPTION_MAX_LENGTH) };
+    const { status, body } = await send(Array(100).fill({ op: 'create', task: longest }));
+    t.is(status, 200, JSON.stringify(body));
+    t.like(body.results[99].task, longest);
+
+    const tooLarge = await send([{ op: 'create', task, ignored: 'x'.repeat(1024 * 1024) }]);
+    assertProblem(t, tooLarge, 413);
+    t.is(tooLarge.body.detail, 'The body must not be larger than 1 MB.');
+    t.is((await alice.call('GET', '/stats')).body.total, 100);
   });
 
   test(`${name}: what is exported can be imported elsewhere, with its history`, async (t) => {

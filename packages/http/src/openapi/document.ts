@@ -2,6 +2,7 @@ import { parseInput, TaskIdSchema } from '@todo-backend/application';
 import { InvalidInputError } from '@todo-backend/domain';
 import type { GenericSchema } from 'valibot';
 import { type ProblemCode, problemOf, statusOf } from '../problem-details.js';
+import { tooLarge } from '../request-body.js';
 import { license, version as ownVersion } from '../version.js';
 import { headers, parameters, tags } from './components.js';
 import { type Answer, type Operation, operations } from './operations.js';
@@ -194,13 +195,17 @@ function problemExample(code: ProblemCode, operation: Operation): object {
   const { path, detail, errors } =
     code === 'INVALID_INPUT'
       ? refusal(operation)
-      : { ...problems[code], path: examplePath(operation), errors: undefined };
+      : { detail: detailOf(code, operation), path: examplePath(operation), errors: undefined };
   return problemOf(code, {
     detail,
     ...(!isUnread && { instance: path }),
     requestId: '4b692b42-5e59-46b9-ad0e-693a92ef6968',
     ...(errors && { errors }),
   });
+}
+
+function detailOf(code: ProblemCode, { body }: Operation): string {
+  return code === 'BODY_TOO_LARGE' && body?.limit ? tooLarge(body.limit).message : problems[code].detail;
 }
 
 /** What the schemas of an operation say about its mistakes; where it takes an id alone, about that. */

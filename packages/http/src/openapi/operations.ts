@@ -1,7 +1,7 @@
 import { JournalQuerySchema, TaskQuerySchema } from '@todo-backend/application';
 import type { GenericSchema } from 'valibot';
 import type { ProblemCode } from '../problem-details.js';
-import { ExportQuerySchema } from '../task-routes.js';
+import { BATCH_LIMIT, ExportQuerySchema, IMPORT_LIMIT } from '../task-routes.js';
 import type { headers, parameters, tags } from './components.js';
 import { type bodies, ref, type Schema } from './schemas.js';
 
@@ -24,6 +24,8 @@ export interface Operation {
     readonly required: boolean;
     readonly examples: Examples;
     readonly mistake: unknown;
+    /** Bytes that it may have, where they are more than usual. */
+    readonly limit?: number;
   };
   /** What a success answers, by status. */
   readonly answers: Readonly<Record<number, Answer>>;
@@ -123,7 +125,7 @@ export const operations: readonly Operation[] = [
     tag: 'Tasks',
     summary: 'Create, change, complete and delete many tasks at once',
     description:
-      'Does up to 100 things in one transaction: all of them or, with the problems of every operation, nothing. With `atomic` false it does what it can, and says of each what became of it.',
+      'Does up to 100 things in one transaction: all of them or, with the problems of every operation, nothing. With `atomic` false it does what it can, and says of each what became of it. The body may have 1 MB.',
     parameters: ['Idempotency-Key'],
     body: {
       schema: 'Batch',
@@ -145,6 +147,7 @@ export const operations: readonly Operation[] = [
         },
       },
       mistake: { operations: [], atomic: 'no' },
+      limit: BATCH_LIMIT,
     },
     answers: {
       200: {
@@ -226,6 +229,7 @@ export const operations: readonly Operation[] = [
         },
       },
       mistake: { tasks: [] },
+      limit: IMPORT_LIMIT,
     },
     answers: {
       201: {

@@ -1,6 +1,7 @@
 import { ForbiddenError, IdempotencyKeyReusedError, UserUnknownError } from '@todo-backend/application';
 import { TaskChangedError, TaskNotFoundError } from '@todo-backend/domain';
 import { INTERNAL_DETAIL, type ProblemCode } from '../problem-details.js';
+import { BODY_LIMIT, tooLarge } from '../request-body.js';
 
 /** When each error is answered, and what its `detail` may say. A code without a line here does not compile. */
 export const problems: Record<ProblemCode, { readonly when: string; readonly detail: string }> = {
@@ -35,8 +36,8 @@ export const problems: Record<ProblemCode, { readonly when: string; readonly det
     detail: new TaskChangedError().message,
   },
   BODY_TOO_LARGE: {
-    when: 'The body is larger than 100 KB (an import: than 10 MB), compressed or not.',
-    detail: 'The body must not be larger than 100 KB.',
+    when: 'The body is larger than 100 KB (a batch: than 1 MB, an import: than 10 MB), compressed or not.',
+    detail: tooLarge(BODY_LIMIT).message,
   },
   UNSUPPORTED_MEDIA_TYPE: {
     when: 'The body is not JSON, or in an unknown encoding.',
