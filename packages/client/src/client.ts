@@ -18,8 +18,11 @@ import type {
 export interface TodoClientOptions {
   /** Where the API is, such as `https://api.example.com`. */
   readonly baseUrl: string;
-  /** Gives the bearer token; asked before each request. */
-  readonly getToken: () => string | Promise<string>;
+  /**
+   * Gives the bearer token; asked before each request. Asked with `refresh` when the API has refused that token: where it
+   * gives another one then, the request is repeated with that.
+   */
+  readonly getToken: (options: { readonly refresh: boolean }) => string | Promise<string>;
   /** In place of the global one. */
   readonly fetch?: typeof fetch;
   /** How often a request is repeated that the server had no time for (429, 503). Default 2. */
@@ -45,8 +48,27 @@ export interface TaskCallOptions extends ChangeCallOptions {
   readonly unchangedSince?: Pick<Task, 'updatedAt'>;
 }
 
+/** A part of a list of tasks. */
+export interface TaskPage {
+  readonly tasks: Task[];
+  /** The `cursor` of the next part, where there is one. */
+  readonly next: string | undefined;
+}
+
+/** A part of the journal, newest first. */
+export interface JournalPage {
+  readonly entries: JournalEntry[];
+  /** The `cursor` of the next, older part, where there is one. */
+  readonly next: number | undefined;
+}
+
 /** A typed client of the API; see {@link createTodoClient}. */
 export type TodoClient = ReturnType<typeof createTodoClient>;
+
+interface PageQuery {
+  readonly limit?: number | undefined;
+  readonly cursor?: string | number | undefined;
+}
 
 interface Request extends TaskCallOptions {
   readonly query?: object;
@@ -58,7 +80,7 @@ interface Request extends TaskCallOptions {
 /**
  * A client of the Todo backend, on nothing but `fetch`. Every operation takes the user's id first, which has to be the
  * token's. They reject with {@link TodoApiError} for what the API refuses, with {@link TodoNetworkError} where it cannot
- * be reached, and with the signal's reason when that is aborted.
+ * be reached or its answer cannot be read, and with the signal's reason when that is aborted.
  *
  * What the server has no time for (429, 503) is repeated when its `Retry-After` is over. That is safe: what changes
  * something carries an `Idempotency-Key`, so that it happens once.
@@ -76,40 +98,56 @@ export function createTodoClient(options: TodoClientOptions) {
       ...(isKeyed && { 'Idempotency-Key': idempotencyKey ?? newKey() }),
       ...(unchangedSince && { 'If-Match': tagOf(unchangedSince) }),
     };
+    const init = { method, signal, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    // Whether an earlier attempt may have had its effect, and only the answer was lost.
+    let mayBeDone = false;
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted();
-      const init = { method, signal, headers: { ...headers, Authorization: `Bearer ${await getToken()}` } };
-      const response = await reach(url, body === undefined ? init : { ...init, body: JSON.stringify(body) });
-      // A first attempt may have deleted it, and only its answer have been lost.
-      if (response.ok || (attempt > 0 && method === 'DELETE' && response.status === 404)) return response;
+      const response = await sendWithToken(url, init);
+      if (response.ok || (mayBeDone && method === 'DELETE' && response.status === 404)) return response;
       const error = await errorOf(response);
+      signal?.throwIfAborted();
       const wait = error.retryAfter ?? 1;
       if (![429, 503].includes(error.status) || attempt >= retries || wait > longestWait) throw error;
+      mayBeDone ||= error.status === 503;
       await sleep(wait * 1000, signal);
     }
   }
 
-  async function reach(url: string, init: RequestInit): Promise<Response> {
-    try {
-      return await send(url, init);
-    } catch (cause) {
-      if (init.signal?.aborted) throw cause;
-      throw new TodoNetworkError('The server cannot be reached.', { cause });
-    }
+  async function sendWithToken(url: string, init: RequestInit): Promise<Response> {
+    const sendWith = (token: string) => {
+      const headers = { ...init.headers, Authorization: `Bearer ${token}` };
+      return overNetwork(() => send(url, { ...init, headers }), init.signal, 'The server cannot be reached.');
+    };
+    const token = await getToken({ refresh: false });
+    const response = await sendWith(token);
+    if (response.status !== 401) return response;
+    const fresh = await getToken({ refresh: true });
+    return fresh === token ? response : sendWith(fresh);
   }
 
-  async function json<T>(method: string, userId: string, path: string, request?: Request): Promise<T> {
-    return (await call(method, userId, path, request)).json() as Promise<T>;
+  async function json<T>(method: string, userId: string, path: string, request: Request = {}): Promise<T> {
+    const response = await call(method, userId, path, request);
+    return read(() => response.json() as Promise<T>, request);
+  }
+
+  /** A part of a list, and where the next one begins. */
+  async function page<T>(userId: string, path: string, query: PageQuery, options: CallOptions) {
+    const request = { ...options, query: { ...query, limit: query.limit ?? 100 } };
+    const response = await call('GET', userId, path, request);
+    const items = await read(() => response.json() as Promise<T[]>, options);
+    const link = /<\?([^>]*)>; *rel="next"/.exec(response.headers.get('Link') ?? '')?.[1];
+    return { items, next: new URLSearchParams(link).get('cursor') ?? undefined };
   }
 
   /** The items of a list, part by part. */
-  async function* items<T>(userId: string, path: string, query: object, request: CallOptions): AsyncGenerator<T> {
-    let part: string | undefined = searchOf({ limit: 100, ...query });
-    while (part !== undefined) {
-      const response = await call('GET', userId, path + part, request);
-      yield* (await response.json()) as T[];
-      part = /<([^>]*)>; *rel="next"/.exec(response.headers.get('Link') ?? '')?.[1];
-    }
+  async function* items<T>(userId: string, path: string, query: PageQuery, options: CallOptions): AsyncGenerator<T> {
+    let { cursor } = query;
+    do {
+      const part = await page<T>(userId, path, { ...query, cursor }, options);
+      yield* part.items;
+      cursor = part.next;
+    } while (cursor !== undefined);
   }
 
   const task = (id: string) => `/tasks/${encodeURIComponent(id)}`;
@@ -123,6 +161,12 @@ export function createTodoClient(options: TodoClientOptions) {
     /** The same, loaded in parts of `query.limit` (100 when left out) as they are consumed: `for await (const task of …)`. */
     iterateTasks(userId: string, query: TaskQuery = {}, options: CallOptions = {}): AsyncGenerator<Task> {
       return items(userId, '/tasks', query, options);
+    },
+
+    /** One part of the same, of `query.limit` tasks (100 when left out), from `query.cursor` on: the `next` of the part before. */
+    async listTaskPage(userId: string, query: TaskQuery = {}, options: CallOptions = {}): Promise<TaskPage> {
+      const { items: tasks, next } = await page<Task>(userId, '/tasks', query, options);
+      return { tasks, next };
     },
 
     getTask(userId: string, id: string, options: CallOptions = {}): Promise<Task> {
@@ -164,7 +208,8 @@ export function createTodoClient(options: TodoClientOptions) {
 
     /** All tasks, for a spreadsheet. */
     async exportTasksAsCsv(userId: string, options: CallOptions = {}): Promise<string> {
-      return (await call('GET', userId, '/tasks/export?format=csv', options)).text();
+      const response = await call('GET', userId, '/tasks/export?format=csv', options);
+      return read(() => response.text(), options);
     },
 
     /** Creates tasks with the history that they bring along. */
@@ -179,6 +224,12 @@ export function createTodoClient(options: TodoClientOptions) {
     /** What happened to the tasks, newest first. */
     listJournal(userId: string, query: JournalQuery = {}, options: CallOptions = {}): Promise<JournalEntry[]> {
       return json('GET', userId, '/audit', { ...options, query });
+    },
+
+    /** One part of the same, of `query.limit` entries (100 when left out), from `query.cursor` on. */
+    async listJournalPage(userId: string, query: JournalQuery = {}, options: CallOptions = {}): Promise<JournalPage> {
+      const { items: entries, next } = await page<JournalEntry>(userId, '/audit', query, options);
+      return { entries, next: next === undefined ? undefined : Number(next) };
     },
 
     /** The same, loaded in parts as it is consumed. */
@@ -202,6 +253,24 @@ function searchOf(query: object = {}): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   const parameters = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
   return given.length === 0 ? '' : `?${parameters}`;
+}
+
+/** Does what the network may break; what the caller breaks off is not its fault. */
+async function overNetwork<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal | null | undefined,
+  failure: string,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw new TodoNetworkError(failure, { cause });
+  }
+}
+
+function read<T>(body: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+  return overNetwork(body, signal, 'The answer of the server cannot be read.');
 }
 
 async function errorOf(response: Response): Promise<TodoApiError> {

@@ -30,7 +30,7 @@ export class TodoApiError extends Error {
   }
 }
 
-/** The API could not be reached, or did not answer; `cause` says why. */
+/** The API could not be reached, did not answer, or its answer could not be read; `cause` says why. */
 export class TodoNetworkError extends Error {
   override readonly name = 'TodoNetworkError';
 }

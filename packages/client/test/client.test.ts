@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import {
@@ -9,9 +9,10 @@ import {
   type TodoClientOptions,
   TodoNetworkError,
 } from '@todo-backend/client';
+import { issueToken } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import { documentedFetch } from '../../http/test/conformance.ts';
-import { onMemory, person } from '../../http/test/hosts.ts';
+import { ABSENT, onMemory, person, SECRET } from '../../http/test/hosts.ts';
 
 /** A user with a client, on a server of the test's own. */
 async function connected(t: ExecutionContext, options: Partial<TodoClientOptions> = {}) {
@@ -36,6 +37,15 @@ function interrupted(...answers: (Response | Error)[]) {
     return answer ?? documentedFetch(input, init);
   };
   return { send, asked };
+}
+
+/** A client of a server that is none of ours. */
+async function strange(t: ExecutionContext, answer: RequestListener) {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  t.teardown(() => server.close());
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return createTodoClient({ baseUrl, getToken: () => 'x' });
 }
 
 const busy = (status: number, seconds: string) => new Response(null, { status, headers: { 'Retry-After': seconds } });
@@ -85,7 +95,34 @@ test('tasks part by part', async (t) => {
   await todo.batchTasks(id, { operations });
   const seen: Task[] = [];
   for await (const task of todo.iterateTasks(id, { sort_by: 'title', limit: 10 })) seen.push(task);
-  t.deepEqual(seen, await todo.listTasks(id, { sort_by: 'title' }));
+  const all = await todo.listTasks(id, { sort_by: 'title' });
+  t.deepEqual(seen, all);
+
+  const first = await todo.listTaskPage(id, { sort_by: 'title', limit: 20 });
+  t.deepEqual(first.tasks, all.slice(0, 20));
+  const cursor = first.next ?? '';
+  const last = await todo.listTaskPage(id, { sort_by: 'title', limit: 20, cursor });
+  t.deepEqual(last, { tasks: all.slice(20), next: undefined });
+
+  const newest = await todo.listJournalPage(id, { limit: 20 });
+  t.is(newest.entries.length, 20);
+  const oldest = await todo.listJournalPage(id, { limit: 20, cursor: newest.next ?? 0 });
+  t.deepEqual([oldest.entries.at(-1)?.sequence, oldest.next], [1, undefined]);
+});
+
+test('a part has a size, also for whoever says that they know none', async (t) => {
+  const sizes: (string | null)[] = [];
+  const { id, todo } = await connected(t, {
+    fetch: (input, init) => {
+      sizes.push(new URL(String(input)).searchParams.get('limit'));
+      return documentedFetch(input, init);
+    },
+  });
+  const unknown = { limit: undefined } as object;
+  for await (const _ of todo.iterateTasks(id, unknown)) t.fail();
+  for await (const _ of todo.iterateJournal(id, unknown)) t.fail();
+  await todo.listTaskPage(id, unknown);
+  t.deepEqual(sizes, ['100', '100', '100']);
 });
 
 test('what the API refuses is an error with all that it says', async (t) => {
@@ -144,6 +181,47 @@ test('a deletion that is repeated finds nothing, and that is what was wanted', a
   await t.throwsAsync(todo.deleteTask(id, task.id), { message: 'There is no such task.' });
 });
 
+test('a deletion that was refused before it began is not done, whoever deleted the task meanwhile', async (t) => {
+  const { send } = interrupted(busy(429, '0'));
+  const { id, todo } = await connected(t, { fetch: send });
+  await t.throwsAsync(todo.deleteTask(id, ABSENT), { instanceOf: TodoApiError, message: 'There is no such task.' });
+  const token = await issueToken({ secret: SECRET, userId: id, lifetime: 3600 });
+  const getToken = (options?: { refresh: boolean }) => (options?.refresh ? token : 'stale');
+  const later = await connected(t, { getToken });
+  await t.throwsAsync(later.todo.deleteTask(id, ABSENT), { message: 'There is no such task.' });
+});
+
+test('a token that the API refuses is replaced, once', async (t) => {
+  const asked: boolean[] = [];
+  const sent: (string | null)[] = [];
+  const { id, token, url } = await connected(t);
+  const tokens = ['stale', token];
+  const todo = createTodoClient({
+    baseUrl: url,
+    getToken: ({ refresh }) => {
+      asked.push(refresh);
+      return tokens.shift() ?? 'bad';
+    },
+    fetch: (input, init) => {
+      sent.push(new Headers(init?.headers).get('Idempotency-Key'));
+      return documentedFetch(input, init);
+    },
+  });
+  t.like(await todo.createTask(id, milk), { title: 'Buy milk' });
+  t.deepEqual(asked, [false, true]);
+  t.is(new Set(sent).size, 1, 'one key for both');
+
+  tokens.push('stale', 'another', token);
+  t.like(await t.throwsAsync(todo.getStats(id), { instanceOf: TodoApiError }), { status: 401 });
+  t.deepEqual(asked, [false, true, false, true]);
+  t.is(sent.length, 4);
+
+  const only = interrupted();
+  const withOne = createTodoClient({ baseUrl: url, getToken: () => 'stale', fetch: only.send });
+  t.like(await t.throwsAsync(withOne.getStats(id)), { status: 401 });
+  t.is(only.asked.length, 1, 'the same token would be refused again');
+});
+
 test('patience ends: after some attempts, and where the server asks for too much', async (t) => {
   const attempts = interrupted(busy(503, '0'), busy(503, '0'), busy(503, '0'), busy(503, '0'));
   const first = await connected(t, { fetch: attempts.send });
@@ -162,15 +240,36 @@ test('a server that is away, and one that answers nonsense', async (t) => {
   const away = createTodoClient({ baseUrl: 'http://127.0.0.1:9', getToken: () => 'x' });
   const error = await t.throwsAsync(away.getStats('alice'), { instanceOf: TodoNetworkError });
   t.truthy(error?.cause);
-  const nonsense = createServer((_, response) => response.writeHead(502).end('<html>')).listen(0, '127.0.0.1');
-  await new Promise((resolve) => nonsense.once('listening', resolve));
-  const baseUrl = `http://127.0.0.1:${(nonsense.address() as AddressInfo).port}`;
-  const behind = createTodoClient({ baseUrl, getToken: () => 'x' });
+  const behind = await strange(t, (_, response) => response.writeHead(502).end('<html>'));
   t.like(await t.throwsAsync(behind.getStats('alice')), {
     status: 502,
     detail: 'The server answered with status 502.',
   });
-  nonsense.close();
+});
+
+test('an answer that does not arrive whole, and one that is no answer of the API', async (t) => {
+  const cut = await strange(t, (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 100 }).write('{"total":', () => {
+      response.destroy();
+    });
+  });
+  const page = await strange(t, (_, response) =>
+    response.writeHead(200, { 'Content-Type': 'text/html' }).end('<html>'),
+  );
+  for (const failing of [
+    cut.getStats('alice'),
+    cut.exportTasksAsCsv('alice'),
+    cut.listTasks('alice'),
+    cut.iterateTasks('alice').next(),
+    page.getStats('alice'),
+    page.iterateJournal('alice').next(),
+  ]) {
+    const error = await t.throwsAsync(failing, {
+      instanceOf: TodoNetworkError,
+      message: 'The answer of the server cannot be read.',
+    });
+    t.truthy(error?.cause);
+  }
 });
 
 test('whoever gives up is not kept waiting', async (t) => {
@@ -181,13 +280,23 @@ test('whoever gives up is not kept waiting', async (t) => {
   setTimeout(() => controller.abort(new Error('enough')), 20);
   await t.throwsAsync(waiting, { message: 'enough' });
   await t.throwsAsync(todo.getStats(id, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+
+  for (const status of [200, 404]) {
+    const reading = new AbortController();
+    const slow = await strange(t, (_, response) => {
+      response.writeHead(status, { 'Content-Type': 'application/problem+json' }).write('{', () => {
+        setTimeout(() => reading.abort(new Error('no more')), 20);
+      });
+    });
+    await t.throwsAsync(slow.getStats('alice', { signal: reading.signal }), { message: 'no more' });
+  }
 });
 
 test('it stays small: under 5 KB compressed, and without a dependency', async (t) => {
   const root = new URL('../', import.meta.url);
-  const files = await Promise.all(
-    ['client', 'errors', 'index'].map((name) => readFile(new URL(`dist/${name}.js`, root))),
-  );
+  const names = (await readdir(new URL('dist/', root))).filter((name) => name.endsWith('.js'));
+  t.true(names.includes('index.js'));
+  const files = await Promise.all(names.map((name) => readFile(new URL(`dist/${name}`, root))));
   const size = gzipSync(Buffer.concat(files)).length;
   t.true(size < 5_000, `${size} bytes`);
   t.log(`${size} bytes`);
