@@ -87,9 +87,12 @@ export class Client {
         response.on('end', () => {
           const { statusCode: status = 0, headers } = response;
           const milliseconds = performance.now() - start;
-          const type = new Headers({ 'Content-Type': headers['content-type'] ?? '' });
+          const given = Object.entries(response.headersDistinct).map(([name, values]): [string, string] => [
+            name,
+            values?.join() ?? '',
+          ]);
           try {
-            assertDocumented(method, sent.path, { status, headers: type, text });
+            assertDocumented(method, sent.path, { status, headers: new Headers(given), text });
           } catch (error) {
             return reject(error);
           }

@@ -68,8 +68,7 @@ export function taskRoutes(tasks: TaskUseCases, tokens: TokenVerifier, limits: R
     const { tasks: found } = await tasks.list(ctx.state.userId, { sort_order: 'asc' });
     ctx.attachment(`tasks.${format}`);
     if (format === 'json') ctx.body = { tasks: found.map(toJson) };
-    // A spreadsheet must not take a title for a formula.
-    else ctx.body = stringify(found.map(toJson), { header: true, columns: COLUMNS, escape_formulas: true, bom: true });
+    else ctx.body = toCsv(found.map(toJson));
   });
 
   router.post('/tasks/import', jsonBody(IMPORT_LIMIT), async (ctx) => {
@@ -146,6 +145,11 @@ function toJson(task: Task) {
     updatedAt: task.updatedAt,
     userId: task.userId,
   };
+}
+
+/** A table for spreadsheets, which must not take a title for a formula. */
+export function toCsv(tasks: readonly Readonly<Record<(typeof COLUMNS)[number], unknown>>[]): string {
+  return stringify([...tasks], { header: true, columns: COLUMNS, escape_formulas: true, bom: true });
 }
 
 /** The columns of the CSV, in the order of {@link toJson}. */

@@ -21,7 +21,19 @@ interface Operation {
   readonly method: string;
   readonly path: RegExp;
   readonly parameters: number;
-  readonly responses: ReadonlyMap<number, Bodies>;
+  readonly responses: ReadonlyMap<number, Response>;
+}
+
+interface Response {
+  readonly headers: readonly Header[];
+  readonly bodies: Bodies;
+}
+
+interface Header {
+  readonly name: string;
+  readonly isRequired: boolean;
+  readonly isNumber: boolean;
+  readonly isValid: ValidateFunction;
 }
 
 /** By media type; none where there is no body. */
@@ -33,10 +45,11 @@ interface Body {
   readonly types?: readonly unknown[];
 }
 
-const NO_BODY: Bodies = new Map();
-const ANY_PROBLEM: Bodies = new Map([
-  ['application/problem+json', { isValid: compile('/components/schemas/Problem') }],
-]);
+const NO_BODY: Response = { headers: [], bodies: new Map() };
+const ANY_PROBLEM: Response = {
+  headers: [header('X-Request-Id')],
+  bodies: new Map([['application/problem+json', { isValid: compile('/components/schemas/Problem') }]]),
+};
 
 const operations: readonly Operation[] = Object.entries(document.paths)
   .flatMap(([path, methods]) => Object.entries(methods).map(([method, it]) => operation(method, path, it)))
@@ -44,25 +57,35 @@ const operations: readonly Operation[] = Object.entries(document.paths)
   .sort((a, b) => a.parameters - b.parameters);
 
 function operation(method: string, path: string, { responses }: OperationObject): Operation {
-  const bodies = Object.entries(responses).map(([status, { content = {} }]): [number, Bodies] => {
+  const answers = Object.entries(responses).map(([status, { headers = {}, content = {} }]): [number, Response] => {
     const pointer = `/paths/${escaped(path)}/${method}/responses/${status}/content`;
     const types = Object.entries(content).map(([type, { examples = {} }]): [string, Body] => {
       const isValid = compile(`${pointer}/${escaped(type)}/schema`);
       if (Number(status) < 400) return [type, { isValid }];
       return [type, { isValid, types: Object.values(examples).map(({ value }) => (value as { type: unknown }).type) }];
     });
-    return [Number(status), new Map(types)];
+    return [Number(status), { headers: Object.keys(headers).map(header), bodies: new Map(types) }];
   });
   return {
     method: method.toUpperCase(),
     path: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
     parameters: path.split('{').length - 1,
-    responses: new Map(bodies),
+    responses: new Map(answers),
+  };
+}
+
+function header(name: string): Header {
+  const { required, schema } = document.components.headers?.[name] ?? {};
+  return {
+    name,
+    isRequired: required === true,
+    isNumber: (schema as { type: unknown }).type === 'integer',
+    isValid: compile(`/components/headers/${name}/schema`),
   };
 }
 
 /**
- * Fails unless the answer is one that the document has for this request: the status, the type and the body. What belongs
+ * Fails unless the answer is one that the document has for this request: status, headers, type and body. What belongs
  * to no operation (an unknown address, another method, no request at all) has to be a problem, or what CORS asked for.
  *
  * @param target as it was sent, or `undefined` where none could be read
@@ -71,9 +94,11 @@ export function assertDocumented(method: string, target: string | undefined, { s
   const path = /^(?:[a-z]+:\/\/[\w.-]*(?::\d*)?(?=[/?#]|$))?([^?#]*)/i.exec(target ?? '')?.[1] ?? '';
   const about = `${method} ${target}: ${status} ${text.slice(0, 500)}`;
   const operation = operations.find((it) => it.method === (method === 'HEAD' ? 'GET' : method) && it.path.test(path));
-  const bodies = operation ? operation.responses.get(status) : elsewhere(method, status);
-  assert.ok(bodies, `the status is not documented: ${about}`);
+  const response = operation ? operation.responses.get(status) : elsewhere(method, status);
+  assert.ok(response, `the status is not documented: ${about}`);
+  for (const header of response.headers) assertHeader(header, headers.get(header.name), about);
 
+  const { bodies } = response;
   const [type = ''] = (headers.get('Content-Type') ?? '').split(';');
   const body = bodies.get(type);
   if (bodies.size > 0) assert.ok(body, `the type ${type} is not documented: ${about}`);
@@ -105,10 +130,19 @@ export function parseAnswers(received: string): Seen[] {
 }
 
 /** What may be answered to what is no operation. */
-function elsewhere(method: string, status: number): Bodies | undefined {
+function elsewhere(method: string, status: number): Response | undefined {
   // CORS asks like this, of any address.
   if (method === 'OPTIONS' && status === 204) return NO_BODY;
   return status >= 400 ? ANY_PROBLEM : undefined;
+}
+
+function assertHeader({ name, isRequired, isNumber, isValid }: Header, value: string | null, about: string): void {
+  if (value === null) assert.ok(!isRequired, `the header ${name} is missing: ${about}`);
+  else
+    assert.ok(
+      isValid(isNumber ? Number(value) : value),
+      `the header ${name} ${ajv.errorsText(isValid.errors)}: ${about}`,
+    );
 }
 
 function assertValid({ isValid, types }: Body, text: string, about: string): void {

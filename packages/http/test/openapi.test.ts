@@ -49,6 +49,11 @@ test('every operation has an id of its own, a summary, a tag, and an answer of e
       operationId,
     );
     for (const status of ['400', '500']) t.true(status in responses, `${operationId} ${status}`);
+    for (const { content = {} } of Object.values(responses)) {
+      for (const [type, { examples = {} }] of Object.entries(content)) {
+        if (/json|csv/.test(type)) t.not(Object.keys(examples).length, 0, `${operationId} ${type}`);
+      }
+    }
   }
 });
 
@@ -117,7 +122,13 @@ test('every due date that is taken has the form that the document says', (t) => 
 });
 
 test('an answer that the document does not have is found', (t) => {
-  const headers = new Headers({ 'Content-Type': 'application/json' });
+  const always = {
+    'X-Request-Id': '4b692b42-5e59-46b9-ad0e-693a92ef6968',
+    ETag: '"3"',
+    RateLimit: '"user";r=1199;t=60',
+    'RateLimit-Policy': '"user";q=1200;w=60',
+  };
+  const headers = new Headers({ ...always, 'Content-Type': 'application/json' });
   const stats = { total: 1, pending: 1, completed: 0 };
   const seen = (body: object, status = 200) => ({ status, headers, text: JSON.stringify(body) });
   const check = (...[status, body, method = 'GET', path = '/api/alice/stats']: [number, object, string?, string?]) =>
@@ -134,13 +145,45 @@ test('an answer that the document does not have is found', (t) => {
   const problem = { type: '/problems/task-not-found', title: 'Forbidden', status: 403, detail: 'No.', requestId: 'x' };
   const asProblem = (type: string) => ({
     status: 403,
-    headers: new Headers({ 'Content-Type': 'application/problem+json' }),
+    headers: new Headers({ ...always, 'Content-Type': 'application/problem+json' }),
     text: JSON.stringify({ ...problem, type }),
   });
   t.notThrows(() => assertDocumented('GET', '/api/alice/stats', asProblem('/problems/forbidden')));
   t.throws(() => assertDocumented('GET', '/api/alice/stats', asProblem('/problems/task-not-found')), {
     message: /problem is not documented/,
   });
+
+  const withHeaders = (changed: Record<string, string | undefined>) => {
+    const entries = Object.entries({ ...always, 'Content-Type': 'application/json', ...changed });
+    const given = entries.filter((entry): entry is [string, string] => entry[1] !== undefined);
+    assertDocumented('GET', '/api/alice/stats', { ...seen(stats), headers: new Headers(given) });
+  };
+  t.notThrows(() => withHeaders({}));
+  for (const name of Object.keys(always)) {
+    t.throws(() => withHeaders({ [name]: undefined }), { message: new RegExp(`header ${name} is missing`) });
+    t.throws(() => withHeaders({ [name]: '?' }), { message: new RegExp(`header ${name} .* pattern`) });
+  }
+  const { status, text } = asProblem('/problems/forbidden');
+  t.throws(
+    () =>
+      assertDocumented('GET', '/nowhere', {
+        status,
+        text,
+        headers: new Headers({ 'Content-Type': 'application/problem+json' }),
+      }),
+    {
+      message: /header X-Request-Id is missing/,
+    },
+  );
+  const busy = (seconds: string) =>
+    assertDocumented('GET', '/api/alice/stats', {
+      status: 503,
+      headers: new Headers({ ...always, 'Content-Type': 'application/problem+json', 'Retry-After': seconds }),
+      text: JSON.stringify({ ...problem, status: 503, type: '/problems/unavailable' }),
+    });
+  t.notThrows(() => busy('1'));
+  for (const seconds of ['', '0', '-1', '1.5', 'soon'])
+    t.throws(() => busy(seconds), { message: /Retry-After/ }, seconds);
 });
 
 test('neither the document nor the page is loaded before somebody asks', (t) => {

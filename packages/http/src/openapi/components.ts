@@ -59,43 +59,58 @@ export const parameters = {
   },
 } satisfies Record<string, Schema>;
 
-/** Headers of answers, by name. */
+/** Headers of answers, by name; `required` where every answer has it that is said to have it. */
 export const headers = {
-  'X-Request-Id': { description: 'What the request is called in logs.', schema: { type: 'string' } },
-  ETag: { description: 'The name of this version, for `If-None-Match` and `If-Match`.', schema: { type: 'string' } },
+  'X-Request-Id': {
+    required: true,
+    description: 'What the request is called in logs.',
+    schema: { type: 'string', pattern: '^[\\w.-]{1,128}$' },
+  },
+  ETag: {
+    required: true,
+    description: 'The name of this version, for `If-None-Match` and `If-Match`.',
+    schema: { type: 'string', pattern: '^"[\\da-z]+"$' },
+  },
   Link: {
+    required: false,
     description: 'Where there is more: the address of the next part, relative to this one (RFC 8288).',
-    schema: { type: 'string' },
+    schema: { type: 'string', pattern: '^<\\?[^<>]+>; rel="next"$' },
     example: '<?limit=50&cursor=17>; rel="next"',
   },
   Location: {
+    required: true,
     description: 'Where the new task is.',
     schema: { type: 'string', format: 'uri-reference' },
     example: '/api/alice/tasks/01a207c3-6b95-73c6-8716-019a7e6b4001',
   },
   'Content-Disposition': {
+    required: true,
     description: 'A name for the file.',
-    schema: { type: 'string' },
+    schema: { type: 'string', pattern: '^attachment; filename="[^"]+"$' },
     example: 'attachment; filename="tasks.json"',
   },
   'WWW-Authenticate': {
+    required: true,
     description: 'What is wrong with the token (RFC 6750).',
-    schema: { type: 'string' },
+    schema: { type: 'string', pattern: '^Bearer(?: error="invalid_token", error_description="[^"\\\\]+")?$' },
     example: 'Bearer error="invalid_token", error_description="The token has expired."',
   },
   'Retry-After': {
+    required: true,
     description: 'Seconds after which to try again.',
     schema: { type: 'integer', minimum: 1 },
     example: 17,
   },
   RateLimit: {
+    required: true,
     description: 'How many requests are left to this user (`r`), and for how many seconds (`t`).',
-    schema: { type: 'string' },
+    schema: { type: 'string', pattern: '^"user";r=\\d+;t=\\d+$' },
     example: '"user";r=1199;t=60',
   },
   'RateLimit-Policy': {
+    required: true,
     description: 'How many requests a user has (`q`) in so many seconds (`w`).',
-    schema: { type: 'string' },
+    schema: { type: 'string', pattern: '^"user";q=\\d+;w=\\d+$' },
     example: '"user";q=1200;w=60',
   },
 } satisfies Record<string, Schema>;

@@ -1,7 +1,7 @@
 import { JournalQuerySchema, TaskQuerySchema } from '@todo-backend/application';
 import type { GenericSchema } from 'valibot';
 import type { ProblemCode } from '../problem-details.js';
-import { BATCH_LIMIT, ExportQuerySchema, IMPORT_LIMIT } from '../task-routes.js';
+import { BATCH_LIMIT, ExportQuerySchema, IMPORT_LIMIT, toCsv } from '../task-routes.js';
 import type { headers, parameters, tags } from './components.js';
 import { type bodies, ref, type Schema } from './schemas.js';
 
@@ -197,6 +197,7 @@ export const operations: readonly Operation[] = [
               type: 'string',
               description: 'With a line of names, and what a spreadsheet takes for a formula escaped.',
             },
+            examples: { tasks: toCsv([milk]) },
           },
         },
       },
@@ -408,7 +409,14 @@ export const operations: readonly Operation[] = [
     description: 'The description of the API, in OpenAPI 3.1.',
     parameters: ['If-None-Match'],
     answers: {
-      200: { description: 'The document.', headers: ['ETag'], content: json({ type: 'object' }) },
+      200: {
+        description: 'The document.',
+        headers: ['ETag'],
+        content: json(
+          { type: 'object' },
+          { start: { openapi: '3.1.0', info: { title: 'Todo backend', version: '0.1.0' }, paths: {} } },
+        ),
+      },
       304: notModified,
     },
   },
@@ -419,7 +427,17 @@ export const operations: readonly Operation[] = [
     tag: 'Documentation',
     summary: 'A page to read and to try the API',
     description: 'This document in Swagger UI. It talks to this server alone.',
-    answers: { 200: { description: 'The page.', content: { 'text/html': { schema: { type: 'string' } } } } },
+    answers: {
+      200: {
+        description: 'The page.',
+        content: {
+          'text/html': {
+            schema: { type: 'string' },
+            examples: { start: '<!doctype html>\n<html lang="en">\n  <head>\n    <title>Todo backend API</title>' },
+          },
+        },
+      },
+    },
   },
   {
     id: 'getDocsFile',
