@@ -1,6 +1,9 @@
+import { createServer, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import test from 'ava';
+import type { Page } from 'playwright-core';
 import { browserTest, openBrowser } from '../../../test/browser.ts';
-import { assertProblem, type Host, onMemory, person, shared } from './hosts.ts';
+import { assertProblem, type Host, onMemory, type Person, person, shared } from './hosts.ts';
 
 const opened = shared(() => onMemory());
 
@@ -56,6 +59,64 @@ test('nothing else is served from where the files are', async (t) => {
   assertProblem(t, await host.call('POST', '/docs/swagger-ui.css'), 405);
 });
 
+/** Signs in on the page, and lists the tasks there. */
+async function listTasks(page: Page, url: string, { id, token }: Person) {
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Authorize' }).click();
+  const dialog = page.locator('.auth-container');
+  await dialog.getByRole('textbox').fill(token);
+  await dialog.getByRole('button', { name: 'Apply credentials' }).click();
+  await dialog.getByRole('button', { name: 'Close' }).click();
+
+  const operation = page.locator('.opblock', { hasText: 'List tasks' });
+  await operation.getByText('List tasks').click();
+  await operation.getByRole('button', { name: 'Try it out' }).click();
+  await operation.getByPlaceholder('user_id').fill(id);
+  await operation.getByRole('button', { name: 'Execute' }).click();
+  const answer = operation.locator('.live-responses-table');
+  await answer.waitFor();
+  return {
+    status: await answer.locator('.response-col_status').last().innerText(),
+    text: await answer.locator('.response-col_description pre').first().innerText(),
+  };
+}
+
+/** A proxy that has the host below a path, and nothing elsewhere. */
+async function proxyBelow(path: string, host: Host): Promise<Server> {
+  const proxy = createServer((incoming, outgoing) => {
+    const { method, url = '', headers } = incoming;
+    if (!url.startsWith(`${path}/`)) {
+      outgoing.writeHead(404).end();
+      return;
+    }
+    const sent = request(host.url + url.slice(path.length), { method: method ?? 'GET', headers }, (answer) => {
+      answer.pipe(outgoing.writeHead(answer.statusCode ?? 502, answer.headers));
+    });
+    incoming.pipe(sent);
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => proxy.once('listening', resolve));
+  return proxy;
+}
+
+browserTest(test)('in a browser, behind a proxy, below another path: list tasks', async (t) => {
+  t.timeout(120_000);
+  const host = await opened();
+  const bob = await person(host, 'bob');
+  await bob.create({ title: 'Seen through the proxy' });
+  const proxy = await proxyBelow('/todo', host);
+  const browser = await openBrowser();
+  t.teardown(async () => {
+    await browser.close();
+    proxy.close();
+  });
+  const page = await browser.newPage();
+  page.setDefaultTimeout(100_000);
+  const { port } = proxy.address() as AddressInfo;
+  const { status, text } = await listTasks(page, `http://127.0.0.1:${port}/todo/docs`, bob);
+  t.is(status, '200');
+  t.is(JSON.parse(text)[0].title, 'Seen through the proxy');
+});
+
 browserTest(test)('in a browser: sign in with a token, and list tasks', async (t) => {
   t.timeout(120_000);
   const host: Host = await opened();
@@ -74,23 +135,9 @@ browserTest(test)('in a browser: sign in with a token, and list tasks', async (t
   page.on('requestfailed', (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
   page.on('request', (request) => requests.push(new URL(request.url())));
 
-  await page.goto(`${host.url}/docs`);
-  await page.getByRole('button', { name: 'Authorize' }).click();
-  const dialog = page.locator('.auth-container');
-  await dialog.getByRole('textbox').fill(alice.token);
-  await dialog.getByRole('button', { name: 'Apply credentials' }).click();
-  await dialog.getByRole('button', { name: 'Close' }).click();
-
-  const operation = page.locator('.opblock', { hasText: 'List tasks' });
-  await operation.getByText('List tasks').click();
-  await operation.getByRole('button', { name: 'Try it out' }).click();
-  await operation.getByPlaceholder('user_id').fill('alice');
-  await operation.getByRole('button', { name: 'Execute' }).click();
-  const answer = operation.locator('.live-responses-table');
-  await answer.waitFor();
-  t.is(await answer.locator('.response-col_status').last().innerText(), '200');
-  const [task] = JSON.parse(await answer.locator('.response-col_description pre').first().innerText());
-  t.is(task.title, 'Seen on the page');
+  const { status, text } = await listTasks(page, `${host.url}/docs`, alice);
+  t.is(status, '200');
+  t.is(JSON.parse(text)[0].title, 'Seen on the page');
 
   t.deepEqual(complaints, []);
   t.deepEqual(

@@ -55,7 +55,8 @@ export function openApiDocument(version: string = ownVersion): OpenApiDocument {
         'Tasks of many users. What lies below `/api/{user_id}` needs a token of that user, as Better Auth issues it. Every error is an `application/problem+json` (RFC 9457). An unknown address is 404; a known one with another method is 405, with `Allow`. `HEAD` works where `GET` does.',
       license: { name: license, identifier: license },
     },
-    servers: [{ url: '/', description: 'Where this document comes from.' }],
+    // Relative to where the document is, which may be below another path.
+    servers: [{ url: '.', description: 'Where this document comes from.' }],
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
     components: {
