@@ -9,10 +9,9 @@ import {
   type TodoClientOptions,
   TodoNetworkError,
 } from '@todo-backend/client';
-import { issueToken } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import { documentedFetch } from '../../http/test/conformance.ts';
-import { ABSENT, onMemory, person, SECRET } from '../../http/test/hosts.ts';
+import { ABSENT, onMemory, person } from '../../http/test/hosts.ts';
 
 /** A user with a client, on a server of the test's own. */
 async function connected(t: ExecutionContext, options: Partial<TodoClientOptions> = {}) {
@@ -183,12 +182,10 @@ test('a deletion that is repeated finds nothing, and that is what was wanted', a
 
 test('a deletion that was refused before it began is not done, whoever deleted the task meanwhile', async (t) => {
   const { send } = interrupted(busy(429, '0'));
-  const { id, todo } = await connected(t, { fetch: send });
+  const { id, token, url, todo } = await connected(t, { fetch: send });
   await t.throwsAsync(todo.deleteTask(id, ABSENT), { instanceOf: TodoApiError, message: 'There is no such task.' });
-  const token = await issueToken({ secret: SECRET, userId: id, lifetime: 3600 });
-  const getToken = (options?: { refresh: boolean }) => (options?.refresh ? token : 'stale');
-  const later = await connected(t, { getToken });
-  await t.throwsAsync(later.todo.deleteTask(id, ABSENT), { message: 'There is no such task.' });
+  const late = createTodoClient({ baseUrl: url, getToken: ({ refresh }) => (refresh ? token : 'stale') });
+  await t.throwsAsync(late.deleteTask(id, ABSENT), { message: 'There is no such task.' });
 });
 
 test('a token that the API refuses is replaced, once', async (t) => {
