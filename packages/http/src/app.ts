@@ -86,27 +86,31 @@ function systemRoutes({ version, readiness, clock }: AppOptions): Router {
  * What suits an API: what is only for pages, or for browsers long gone, would be sent with every answer for nothing. It
  * is the same for every answer, so helmet is asked once.
  */
-const SECURITY_HEADERS = new Map<string, string>();
-helmet({
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
-  },
-  xFrameOptions: { action: 'deny' },
-  crossOriginOpenerPolicy: false,
-  originAgentCluster: false,
-  xDnsPrefetchControl: false,
-  xDownloadOptions: false,
-  xPermittedCrossDomainPolicies: false,
-  xPoweredBy: false,
-  xXssProtection: false,
-})(
-  {} as IncomingMessage,
-  { setHeader: (name: string, value: string) => SECURITY_HEADERS.set(name, value) } as unknown as ServerResponse,
-  (error) => {
-    if (error) throw error;
-  },
+const SECURITY_HEADERS = headersOf(
+  helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+    },
+    xFrameOptions: { action: 'deny' },
+    crossOriginOpenerPolicy: false,
+    originAgentCluster: false,
+    xDnsPrefetchControl: false,
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xPoweredBy: false,
+    xXssProtection: false,
+  }),
 );
+
+function headersOf(setHeaders: ReturnType<typeof helmet>): [name: string, value: string][] {
+  const headers: [string, string][] = [];
+  const response = { setHeader: (...header: [string, string]) => headers.push(header) };
+  setHeaders({} as IncomingMessage, response as unknown as ServerResponse, (error) => {
+    if (error) throw error;
+  });
+  return headers;
+}
 
 /** Also, that answers are one user's own: nothing between may keep them. */
 const commonHeaders: Middleware = (ctx, next) => {

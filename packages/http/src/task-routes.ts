@@ -17,8 +17,8 @@ import { statusOf } from './problem-details.js';
 import { limitFailures, limitUser, type RateLimits } from './rate-limit.js';
 import { jsonBody } from './request-body.js';
 
-/** Bytes of a batch: a hundred of the longest tasks, with four bytes for each character, are half of it. */
-export const BATCH_LIMIT = 1024 * 1024;
+/** Bytes of a batch: a hundred of the longest tasks fit in, even where each character is escaped (`\\ud83d\\ude00`). */
+export const BATCH_LIMIT = 2 * 1024 * 1024;
 
 /** Bytes of an import: ten thousand tasks of a kilobyte. */
 export const IMPORT_LIMIT = 10 * 1024 * 1024;
@@ -149,7 +149,8 @@ function toJson(task: Task) {
 
 /** A table for spreadsheets, which must not take a title for a formula. */
 export function toCsv(tasks: readonly Readonly<Record<(typeof COLUMNS)[number], unknown>>[]): string {
-  return stringify([...tasks], { header: true, columns: COLUMNS, escape_formulas: true, bom: true });
+  const cast = { boolean: String };
+  return stringify([...tasks], { header: true, columns: COLUMNS, cast, escape_formulas: true, bom: true });
 }
 
 /** The columns of the CSV, in the order of {@link toJson}. */

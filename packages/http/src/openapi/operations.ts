@@ -125,7 +125,7 @@ export const operations: readonly Operation[] = [
     tag: 'Tasks',
     summary: 'Create, change, complete and delete many tasks at once',
     description:
-      'Does up to 100 things in one transaction: all of them or, with the problems of every operation, nothing. With `atomic` false it does what it can, and says of each what became of it. The body may have 1 MB.',
+      'Does up to 100 things in one transaction: all of them or, with the problems of every operation, nothing. With `atomic` false it does what it can, and says of each what became of it. The body may have 2 MB.',
     parameters: ['Idempotency-Key'],
     body: {
       schema: 'Batch',

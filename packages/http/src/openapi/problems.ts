@@ -36,7 +36,7 @@ export const problems: Record<ProblemCode, { readonly when: string; readonly det
     detail: new TaskChangedError().message,
   },
   BODY_TOO_LARGE: {
-    when: 'The body is larger than 100 KB (a batch: than 1 MB, an import: than 10 MB), compressed or not.',
+    when: 'The body is larger than 100 KB (a batch: than 2 MB, an import: than 10 MB), compressed or not.',
     detail: tooLarge(BODY_LIMIT).message,
   },
   UNSUPPORTED_MEDIA_TYPE: {
