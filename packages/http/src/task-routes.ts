@@ -17,7 +17,7 @@ import { statusOf } from './problem-details.js';
 import { limitFailures, limitUser, type RateLimits } from './rate-limit.js';
 import { jsonBody } from './request-body.js';
 
-/** Bytes of a batch: a hundred of the longest tasks fit in, even where each character is escaped (`\\ud83d\\ude00`). */
+/** Bytes of a batch: a hundred of the longest tasks fit in, even where each character is escaped (`\ud83d\ude00`). */
 export const BATCH_LIMIT = 2 * 1024 * 1024;
 
 /** Bytes of an import: ten thousand tasks of a kilobyte. */
