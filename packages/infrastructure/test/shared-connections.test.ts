@@ -58,7 +58,7 @@ serverTest('a setting of one statement is none of the next', async (t) => {
 
 serverTest('what waits too long for those before it is unavailable, and so is what finds no room', async (t) => {
   const { url, database, read } = await open({ connectTimeout: 200, statementTimeout: 500 });
-  await execute(url, 'create table locked (n int)');
+  await execute(url, 'create table locked (n int); grant select on locked to public');
   const look = () => read(sql<[number]>`select ${1}::int from locked`);
   // Prepared now: otherwise the first fails to prepare it, and all others because of that.
   await look();
