@@ -1,4 +1,4 @@
-import { type ReactNode, useLayoutEffect, useRef } from 'react';
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 
 interface DialogProps {
   readonly title: string;
@@ -10,6 +10,7 @@ interface DialogProps {
 /** A modal dialog. The browser keeps the focus in it, closes it with Esc, and gives the focus back after it. */
 export function Dialog({ title, isOpen, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useId();
 
   useLayoutEffect(() => {
     if (isOpen) dialog.current?.showModal();
@@ -17,10 +18,10 @@ export function Dialog({ title, isOpen, onClose, children }: DialogProps) {
   }, [isOpen]);
 
   return (
-    <dialog ref={dialog} aria-labelledby="dialog-title" onClose={() => isOpen && onClose()}>
+    <dialog ref={dialog} aria-labelledby={heading} onClose={() => isOpen && onClose()}>
       {isOpen && (
         <>
-          <h2 id="dialog-title">{title}</h2>
+          <h2 id={heading}>{title}</h2>
           {children}
         </>
       )}

@@ -1,5 +1,5 @@
 import { useCallback, useRef, useState } from 'react';
-import { isAway, type NewTask, type Task, type TaskChanges, type TaskQuery, type TodoClient } from './api';
+import type { NewTask, Task, TaskChanges, TaskQuery, TodoClient } from './api';
 import { useLive } from './use-live';
 
 type Change =
@@ -31,12 +31,10 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
     try {
       const done = await sent;
       change((tasks) => apply(tasks, done));
-      // Where the task stands now, and whether the filters still let it through, is for the API to say.
-      reload();
-    } catch (error) {
-      if (isAway(error)) reload();
-      throw error;
     } finally {
+      // Where the task stands now, and whether the filters still let it through, is for the API to say; and so is what
+      // has become of it where the API refused the change, or its answer was lost.
+      reload();
       setPending((pending) => pending.filter((other) => other !== shown));
     }
   }
@@ -46,13 +44,19 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
     error,
     isLoading,
     reload,
-    create(task: NewTask) {
+    /** @param idempotencyKey the same one when it is sent again because its answer was lost: it happens once */
+    create(task: NewTask, idempotencyKey: string) {
       const shown = { kind: 'add', task: draft(userId, task) } as const;
-      return write(shown, async () => ({ kind: 'add', task: await api.createTask(userId, task) }));
+      return write(shown, async () => ({ kind: 'add', task: await api.createTask(userId, task, { idempotencyKey }) }));
     },
-    update(task: Task, changes: TaskChanges) {
+    /** Rejects with status 412 when the task is not what it was here any more: nobody's change is lost. */
+    update(task: Task, changes: TaskChanges, idempotencyKey: string) {
       const shown = { kind: 'replace', task: { ...task, ...changes } } as const;
-      return write(shown, async () => ({ kind: 'replace', task: await api.updateTask(userId, task.id, changes) }));
+      const options = { idempotencyKey, unchangedSince: task };
+      return write(shown, async () => ({
+        kind: 'replace',
+        task: await api.updateTask(userId, task.id, changes, options),
+      }));
     },
     complete(task: Task, completed: boolean) {
       const shown = { kind: 'replace', task: { ...task, completed } } as const;
@@ -80,6 +84,12 @@ function apply(tasks: readonly Task[], change: Change): Task[] {
     case 'remove':
       return tasks.filter(({ id }) => id !== change.id);
   }
+}
+
+/** What of `input` is not what the task is already. */
+export function changesOf(task: Task, input: NewTask): TaskChanges {
+  const names = ['title', 'description', 'priority', 'category', 'dueDate'] as const;
+  return Object.fromEntries(names.filter((name) => input[name] !== task[name]).map((name) => [name, input[name]]));
 }
 
 const DRAFT = 'draft-';

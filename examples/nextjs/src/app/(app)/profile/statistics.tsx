@@ -8,7 +8,9 @@ import { useLive } from '@/lib/use-live';
 /** How far somebody has come, as a ring that closes. */
 export function Statistics({ userId, backendUrl }: { readonly userId: string; readonly backendUrl: string }) {
   const api = useMemo(() => connect(backendUrl), [backendUrl]);
-  const { data, ...state } = useLive(useCallback(() => api.getStats(userId), [api, userId]));
+  const { data, ...state } = useLive(
+    useCallback((signal: AbortSignal) => api.getStats(userId, { signal }), [api, userId]),
+  );
   return (
     <>
       <Away {...state} />
@@ -27,7 +29,7 @@ export function Statistics({ userId, backendUrl }: { readonly userId: string; re
                 <dd>{data.pending}</dd>
               </div>
               <div>
-                <dt>In all</dt>
+                <dt>Total</dt>
                 <dd>{data.total}</dd>
               </div>
             </dl>

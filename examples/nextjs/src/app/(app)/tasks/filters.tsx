@@ -11,11 +11,22 @@ const NOTHING = { status: '', priority: '', category: '', search: '' };
 /** Milliseconds without a key pressed after which is searched. */
 const PAUSE = 300;
 
-/** Which tasks are shown, and in which order. It is in the address too: it can be bookmarked, and survives a reload. */
-export function useFilters() {
+/**
+ * Which tasks are shown, and in which order. It is in the address too: it can be bookmarked, and survives a reload.
+ *
+ * @param visit another one each time that somebody is led here, and the address counts again
+ */
+export function useFilters(visit: string) {
   const params = useSearchParams();
   const [choice, setChoice] = useState(() => fromAddress(params));
   const [typed, setTyped] = useState(choice.search);
+  const [lastVisit, setLastVisit] = useState(visit);
+  if (visit !== lastVisit) {
+    const led = fromAddress(params);
+    setLastVisit(visit);
+    setChoice(led);
+    setTyped(led.search);
+  }
   const query = useMemo(() => toQuery(choice), [choice]);
 
   useEffect(() => {
@@ -52,6 +63,9 @@ type Filters = ReturnType<typeof useFilters>;
 export function FilterBar({ filters }: { readonly filters: Filters }) {
   const { choice, choose, typed, setTyped } = filters;
   const name = useId();
+  // On a small screen: how many there are behind the button.
+  const [isOpen, setOpen] = useState(false);
+  const inUse = [choice.priority, choice.category, choice.order].filter((value) => value !== '').length;
   return (
     <search className="filters" aria-label="Tasks">
       <label className="search">
@@ -74,7 +88,22 @@ export function FilterBar({ filters }: { readonly filters: Filters }) {
           </label>
         ))}
       </fieldset>
-      <div className="selects">
+      <button
+        type="button"
+        className="more"
+        aria-expanded={isOpen}
+        aria-controls={`${name}-more`}
+        onClick={() => setOpen(!isOpen)}
+      >
+        {icons.filters} Filters
+        {inUse > 0 && (
+          <span className="badge">
+            {inUse}
+            <span className="for-screen-readers"> in use</span>
+          </span>
+        )}
+      </button>
+      <div id={`${name}-more`} className={isOpen ? 'selects is-open' : 'selects'}>
         <Select
           label="Priority"
           value={choice.priority}

@@ -7,5 +7,5 @@ export const metadata: Metadata = { title: 'Tasks' };
 
 export default async function Page() {
   const { id } = await requireUser();
-  return <Tasks userId={id} backendUrl={settings.backendUrl} />;
+  return <Tasks userId={id} backendUrl={settings.backendUrl} visit={crypto.randomUUID()} />;
 }

@@ -1,27 +1,40 @@
 import { useId, useRef, useState } from 'react';
 import { icons } from '@/components/icons';
-import { explain } from '@/lib/api';
+import { explain, type NewTask, newIdempotencyKey } from '@/lib/api';
 
 interface QuickAddProps {
-  readonly onAdd: (title: string) => Promise<void>;
+  /** What a new task is besides its title. */
+  readonly defaults: Omit<NewTask, 'title'>;
+  readonly onAdd: (task: NewTask, idempotencyKey: string) => Promise<void>;
   readonly onDetails: (title: string) => void;
 }
 
 /** A task in one line. */
-export function QuickAdd({ onAdd, onDetails }: QuickAddProps) {
+export function QuickAdd({ defaults, onAdd, onDetails }: QuickAddProps) {
   const [title, setTitle] = useState('');
   const [problem, setProblem] = useState('');
   const input = useRef<HTMLInputElement>(null);
+  /** What failed, and is still in the field: the API may have got it all the same. */
+  const failed = useRef<{ readonly task: NewTask; readonly key: string }>(undefined);
   const note = useId();
 
+  function type(text: string) {
+    failed.current = undefined;
+    setTitle(text);
+  }
+
   async function add() {
-    setTitle('');
+    const attempt = failed.current ?? { task: { ...defaults, title }, key: newIdempotencyKey() };
+    type('');
     setProblem('');
     try {
-      await onAdd(title);
+      await onAdd(attempt.task, attempt.key);
     } catch (error) {
-      setTitle((typed) => typed || title);
       setProblem(`“${title}” could not be added. ${explain(error)}`);
+      // What was typed since is not replaced.
+      if (input.current?.value) return;
+      failed.current = attempt;
+      setTitle(title);
       input.current?.focus();
     }
   }
@@ -41,7 +54,7 @@ export function QuickAdd({ onAdd, onDetails }: QuickAddProps) {
         autoComplete="off"
         required
         value={title}
-        onChange={(event) => setTitle(event.target.value)}
+        onChange={(event) => type(event.target.value)}
         aria-invalid={problem === '' ? undefined : true}
         aria-describedby={problem === '' ? undefined : note}
       />
@@ -49,7 +62,7 @@ export function QuickAdd({ onAdd, onDetails }: QuickAddProps) {
         type="button"
         className="quiet"
         onClick={() => {
-          setTitle('');
+          type('');
           setProblem('');
           onDetails(title);
         }}

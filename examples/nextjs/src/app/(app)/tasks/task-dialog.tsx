@@ -1,47 +1,64 @@
 import { type FormEvent, useLayoutEffect, useRef } from 'react';
 import { Dialog } from '@/components/dialog';
 import { Field } from '@/components/field';
-import { type Category, explain, type NewTask, type Priority, type Task, TodoApiError } from '@/lib/api';
+import {
+  type Category,
+  explain,
+  type NewTask,
+  newIdempotencyKey,
+  type Priority,
+  type Task,
+  TodoApiError,
+} from '@/lib/api';
 import { dayOf, dueOn } from '@/lib/due-date';
 import { CATEGORIES, options, PRIORITIES } from './choices';
 
 /** A task that is being written. */
 export interface Draft {
-  /** The task that is changed; a new one when left out. */
+  /** The task that is changed, as it was last seen; a new one when left out. */
   readonly task?: Task;
   readonly input: NewTask;
+  /** Whether the API has it, and has not answered. */
+  readonly isSaving?: boolean;
   /** Why it was refused before. */
   readonly error?: unknown;
 }
 
 interface TaskDialogProps {
   readonly draft: Draft | undefined;
-  readonly onSave: (draft: Draft) => void;
+  readonly onSave: (draft: Draft, idempotencyKey: string) => void;
   readonly onClose: () => void;
 }
 
 export function TaskDialog({ draft, onSave, onClose }: TaskDialogProps) {
   return (
     <Dialog title={draft?.task ? 'Edit the task' : 'New task'} isOpen={draft !== undefined} onClose={onClose}>
-      {draft && <TaskForm draft={draft} onSave={onSave} onClose={onClose} />}
+      {/* Another form where the task is another, or was changed by somebody else. */}
+      {draft && <TaskForm key={draft.task?.updatedAt} draft={draft} onSave={onSave} onClose={onClose} />}
     </Dialog>
   );
 }
 
 function TaskForm({ draft, onSave, onClose }: TaskDialogProps & { readonly draft: Draft }) {
-  const { task, input, error } = draft;
+  const { task, input, isSaving = false, error } = draft;
   const form = useRef<HTMLFormElement>(null);
+  /** The same one until something else is typed: what is sent again because its answer was lost happens once. */
+  const key = useRef<string>(undefined);
   const problems = error instanceof TodoApiError ? error.errors : [];
   const problemOf = (name: keyof NewTask) => problems.find(({ field }) => field === name)?.message;
 
   // The first thing to do: what was refused, or the title.
   useLayoutEffect(() => {
-    const first = form.current?.querySelector<HTMLElement>('[aria-invalid], [name=title]');
+    if (isSaving) return;
+    const first =
+      form.current?.querySelector<HTMLElement>('[aria-invalid]') ??
+      form.current?.querySelector<HTMLElement>('[name=title]');
     requestAnimationFrame(() => first?.focus());
-  }, []);
+  }, [isSaving]);
 
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
+    if (isSaving) return;
     const data = new FormData(event.currentTarget);
     const text = (name: string) => String(data.get(name) ?? '');
     const day = text('dueDate');
@@ -53,57 +70,67 @@ function TaskForm({ draft, onSave, onClose }: TaskDialogProps & { readonly draft
       // A due date that is left as it is keeps its time.
       dueDate: task?.dueDate && dayOf(task.dueDate) === day ? task.dueDate : dueOn(day),
     };
-    onSave({ ...(task && { task }), input });
+    key.current ??= newIdempotencyKey();
+    onSave({ ...(task && { task }), input }, key.current);
   }
 
   return (
-    <form ref={form} onSubmit={submit}>
+    <form
+      ref={form}
+      onSubmit={submit}
+      onChange={() => {
+        key.current = undefined;
+      }}
+    >
       {error !== undefined && (
-        <p role="alert" className="error">
+        // Where the fields say it, it need not be seen twice.
+        <p role="alert" className={problems.length > 0 ? 'for-screen-readers' : 'error'}>
           {explain(error)}
         </p>
       )}
-      <Field label="Title" error={problemOf('title')}>
-        {(props) => <input {...props} name="title" required autoComplete="off" defaultValue={input.title} />}
-      </Field>
-      <Field label="Description" error={problemOf('description')}>
-        {(props) => <textarea {...props} name="description" rows={3} defaultValue={input.description ?? ''} />}
-      </Field>
-      <div className="fields">
-        <Field label="Priority" error={problemOf('priority')}>
-          {(props) => (
-            <select {...props} name="priority" defaultValue={input.priority}>
-              {options(PRIORITIES).map(({ value, name }) => (
-                <option key={value} value={value}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          )}
+      <fieldset disabled={isSaving}>
+        <Field label="Title" error={problemOf('title')}>
+          {(props) => <input {...props} name="title" required autoComplete="off" defaultValue={input.title} />}
         </Field>
-        <Field label="Category" error={problemOf('category')}>
-          {(props) => (
-            <select {...props} name="category" defaultValue={input.category}>
-              {options(CATEGORIES).map(({ value, name }) => (
-                <option key={value} value={value}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          )}
+        <Field label="Description" error={problemOf('description')}>
+          {(props) => <textarea {...props} name="description" rows={3} defaultValue={input.description ?? ''} />}
         </Field>
-        <Field label="Due date" error={problemOf('dueDate')}>
-          {(props) => (
-            <input {...props} name="dueDate" type="date" defaultValue={input.dueDate ? dayOf(input.dueDate) : ''} />
-          )}
-        </Field>
-      </div>
+        <div className="fields">
+          <Field label="Priority" error={problemOf('priority')}>
+            {(props) => (
+              <select {...props} name="priority" defaultValue={input.priority}>
+                {options(PRIORITIES).map(({ value, name }) => (
+                  <option key={value} value={value}>
+                    {name}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+          <Field label="Category" error={problemOf('category')}>
+            {(props) => (
+              <select {...props} name="category" defaultValue={input.category}>
+                {options(CATEGORIES).map(({ value, name }) => (
+                  <option key={value} value={value}>
+                    {name}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+          <Field label="Due date" error={problemOf('dueDate')}>
+            {(props) => (
+              <input {...props} name="dueDate" type="date" defaultValue={input.dueDate ? dayOf(input.dueDate) : ''} />
+            )}
+          </Field>
+        </div>
+      </fieldset>
       <div className="actions">
         <button type="button" className="quiet" onClick={onClose}>
           Cancel
         </button>
-        <button type="submit" className="primary">
-          Save
+        <button type="submit" className="primary" aria-disabled={isSaving}>
+          {isSaving ? 'Saving…' : 'Save'}
         </button>
       </div>
     </form>
