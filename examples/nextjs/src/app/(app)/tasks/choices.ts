@@ -21,7 +21,7 @@ export const ORDERS = {
   'priority-asc': 'Least important first',
   'title-asc': 'Title, A to Z',
   'title-desc': 'Title, Z to A',
-  'updatedAt-desc': 'Changed last',
+  'updatedAt-desc': 'Recently changed',
 } as const;
 
 /** The options of a `<select>`. */

@@ -31,7 +31,7 @@ export function TaskList({ tasks, isLoading, isFiltered, onClearFilters, ...acti
           <EmptyPicture />
           {isFiltered ? (
             <>
-              <p>Nothing is like that.</p>
+              <p>No tasks match.</p>
               <button type="button" className="quiet" onClick={onClearFilters}>
                 Show all tasks
               </button>
@@ -56,7 +56,11 @@ function Row({ task, onComplete, onEdit, onDelete }: RowActions & { readonly tas
   const { id, title, description, priority, category, dueDate, completed, createdAt, updatedAt } = task;
   const isLate = dueDate !== null && !completed && isOver(dueDate);
   return (
-    <li className={completed ? 'task is-done' : 'task'} data-task={id} aria-busy={isDraft(task)}>
+    <li
+      className={['task', completed && 'is-done', isLate && 'is-late'].filter(Boolean).join(' ')}
+      data-task={id}
+      aria-busy={isDraft(task)}
+    >
       <input
         type="checkbox"
         id={`done-${id}`}
@@ -65,25 +69,7 @@ function Row({ task, onComplete, onEdit, onDelete }: RowActions & { readonly tas
         aria-describedby={`about-${id}`}
         onChange={(event) => onComplete(task, event.target.checked)}
       />
-      <div className="text">
-        <label htmlFor={`done-${id}`}>{title}</label>
-        {description && <p className="description">{description}</p>}
-        <p id={`about-${id}`} className="about">
-          {dueDate && (
-            <span className={isLate ? 'due is-late' : 'due'}>
-              {icons.calendar}
-              {isLate && 'Overdue · '}
-              <time dateTime={dueDate}>{inWords(dueDate)}</time>
-            </span>
-          )}
-          <span className={`priority is-${priority}`}>
-            {PRIORITIES[priority]}
-            <span className="for-screen-readers"> priority</span>
-          </span>
-          <span>{CATEGORIES[category]}</span>
-          {updatedAt !== createdAt && <span className="updated">updated</span>}
-        </p>
-      </div>
+      <label htmlFor={`done-${id}`}>{title}</label>
       <div className="row-actions">
         <button type="button" aria-label={`Edit “${title}”`} disabled={isDraft(task)} onClick={() => onEdit(task)}>
           {icons.edit}
@@ -92,6 +78,26 @@ function Row({ task, onComplete, onEdit, onDelete }: RowActions & { readonly tas
           {icons.delete}
         </button>
       </div>
+      {description && <p className="description">{description}</p>}
+      <p id={`about-${id}`} className="about">
+        {dueDate && (
+          <span className="due">
+            {icons.calendar}
+            {isLate && 'Overdue · '}
+            <time dateTime={dueDate}>{inWords(dueDate)}</time>
+          </span>
+        )}
+        <span className="kind">
+          {priority !== 'medium' && (
+            <span className={`badge is-${priority}`}>
+              {PRIORITIES[priority]}
+              <span className="for-screen-readers"> priority</span>
+            </span>
+          )}
+          <span>{CATEGORIES[category]}</span>
+          {!completed && updatedAt !== createdAt && <span>updated</span>}
+        </span>
+      </p>
     </li>
   );
 }
