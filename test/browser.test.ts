@@ -297,6 +297,29 @@ inBrowser('a change is seen at once, and taken back where the API refuses it', a
   await page.getByText('“ ” could not be added. Title must have 1 to 255 characters.').waitFor();
 });
 
+inBrowser('a list that was read before a change does not undo it', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  const { promise: changed, resolve: letThrough } = Promise.withResolvers<void>();
+  const { promise: read, resolve: wasRead } = Promise.withResolvers<void>();
+  await page.route(
+    `${api.url}/api/*/tasks`,
+    async (route) => {
+      const response = await route.fetch();
+      wasRead();
+      await changed;
+      await route.fulfill({ response });
+    },
+    { times: 1 },
+  );
+  await page.evaluate(`dispatchEvent(new Event('online'))`);
+  await read;
+  await done(page, 'Buy milk').click();
+  await page.getByText('“Buy milk” completed.').waitFor();
+  letThrough();
+  await page.locator('[aria-label="Your tasks"][aria-busy=false]').waitFor();
+  t.true(await done(page, 'Buy milk').isChecked());
+});
+
 inBrowser('an edit does not overwrite what another tab has changed', async (t) => {
   const page = await openTasks([{ title: 'Buy milk', description: 'Two litres' }]);
   const other = await open({ storageState: ada });

@@ -11,7 +11,7 @@ export interface Live<T> {
   readonly error: unknown;
   readonly isLoading: boolean;
   reload(): void;
-  /** Changes what was loaded, as it is known to have changed. */
+  /** Changes what was loaded, as it is known to have changed. What is being loaded may not know of it: that starts anew. */
   change(how: (data: T) => T): void;
 }
 
@@ -26,18 +26,24 @@ export function useLive<T>(load: (signal: AbortSignal) => Promise<T>): Live<T> {
   const [error, setError] = useState<unknown>();
   const [isLoading, setLoading] = useState(true);
   const reload = useRef(() => {});
+  const isUnderWay = useRef(false);
 
   useEffect(() => {
     let abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     let wait = FIRST_RETRY;
 
+    function mark(loading: boolean) {
+      isUnderWay.current = loading;
+      setLoading(loading);
+    }
+
     async function run() {
       abort.abort();
       clearTimeout(timer);
       abort = new AbortController();
       const { signal } = abort;
-      setLoading(true);
+      mark(true);
       try {
         const loaded = await load(signal);
         if (signal.aborted) return;
@@ -47,11 +53,11 @@ export function useLive<T>(load: (signal: AbortSignal) => Promise<T>): Live<T> {
       } catch (error) {
         if (signal.aborted) return;
         setError(error);
-        if (!isAway(error)) return setLoading(false);
+        if (!isAway(error)) return mark(false);
         timer = setTimeout(run, wait);
         wait = Math.min(wait * 2, LAST_RETRY);
       }
-      setLoading(false);
+      mark(false);
     }
 
     reload.current = () => void run();
@@ -72,6 +78,9 @@ export function useLive<T>(load: (signal: AbortSignal) => Promise<T>): Live<T> {
     error,
     isLoading,
     reload: () => reload.current(),
-    change: (how) => setData((data) => (data === undefined ? data : how(data))),
+    change(how) {
+      setData((data) => (data === undefined ? data : how(data)));
+      if (isUnderWay.current) reload.current();
+    },
   };
 }

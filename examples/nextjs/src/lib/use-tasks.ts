@@ -16,6 +16,9 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
   const { data, error, isLoading, reload, change } = useLive(load);
   const [pending, setPending] = useState<readonly Change[]>([]);
   const last = useRef<Promise<unknown>>(Promise.resolve());
+  /** Unfiltered and newest first: there the answer to a change says all that there is to know. */
+  const isPlain = useRef(true);
+  isPlain.current = Object.keys(query).length === 0;
 
   /**
    * Not `useOptimistic`: it would keep what one change has shown until all others are answered too.
@@ -31,10 +34,13 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
     try {
       const done = await sent;
       change((tasks) => apply(tasks, done));
-    } finally {
-      // Where the task stands now, and whether the filters still let it through, is for the API to say; and so is what
-      // has become of it where the API refused the change, or its answer was lost.
+      // Where the task stands now, and whether the filters still let it through, is for the API to say.
+      if (!isPlain.current) reload();
+    } catch (error) {
+      // So is what has become of it, where a change was refused or its answer lost.
       reload();
+      throw error;
+    } finally {
       setPending((pending) => pending.filter((other) => other !== shown));
     }
   }
