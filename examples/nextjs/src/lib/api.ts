@@ -21,8 +21,8 @@ export function connect(baseUrl: string) {
   let known: Token | undefined;
   let coming: Promise<Token> | undefined;
 
-  async function token(): Promise<string> {
-    if (known === undefined || known.end - MARGIN < Date.now()) {
+  async function getToken({ refresh }: { refresh: boolean }): Promise<string> {
+    if (refresh || known === undefined || known.end - MARGIN < Date.now()) {
       // Many who ask at the same time wait for the same answer.
       coming ??= fetchToken().finally(() => {
         coming = undefined;
@@ -37,18 +37,7 @@ export function connect(baseUrl: string) {
     return fetch(input, { ...init, signal: AbortSignal.any(limits) });
   };
 
-  const withFreshToken: typeof fetch = async (input, init) => {
-    const response = await patient(input, init);
-    if (response.status !== 401) return response;
-    const headers = new Headers(init?.headers);
-    if (headers.get('Authorization') === `Bearer ${known?.text}`) known = undefined;
-    const fresh = await token().catch(() => undefined);
-    if (fresh === undefined) return response;
-    headers.set('Authorization', `Bearer ${fresh}`);
-    return patient(input, { ...init, headers });
-  };
-
-  return createTodoClient({ baseUrl, getToken: token, fetch: withFreshToken });
+  return createTodoClient({ baseUrl, getToken, fetch: patient });
 }
 
 interface Token {
