@@ -137,20 +137,22 @@ export type Delivery =
   | { readonly outcome: 'accepted' }
   /** The sink will never take this event. */
   | { readonly outcome: 'rejected'; readonly reason: string }
-  /** The sink answered, and did not take it this time. */
+  /** The sink was there, and did not take the event this time. It may be the event's fault. */
   | { readonly outcome: 'failed'; readonly reason: string /** Milliseconds. */; readonly retryAfter?: number }
-  /** The sink did not answer, to this event or any other. */
+  /** There was no connection to the sink, which says nothing about this event or any other. */
   | { readonly outcome: 'unreachable'; readonly reason: string };
 
 /** Where events go that other systems are to hear of. */
 export interface EventSink {
-  /** Hands one event on. Never throws for what the sink does. */
+  /** Hands one event on. Never throws for what the sink does, and never takes longer than some seconds. */
   publish(entry: JournalEntry): Promise<Delivery>;
 }
 
-/** Events of one user that have not been handed on. */
+/** Events of one user that have not been handed on, claimed by one relay. */
 export interface WaitingEvents {
   readonly userId: UserId;
+  /** Tells this claim from every other one of the same user. */
+  readonly claim: string;
   /** In their order, without a gap but for those that are no longer kept. */
   readonly entries: readonly JournalEntry[];
   /** The sequence that is reached when all of them have been delivered. */
@@ -159,30 +161,60 @@ export interface WaitingEvents {
   readonly attempts: number;
 }
 
-/** How far the delivery of one user's events got. */
-export interface Settlement {
-  /** The sequence up to which all is done; `undefined` when nothing new is. */
-  readonly reached: number | undefined;
+/** A dead letter that an operator has requeued, claimed by one relay. */
+export interface RequeuedEvent {
+  readonly entry: JournalEntry;
+  /** Tells this claim from every other one of the same event. */
+  readonly claim: string;
+  /** How often it has failed since it was requeued. */
+  readonly attempts: number;
+}
+
+/** An event that becomes a dead letter. `reason` is for operators. */
+export interface BuriedEvent {
+  readonly entry: JournalEntry;
+  readonly reason: string;
+}
+
+/** When to try again. */
+export interface Retry {
+  /** How often the event that comes next has failed. */
   readonly attempts: number;
   /** Milliseconds before which nobody should try again. */
   readonly delay: number;
 }
 
-/** The journal of all users as a queue of what is still to be handed on. For the relay, never for a user. */
+/** How far the delivery of one user's events got. */
+export interface Settlement extends Retry {
+  /** The sequence up to which all is done; `undefined` when nothing new is. */
+  readonly reached: number | undefined;
+  /** Those of the events up to there that become dead letters, until an operator requeues them. */
+  readonly buried: readonly BuriedEvent[];
+}
+
+/**
+ * The journal of all users as a queue of what is still to be handed on. For the relay, never for a user.
+ *
+ * A claim ends with its lease. Whoever settles after that changes nothing, and is told so with `false`: somebody else may
+ * have claimed the same meanwhile.
+ */
 export interface Outbox {
   /**
    * Claims some users whose events wait, and some dead letters that an operator has requeued. Nobody else gets them
    * until they are settled, or `lease` milliseconds are over.
    */
-  claim(lease: number): Promise<{ waiting: readonly WaitingEvents[]; requeued: readonly JournalEntry[] }>;
+  claim(lease: number): Promise<{ waiting: readonly WaitingEvents[]; requeued: readonly RequeuedEvent[] }>;
 
   /** Says how far a claimed user's delivery got, and gives the user free. */
-  settle(user: UserId, settlement: Settlement): Promise<void>;
+  settle(claimed: WaitingEvents, settlement: Settlement): Promise<boolean>;
 
-  /** Marks an event as a dead letter, until an operator requeues it. */
-  bury(entry: JournalEntry, reason: string): Promise<void>;
+  /** Gives a requeued event free, to be tried again. */
+  postpone(claimed: RequeuedEvent, retry: Retry): Promise<boolean>;
 
-  /** Takes the mark away: it has been delivered after all. */
+  /** Makes a requeued event a dead letter that rests again. */
+  bury(claimed: RequeuedEvent, reason: string): Promise<boolean>;
+
+  /** Takes the mark away, whoever has claimed the event: it has been delivered after all. */
   unbury(entry: JournalEntry): Promise<void>;
 }
 

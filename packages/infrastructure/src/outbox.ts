@@ -1,6 +1,6 @@
-import type { JournalEntry, Outbox, Settlement, WaitingEvents } from '@todo-backend/application';
+import type { JournalEntry, Outbox, RequeuedEvent, Retry, Settlement, WaitingEvents } from '@todo-backend/application';
 import type { Timestamp, UserId } from '@todo-backend/domain';
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
 import { entry, toEntry } from './task-journal.js';
 import { exactText, type Tables, utcText } from './task-row.js';
@@ -35,18 +35,19 @@ export class SqlOutbox implements Outbox {
     this.#database = database;
   }
 
-  claim(lease: number): Promise<{ waiting: WaitingEvents[]; requeued: JournalEntry[] }> {
+  claim(lease: number): Promise<{ waiting: WaitingEvents[]; requeued: RequeuedEvent[] }> {
     return this.#database.delivery(async (db) => ({
       waiting: await claimUsers(db, lease),
       requeued: await claimRequeued(db, lease),
     }));
   }
 
-  async settle(user: UserId, { reached, attempts, delay }: Settlement): Promise<void> {
-    await this.#database.delivery((db) =>
-      db
+  settle({ userId, claim }: WaitingEvents, { reached, attempts, delay, buried }: Settlement): Promise<boolean> {
+    return this.#database.delivery(async (db) => {
+      const { numUpdatedRows } = await db
         .updateTable('task_ledgers')
-        .where('userId', '=', user)
+        .where('userId', '=', userId)
+        .where('deliverAfter', '=', moment(claim))
         .set({
           ...(reached !== undefined && {
             deliveredSequence: sql<number>`greatest("deliveredSequence", ${reached}::int)`,
@@ -54,25 +55,41 @@ export class SqlOutbox implements Outbox {
           deliveryAttempts: attempts,
           deliverAfter: after(delay),
         })
-        .execute(),
-    );
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n) return false;
+      for (const { entry, reason } of buried) {
+        const failure = { reason, failedAt: sql<string>`now()`, deliverAfter: 'infinity' };
+        await db
+          .insertInto('dead_letters')
+          .values({ userId, sequence: entry.sequence, ...failure })
+          .onConflict((conflict) => conflict.columns(['userId', 'sequence']).doUpdateSet(failure))
+          .execute();
+      }
+      return true;
+    });
   }
 
-  async bury({ userId, sequence }: JournalEntry, reason: string): Promise<void> {
-    const failure = { reason, failedAt: sql<string>`now()`, deliverAfter: 'infinity' };
-    await this.#database.delivery((db) =>
-      db
-        .insertInto('dead_letters')
-        .values({ userId, sequence, ...failure })
-        .onConflict((conflict) => conflict.columns(['userId', 'sequence']).doUpdateSet(failure))
-        .execute(),
-    );
+  postpone(claimed: RequeuedEvent, { attempts, delay }: Retry): Promise<boolean> {
+    return this.#settleRequeued(claimed, sql`"deliveryAttempts" = ${attempts}::int, "deliverAfter" = ${after(delay)}`);
+  }
+
+  bury(claimed: RequeuedEvent, reason: string): Promise<boolean> {
+    return this.#settleRequeued(claimed, sql`"reason" = ${reason}, "failedAt" = now(), "deliverAfter" = 'infinity'`);
   }
 
   async unbury({ userId, sequence }: JournalEntry): Promise<void> {
     await this.#database.delivery((db) =>
       db.deleteFrom('dead_letters').where('userId', '=', userId).where('sequence', '=', sequence).execute(),
     );
+  }
+
+  async #settleRequeued({ entry, claim }: RequeuedEvent, change: RawBuilder<unknown>): Promise<boolean> {
+    const { userId, sequence } = entry;
+    const { numAffectedRows } = await this.#database.delivery((db) =>
+      sql`update dead_letters set ${change}
+          where "userId" = ${userId} and "sequence" = ${sequence} and "deliverAfter" = ${moment(claim)}`.execute(db),
+    );
+    return numAffectedRows === 1n;
   }
 
   /** How many events have not been handed on, and how many of those that should have been are dead letters. */
@@ -119,7 +136,10 @@ export class SqlOutbox implements Outbox {
    */
   async requeue(eventId?: string): Promise<number> {
     return this.#database.delivery(async (db) => {
-      let query = db.updateTable('dead_letters').set({ deliverAfter: sql<string>`now()` });
+      let query = db
+        .withTables<{ dead_letters: { deliveryAttempts: number } }>()
+        .updateTable('dead_letters')
+        .set({ deliveryAttempts: 0, deliverAfter: sql<string>`now()` });
       if (eventId !== undefined) {
         query = query.where(({ exists, selectFrom }) =>
           exists(
@@ -166,17 +186,23 @@ export class SqlOutbox implements Outbox {
 }
 
 async function claimUsers(db: Kysely<Tables>, lease: number): Promise<WaitingEvents[]> {
-  const { rows } = await sql<{ userId: UserId; attempts: number; sequence: number; entries: unknown[] }>`
+  const { rows } = await sql<{
+    userId: UserId;
+    claim: string;
+    attempts: number;
+    sequence: number;
+    entries: Parameters<typeof toEntry>[0][];
+  }>`
     with claimed as (
       update task_ledgers set "deliverAfter" = ${after(lease)}
       where "userId" in (
         select "userId" from task_ledgers where "deliveredSequence" < "sequence" and "deliverAfter" <= now()
         order by "deliverAfter" limit ${USERS_AT_ONCE} for update skip locked
       )
-      returning "userId", "deliveryAttempts", "sequence", "deliveredSequence"
+      returning "userId", "deliverAfter", "deliveryAttempts", "sequence", "deliveredSequence"
     )
-    select to_json(claimed."userId") as "userId", claimed."deliveryAttempts" as attempts, claimed."sequence",
-           coalesce(events.entries, '[]') as entries
+    select to_json(claimed."userId") as "userId", to_json(claimed."deliverAfter") as claim,
+           claimed."deliveryAttempts" as attempts, claimed."sequence", coalesce(events.entries, '[]') as entries
     from claimed, lateral (
       select json_agg(event.entry) as entries from (
         select ${entry} as entry from task_events
@@ -185,27 +211,33 @@ async function claimUsers(db: Kysely<Tables>, lease: number): Promise<WaitingEve
         order by task_events."sequence" limit ${EVENTS_AT_ONCE}
       ) as event
     ) as events`.execute(db);
-  return rows.map(({ userId, attempts, sequence, entries: stored }) => {
-    const entries = (stored as Parameters<typeof toEntry>[0][]).map(toEntry);
+  return rows.map(({ sequence, entries: stored, ...claimed }) => {
+    const entries = stored.map(toEntry);
     const isAll = entries.length < EVENTS_AT_ONCE;
-    return { userId, attempts, entries, upTo: isAll ? sequence : (entries.at(-1)?.sequence ?? sequence) };
+    return { ...claimed, entries, upTo: isAll ? sequence : (entries.at(-1)?.sequence ?? sequence) };
   });
 }
 
-async function claimRequeued(db: Kysely<Tables>, lease: number): Promise<JournalEntry[]> {
-  const { rows } = await sql<{ entry: Parameters<typeof toEntry>[0] }>`
+async function claimRequeued(db: Kysely<Tables>, lease: number): Promise<RequeuedEvent[]> {
+  const { rows } = await sql<{ entry: Parameters<typeof toEntry>[0]; claim: string; attempts: number }>`
     with claimed as (
       update dead_letters set "deliverAfter" = ${after(lease)}
       where ("userId", "sequence") in (
         select "userId", "sequence" from dead_letters where "deliverAfter" <= now()
         order by "deliverAfter" limit ${DEAD_LETTERS_AT_ONCE} for update skip locked
       )
-      returning "userId", "sequence"
+      returning "userId", "sequence", "deliverAfter", "deliveryAttempts"
     )
-    select ${entry} as entry from task_events join claimed using ("userId", "sequence")`.execute(db);
-  return rows.map((row) => toEntry(row.entry));
+    select ${entry} as entry, to_json(claimed."deliverAfter") as claim, claimed."deliveryAttempts" as attempts
+    from task_events join claimed using ("userId", "sequence")`.execute(db);
+  return rows.map(({ entry: stored, ...claimed }) => ({ ...claimed, entry: toEntry(stored) }));
 }
 
 function after(milliseconds: number) {
   return sql<string>`now() + ${milliseconds}::float8 * interval '1 millisecond'`;
+}
+
+/** A time to the microsecond, as `to_json` has spelt it. */
+function moment(text: string) {
+  return sql<string>`${text}::timestamptz`;
 }
