@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { issueToken } from '@todo-backend/infrastructure';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { documentedFetch } from '../packages/http/test/conformance.ts';
-import { databases, execute, postgresTest } from './postgres.ts';
+import { databases, execute, freePort, postgresTest } from './postgres.ts';
 
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
@@ -18,6 +18,44 @@ const SECRET = 'a secret for tests, long enough to be one';
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+function environment(databaseUrl: string, sinkPort: number): Record<string, string> {
+  return {
+    PATH: process.env.PATH ?? '',
+    DATABASE_URL: databaseUrl,
+    BETTER_AUTH_SECRET: SECRET,
+    STANDALONE_USERS: 'true',
+    API_PORT: '0',
+    EVENTS_SINK_URL: `http://127.0.0.1:${sinkPort}/`,
+  };
+}
+
+/** Starts the program, with what it logs, and alice's way to make tasks. */
+async function startServer(t: ExecutionContext, env: Record<string, string>, cwd: string) {
+  const server = spawn(process.execPath, [MAIN], { cwd, env });
+  t.teardown(() => server.kill('SIGKILL'));
+  let log = '';
+  server.stdout.on('data', (chunk) => {
+    log += chunk;
+  });
+  await until(() => log.includes('"listening"') || server.exitCode !== null);
+  const port = /"port":(\d+)/.exec(log)?.[1];
+  const token = await issueToken({ secret: SECRET, userId: 'alice', lifetime: 3600 });
+  return {
+    log: () => log,
+    create: (title: string) =>
+      documentedFetch(`http://127.0.0.1:${port}/api/alice/tasks`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ title, priority: 'low', category: 'work' }),
+      }),
+    async stop(): Promise<number | null> {
+      const exit = once(server, 'exit');
+      server.kill('SIGTERM');
+      return (await exit)[0];
+    },
+  };
 }
 
 serverTest('an operator connects a sink, meets a dead letter, requeues it, and prunes the journal', async (t) => {
@@ -33,29 +71,9 @@ serverTest('an operator connects a sink, meets a dead letter, requeues it, and p
 
   const url = await newDatabase();
   const cwd = await mkdtemp(join(tmpdir(), 'todo-events-'));
-  const env = {
-    PATH: process.env.PATH ?? '',
-    DATABASE_URL: url,
-    BETTER_AUTH_SECRET: SECRET,
-    STANDALONE_USERS: 'true',
-    API_PORT: '0',
-    EVENTS_SINK_URL: `http://127.0.0.1:${(sink.address() as AddressInfo).port}/`,
-  };
+  const env = environment(url, (sink.address() as AddressInfo).port);
   const command = (...args: string[]) => promisify(execFile)(process.execPath, [MAIN, ...args], { cwd, env });
-  const server = spawn(process.execPath, [MAIN], { cwd, env });
-  let log = '';
-  server.stdout.on('data', (chunk) => {
-    log += chunk;
-  });
-  await until(() => log.includes('"listening"') || server.exitCode !== null);
-  const port = /"port":(\d+)/.exec(log)?.[1];
-  const token = await issueToken({ secret: SECRET, userId: 'alice', lifetime: 3600 });
-  const create = (title: string) =>
-    documentedFetch(`http://127.0.0.1:${port}/api/alice/tasks`, {
-      method: 'POST',
-      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
-      body: JSON.stringify({ title, priority: 'low', category: 'work' }),
-    });
+  const { create, log, stop } = await startServer(t, env, cwd);
 
   t.is((await create('planted-title')).status, 201);
   await until(() => taken.length === 1);
@@ -64,7 +82,7 @@ serverTest('an operator connects a sink, meets a dead letter, requeues it, and p
   t.is((await command('dead-letters')).stdout, 'There are no dead letters.\n');
   refuses = true;
   t.is((await create('refused')).status, 201);
-  await until(() => log.includes('dead letter'));
+  await until(() => log().includes('dead letter'));
   const { stdout } = await command('dead-letters');
   t.regex(
     stdout,
@@ -81,9 +99,47 @@ serverTest('an operator connects a sink, meets a dead letter, requeues it, and p
   t.regex((await command('prune')).stdout, /^Deleted 1 events from before \S+Z\.\n$/);
   t.regex((await command('prune')).stdout, /^Deleted 0 events/);
 
-  const exit = once(server, 'exit');
-  server.kill('SIGTERM');
-  t.deepEqual((await exit)[0], 0);
-  t.notRegex(log, /planted-title/);
+  t.is(await stop(), 0);
+  t.notRegex(log(), /planted-title/);
+  sink.close();
+});
+
+serverTest('the log tells a sink that is away from a database that is', async (t) => {
+  const url = await newDatabase();
+  const port = await freePort();
+  const cwd = await mkdtemp(join(tmpdir(), 'todo-events-'));
+  const { create, log, stop } = await startServer(t, environment(url, port), cwd);
+  const said = () =>
+    [...log().matchAll(/"msg":"((?:[^"]*event sink|could not relay|events can)[^"]*)"/g)].map(([, message]) => message);
+
+  t.is((await create('one')).status, 201);
+  const away = ['the event sink cannot be reached'];
+  await until(() => said().length === 1);
+  t.deepEqual(said(), away);
+  // A relay that cannot work, behind a sink that cannot be reached.
+  await execute(url, 'alter table dead_letters rename to hidden');
+  const broken = [...away, 'could not relay events'];
+  await until(() => said().length === 2);
+  t.deepEqual(said(), broken);
+  t.regex(log(), /relation \\"dead_letters\\" does not exist/);
+  await execute(url, 'alter table hidden rename to dead_letters');
+  const mended = [...broken, 'events can be relayed again'];
+  await until(() => said().length === 3);
+  t.deepEqual(said(), mended, 'which says nothing of the sink');
+
+  let taken = 0;
+  let status = 503;
+  const sink = createServer((_, response) => {
+    if (status === 200) taken++;
+    response.writeHead(status).end();
+  }).listen(port, '127.0.0.1');
+  const failing = [...mended, 'the event sink fails'];
+  await until(() => said().length === 4);
+  t.deepEqual(said(), failing);
+  status = 200;
+  await until(() => said().length === 5);
+  t.deepEqual(said(), [...failing, 'the event sink takes events again']);
+  t.is(taken, 1);
+  t.is(await stop(), 0);
   sink.close();
 });
