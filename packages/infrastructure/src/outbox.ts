@@ -136,10 +136,7 @@ export class SqlOutbox implements Outbox {
    */
   async requeue(eventId?: string): Promise<number> {
     return this.#database.delivery(async (db) => {
-      let query = db
-        .withTables<{ dead_letters: { deliveryAttempts: number } }>()
-        .updateTable('dead_letters')
-        .set({ deliveryAttempts: 0, deliverAfter: sql<string>`now()` });
+      let query = db.updateTable('dead_letters').set({ deliveryAttempts: 0, deliverAfter: sql<string>`now()` });
       if (eventId !== undefined) {
         query = query.where(({ exists, selectFrom }) =>
           exists(

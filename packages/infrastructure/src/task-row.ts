@@ -71,6 +71,8 @@ export interface Tables {
     failedAt: string;
     /** Infinitely late, until an operator says otherwise. */
     deliverAfter: Generated<string>;
+    /** How often it has failed since then. */
+    deliveryAttempts: Generated<number>;
   };
   idempotency_keys: {
     userId: string;
