@@ -1,9 +1,11 @@
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import type { Delivery, EventSink, JournalEntry } from '@todo-backend/application';
 
 /** Statuses that say that this event is wrong, whoever sends it and whenever. */
 const REJECTED = new Set([400, 413, 415, 422]);
+
+/** Errors of making a connection, TLS included: no event is to blame for them. */
+const UNREACHABLE =
+  /^(?:E(?:CONNREFUSED|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH|PROTO)|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.*|ERR_SSL_.*|CERT_.*|.*_CERT(?:_.*)?|UNABLE_TO_.*)$/;
 
 /**
  * Hands events on as CloudEvents 1.0 in the structured content mode of its HTTP binding, which Dapr, Knative and the
@@ -11,53 +13,39 @@ const REJECTED = new Set([400, 413, 415, 422]);
  * The extensions `partitionkey` and `sequence` keep the events of one user together and in order.
  *
  * @param url the sink's; every 2xx counts as taken, and a redirect is not followed
- * @param timeout milliseconds that the sink may take to be connected to and to answer
+ * @param timeout milliseconds that the sink may take to answer
  */
 export function cloudEventsSink(url: string, timeout = 5_000): EventSink {
-  const target = new URL(url);
-  const isSecure = target.protocol === 'https:';
-  const { request, Agent } = isSecure ? https : http;
-  const agent = new Agent({ keepAlive: true });
   return {
-    publish(entry: JournalEntry): Promise<Delivery> {
-      const body = JSON.stringify(toCloudEvent(entry));
-      return new Promise((resolve) => {
-        const signal = AbortSignal.timeout(timeout);
-        const headers = {
-          'Content-Type': 'application/cloudevents+json; charset=utf-8',
-          'Content-Length': Buffer.byteLength(body),
-        };
-        // Not `fetch`, which does not tell whether there was a connection when the time was up.
-        const sent = request(target, { method: 'POST', agent, headers, signal });
-        let isConnected = false;
-        sent.on('socket', (socket) => {
-          const connected = () => {
-            isConnected = true;
-          };
-          if (sent.reusedSocket) connected();
-          else socket.once(isSecure ? 'secureConnect' : 'connect', connected);
+    async publish(entry: JournalEntry): Promise<Delivery> {
+      let response: Response;
+      try {
+        response = await fetch(url, {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/cloudevents+json; charset=utf-8' },
+          body: JSON.stringify(toCloudEvent(entry)),
+          redirect: 'manual',
+          signal: AbortSignal.timeout(timeout),
         });
-        sent.on('response', (response) => {
-          resolve(deliveryOf(response));
-          // The status has said all; what comes after it is only read to have the connection back.
-          response.on('error', () => {}).resume();
-        });
-        sent.on('error', (error) => {
-          const reason = signal.aborted ? `There was no answer within ${timeout} ms.` : reasonOf(error);
-          resolve({ outcome: isConnected ? 'failed' : 'unreachable', reason });
-        });
-        sent.end(body);
-      });
+      } catch (error) {
+        return deliveryOf(error as Error, timeout);
+      }
+      // The status has said all: a body that breaks off changes nothing.
+      await response.body?.cancel().catch(() => {});
+      if (response.ok) return { outcome: 'accepted' };
+      const reason = `The sink answered ${response.status}.`;
+      if (REJECTED.has(response.status)) return { outcome: 'rejected', reason };
+      const seconds = Number(response.headers.get('Retry-After') ?? Number.NaN);
+      return { outcome: 'failed', reason, ...(seconds > 0 && { retryAfter: seconds * 1000 }) };
     },
   };
 }
 
-function deliveryOf({ statusCode: status = 0, headers }: IncomingMessage): Delivery {
-  if (status >= 200 && status < 300) return { outcome: 'accepted' };
-  const reason = `The sink answered ${status}.`;
-  if (REJECTED.has(status)) return { outcome: 'rejected', reason };
-  const seconds = Number(headers['retry-after'] ?? Number.NaN);
-  return { outcome: 'failed', reason, ...(seconds > 0 && { retryAfter: seconds * 1000 }) };
+function deliveryOf(error: Error, timeout: number): Delivery {
+  if (error.name === 'TimeoutError') return { outcome: 'failed', reason: `There was no answer within ${timeout} ms.` };
+  const { code } = (error.cause ?? {}) as { code?: unknown };
+  if (typeof code !== 'string') return { outcome: 'failed', reason: error.message };
+  return { outcome: UNREACHABLE.test(code) ? 'unreachable' : 'failed', reason: `${error.message} (${code})` };
 }
 
 /** The event in the JSON format of CloudEvents; its `data` is the entry of the journal. */
@@ -75,10 +63,4 @@ function toCloudEvent(entry: JournalEntry) {
     sequence: String(entry.sequence).padStart(10, '0'),
     data: entry,
   };
-}
-
-function reasonOf(error: NodeJS.ErrnoException): string {
-  // Where several addresses were tried, each has an error, and the whole no message.
-  const { message } = error instanceof AggregateError ? (error.errors[0] as Error) : error;
-  return error.code === undefined || message.includes(error.code) ? message : `${message} (${error.code})`;
 }

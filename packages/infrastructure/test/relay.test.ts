@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type EventSink,
@@ -235,7 +234,7 @@ serverTest('what the sink refuses is a dead letter, and can be requeued', async 
 });
 
 for (const [poison, reason] of [
-  ['cut', 'socket hang up (ECONNRESET)'],
+  ['cut', 'fetch failed (UND_ERR_SOCKET)'],
   ['hang', 'There was no answer within 2000 ms.'],
   [302, 'The sink answered 302.'],
   [503, 'The sink answered 503.'],
@@ -318,26 +317,21 @@ serverTest('where there is no connection to the sink it is unreachable, and noth
   await database.migrate(STANDALONE);
   const outbox = new SqlOutbox(database);
   await fill(database, ['alice'], 1);
-  // Takes connections and says nothing: TLS is never established.
-  const silent = createTcpServer((socket) => socket.on('error', () => {}));
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   const sink = new Sink();
   await sink.start();
   const urls = [
     `http://127.0.0.1:${await freePort()}/`,
     `http://localhost:${await freePort()}/`,
     'http://nobody.invalid/',
-    `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`,
     `https://127.0.0.1:${sink.port}/`,
   ];
   for (const url of urls) {
-    const round = await eventRelay({ outbox, sink: cloudEventsSink(url, 1_000) })();
+    const round = await eventRelay({ outbox, sink: cloudEventsSink(url) })();
     t.like(round, { delivered: 0, buried: [] });
     t.regex(round.unreachable ?? '', /\S/, url);
     t.is(round.failed, undefined, url);
   }
   t.is((await claimOf(outbox, 'alice', 1)).attempts, 0);
-  silent.close();
   await sink.stop();
   await database.close();
 });
