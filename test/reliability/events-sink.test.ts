@@ -66,12 +66,15 @@ serverTest('a sink that refuses or hangs slows no request', async (t) => {
   }
   t.true(hanging > 0);
 
-  const medians = servers.map(({ latencies }) => median(latencies));
-  const [without = Number.NaN] = medians;
-  for (const [i, { name, latencies }] of servers.entries()) {
-    const ratio = (medians[i] ?? Number.NaN) / without;
-    t.log(`${name}: ${latencies.length} requests, median ${medians[i]?.toFixed(1)} ms, ratio ${ratio.toFixed(2)}`);
-    if (FULL) t.true(ratio < 1.5, name);
+  const without = servers[0]?.latencies ?? [];
+  for (const { name, latencies } of servers) {
+    // The mean as well: a row that is held makes few requests wait, and long.
+    const ratios = [median(latencies) / median(without), mean(latencies) / mean(without)] as const;
+    const [ofMedians, ofMeans] = ratios.map((ratio) => ratio.toFixed(2));
+    t.log(
+      `${name}: ${latencies.length} requests, median ${median(latencies).toFixed(1)} ms (ratio ${ofMedians}), mean ${mean(latencies).toFixed(1)} ms (ratio ${ofMeans})`,
+    );
+    if (FULL) t.true(Math.max(...ratios) < 1.5, name);
   }
 });
 
@@ -98,4 +101,8 @@ async function work(client: Client, program: Program | undefined): Promise<numbe
 
 function median(figures: readonly number[]): number {
   return [...figures].sort((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN;
+}
+
+function mean(figures: readonly number[]): number {
+  return figures.reduce((sum, figure) => sum + figure, 0) / figures.length;
 }
