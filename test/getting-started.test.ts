@@ -170,7 +170,7 @@ test('migrate migrates once and says so', async (t) => {
   t.like(await command(cwd, ['migrate']), {
     code: 0,
     stdout:
-      'Migrated: Migration20261123Tasks, Migration20261123RowSecurity, Migration20261123RateLimits, Migration20261123Journal, Migration20261123Idempotency, Migration20261124SettingReadOnce\n',
+      'Migrated: Migration20261123Tasks, Migration20261123RowSecurity, Migration20261123RateLimits, Migration20261123Journal, Migration20261123Idempotency, Migration20261124SettingReadOnce, Migration20261124RequeuedAttempts\n',
   });
   t.like(await command(cwd, ['migrate']), { code: 0, stdout: 'The database is up to date.\n' });
 });
