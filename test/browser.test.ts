@@ -514,6 +514,8 @@ inBrowser('a token that the API refuses is replaced once', async (t) => {
     const isFirst = request.method() === 'PATCH' && broken++ === 0;
     await route.continue(isFirst ? { headers: { ...request.headers(), authorization: 'Bearer broken' } } : {});
   });
+  // Two tokens of the same second are the same.
+  await page.waitForTimeout(1_000);
   await done(page, 'Buy milk').click();
   await page.getByText('“Buy milk” completed.').waitFor();
   t.deepEqual(statuses, [401, 200]);
