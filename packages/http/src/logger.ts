@@ -10,7 +10,7 @@ export async function createLogger(
   { logLevel }: Pick<Config, 'logLevel'>,
   destination?: DestinationStream,
 ): Promise<Logger> {
-  const options = { level: logLevel, base: null, serializers: { err: describeError } };
+  const options = { level: logLevel, base: null, serializers: { err: (error: unknown) => describeError(error) } };
   if (destination) return pino(options, destination);
   // One write for many lines, and none that a request waits for; what is left is written at the exit.
   if (!process.stdout.isTTY) return pino(options, pino.destination(BUFFERED));
@@ -26,17 +26,19 @@ const QUOTES_A_VALUE = /^(?:22|P0)[\dA-Z]{3}$/;
 
 /**
  * What an operator needs to know of an error, and no more: a database error also carries the values of the row that it
- * complains about.
+ * complains about. Where something is out of reach, where in the code that was noticed says nothing; and there may be many
+ * such lines.
  */
-function describeError(error: unknown): unknown {
+function describeError(error: unknown, isBug = true): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
-  const { name, message, stack, cause, code } = error as Error & { code?: unknown };
+  const { name, message, cause, code } = error as Error & { code?: unknown };
   const told = QUOTES_A_VALUE.test(String(code)) ? '(a value)' : message;
+  const hasStack = isBug && code !== 'UNAVAILABLE';
   return {
     type: name,
     message: told,
     code,
-    stack: stack?.replace(message, () => told),
-    ...(cause !== undefined && { cause: describeError(cause) }),
+    ...(hasStack && { stack: error.stack?.replace(message, () => told) }),
+    ...(cause !== undefined && { cause: describeError(cause, hasStack) }),
   };
 }
