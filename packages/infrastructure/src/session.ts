@@ -61,10 +61,10 @@ function prepareStatements(client: Client, rowMode: SessionOptions['rowMode']): 
   const prepared = new Map<string, object>();
   client.query = (text, ...more) => {
     const [values] = more;
-    if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return query(text, ...more);
+    if (typeof text !== 'string' || !Array.isArray(values)) return query(text, ...more);
     let statement = prepared.get(text);
     if (statement === undefined) {
-      if (prepared.size === PREPARED_STATEMENTS) return query({ text, rowMode }, ...more);
+      if (values.length === 0 || prepared.size === PREPARED_STATEMENTS) return query({ text, rowMode }, ...more);
       // Inherited, because the driver takes long to copy what is its own.
       statement = Object.create({ name: `todo_${prepared.size}`, text, rowMode }) as object;
       prepared.set(text, statement);

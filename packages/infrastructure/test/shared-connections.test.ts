@@ -35,6 +35,7 @@ serverTest('each of many statements on one connection gets its own answer, and i
     else if (i % 3 === 2) t.is(answer.status === 'fulfilled' && answer.value.length, i);
     else t.like(answer, { value: [[i % 3 === 0 ? i : Math.trunc(i / (i % 5))]] });
   }
+  t.deepEqual(await read(sql<[number]>`select 7 as n`), [[7]], 'without a value, too');
   t.is(database.pool?.().size, 1, 'all of that on one connection');
   await database.close();
 });
