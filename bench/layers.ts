@@ -5,9 +5,8 @@
  *
  *   node bench/layers.ts
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Router from '@koa/router';
@@ -17,6 +16,7 @@ import { issueToken, tokenVerifier } from '@todo-backend/infrastructure';
 import autocannon from 'autocannon';
 import Koa from 'koa';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { processorTime } from './servers.ts';
 
 const ROUNDS = 7;
 const SECONDS = 1;
@@ -108,12 +108,12 @@ async function measure(): Promise<void> {
   );
   for (let round = -1; round < ROUNDS; round++) {
     for (const { child, url, times } of servers) {
-      const before = processorTime(child);
+      const before = processorTime(child.pid ?? 0);
       const result = await autocannon({ url, headers, connections: CONNECTIONS, duration: SECONDS });
       await sleep(100);
       if (result.non2xx > 0) throw new Error(`${url} answered something else.`);
       // The first round warms up.
-      if (round >= 0) times.push((processorTime(child) - before) / result.requests.total);
+      if (round >= 0) times.push(((processorTime(child.pid ?? 0) - before) * 1e6) / result.requests.total);
     }
   }
   let last = 0;
@@ -123,11 +123,4 @@ async function measure(): Promise<void> {
     last = median;
     child.disconnect();
   }
-}
-
-/** Microseconds of processor time that a process has had. */
-function processorTime({ pid }: ChildProcess): number {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const had = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
-  return had.reduce((sum, time) => sum + Number(time), 0) / 1000;
 }

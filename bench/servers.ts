@@ -133,7 +133,7 @@ function parentOf(pid: number): number | undefined {
 }
 
 /** Seconds of processor time of every thread, with the time that they had to wait for a processor if `wanted`. */
-function processorTime(pid: number, what: 'had' | 'wanted' = 'had'): number {
+export function processorTime(pid: number, what: 'had' | 'wanted' = 'had'): number {
   let sum = 0;
   try {
     for (const thread of readdirSync(`/proc/${pid}/task`)) {

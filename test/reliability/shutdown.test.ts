@@ -107,14 +107,15 @@ async function blockedProgram(t: ExecutionContext) {
   const databaseUrl = await newDatabase();
   const program = await startProgram(t, { DATABASE_URL: databaseUrl });
   const client = await Client.of('alice');
-  const { body } = await client.call(program.url, 'POST', '~/tasks', task);
+  const { status, body } = await client.call(program.url, 'POST', '~/tasks', task);
+  t.is(status, 201);
   const other = new pg.Client({ connectionString: databaseUrl });
   await other.connect();
   t.teardown(() => other.end());
   await other.query('begin; lock table tasks in exclusive mode');
   // What deletes is a transaction, which waits for as long as a statement may.
   const underWay = client.call(program.url, 'DELETE', `~/tasks/${body.id}`).then(
-    ({ status }) => status,
+    (answer) => answer.status,
     (error: NoAnswer) => error.message,
   );
   await until(async () => {
