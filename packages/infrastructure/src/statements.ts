@@ -18,6 +18,30 @@ export function value(name: string): RawBuilder<unknown> {
   return sql`${new Slot(name)}`;
 }
 
+/** The columns of rows that are sent along, and their types. */
+type Columns = Readonly<Record<string, string>>;
+
+/** A row that is sent along: a {@link value} by the name of each column, and its `position`, 1. */
+export function rowOf(columns: Columns): RawBuilder<unknown> {
+  const values = Object.entries(columns).map(
+    ([name, type]) => sql`${value(name)}::${sql.raw(type)} as ${sql.ref(name)}`,
+  );
+  return sql`(select ${sql.join(values)}, 1 as position)`;
+}
+
+/**
+ * Any number of rows that are sent along as one {@link value}, in JSON, and their `position`. For a single row
+ * PostgreSQL takes a third longer than with {@link rowOf}.
+ */
+export function rowsOf(columns: Columns, name: string): RawBuilder<unknown> {
+  const typed = Object.entries(columns).map(([column, type]) => sql`${sql.ref(column)} ${sql.raw(type)}`);
+  const names = Object.keys(columns).map((column) => sql.ref(column));
+  return sql`(
+    select * from rows from (json_to_recordset(${value(name)}::text::json) as (${sql.join(typed)}))
+      with ordinality as sent (${sql.join(names)}, position)
+  )`;
+}
+
 /**
  * Statements that are put together once each, and run with other values every time: putting one together takes longer
  * than running it.

@@ -5,18 +5,28 @@ import { value } from './statements.js';
 import { utcText } from './task-row.js';
 
 /** An event as a row of `task_events`, but for the owner and the sequence. */
-function toEventRow({ id, type, time, userId: _, taskId, actor, correlationId, ...data }: TaskEvent) {
+export function toEventRow({ id, type, time, userId: _, taskId, actor, correlationId, ...data }: TaskEvent) {
   return { eventId: id, type, time, taskId, actorType: actor.type, actorId: actor.id, correlationId, data };
 }
 
-/** The values of {@link appendToJournal}, but for the owner. */
-export function journalValues(changes: readonly TaskChange[]) {
-  const events = changes.flatMap(({ event }) => (event === undefined ? [] : [toEventRow(event)]));
+/** What {@link toEventRow} makes. */
+export const EVENT_COLUMNS = {
+  eventId: 'uuid',
+  type: 'text',
+  time: 'timestamptz',
+  taskId: 'uuid',
+  actorType: 'text',
+  actorId: 'text',
+  correlationId: 'text',
+  data: 'json',
+} as const satisfies Record<keyof ReturnType<typeof toEventRow>, string>;
+
+/** By how much changes, each of which has an event, move the counters of the ledger: values of {@link appendToJournal}. */
+export function gains(changes: readonly TaskChange[]) {
   const gained = (weight: (task: Task) => number) =>
     changes.reduce((sum, { before, after }) => sum + (after ? weight(after) : 0) - (before ? weight(before) : 0), 0);
   return {
-    events: JSON.stringify(events),
-    gainedEvents: events.length,
+    gainedEvents: changes.length,
     gainedTasks: gained(() => 1),
     gainedCompleted: gained((task) => Number(isCompleted(task))),
   };
@@ -27,8 +37,9 @@ export function journalValues(changes: readonly TaskChange[]) {
  * commit.
  *
  * @param source a common table expression with one row, or with none where nothing is to be written after all
+ * @param events rows of {@link EVENT_COLUMNS}
  */
-export function appendToJournal(source: RawBuilder<unknown>): RawBuilder<unknown> {
+export function appendToJournal(source: RawBuilder<unknown>, events: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`
     ledger as (
       insert into "task_ledgers" as l ("userId", "sequence", "tasks", "completed")
@@ -42,16 +53,13 @@ export function appendToJournal(source: RawBuilder<unknown>): RawBuilder<unknown
       returning "sequence"
     ),
     appended as (
-      insert into "task_events" ("userId", "sequence", "eventId", "type", "time", "taskId",
-                                 "actorType", "actorId", "correlationId", "data")
-      select ${value('owner')}, ledger."sequence" - ${value('gainedEvents')}::int + e.position::int, e.id, e.type,
-             e.time, e.task, e."actorType", e."actorId", e.correlation, e.data
-      from ledger, rows from (json_to_recordset(${value('events')}::text::json) as (
-        "eventId" uuid, "type" text, "time" timestamptz, "taskId" uuid,
-        "actorType" text, "actorId" text, "correlationId" text, "data" json
-      )) with ordinality as e (id, type, time, task, "actorType", "actorId", correlation, data, position)
+      insert into "task_events" ("userId", "sequence", ${EVENT})
+      select ${value('owner')}, ledger."sequence" - ${value('gainedEvents')}::int + event.position::int, ${EVENT}
+      from ledger, ${events} as event
     )`;
 }
+
+const EVENT = sql.join(Object.keys(EVENT_COLUMNS).map((name) => sql.ref(name)));
 
 /** What {@link entry} reads. */
 export type StoredEntry = Omit<JournalEntry, 'task' | 'changes'> & { readonly data: object };

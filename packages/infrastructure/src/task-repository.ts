@@ -14,10 +14,19 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
 import { isInTheWay } from './database-errors.js';
 import { onlyOnce } from './idempotency.js';
-import { runIn, Statements, value } from './statements.js';
-import { appendToJournal, entry, journalConditions, journalValues, type StoredEntry, toEntry } from './task-journal.js';
+import { rowOf, rowsOf, runIn, Statements, value } from './statements.js';
+import {
+  appendToJournal,
+  EVENT_COLUMNS,
+  entry,
+  gains,
+  journalConditions,
+  type StoredEntry,
+  toEntry,
+  toEventRow,
+} from './task-journal.js';
 import { listShape, listValues, selectTasks } from './task-list.js';
-import { ROW_TYPE, type StoredTask, TASK_COLUMNS, type Tables, toRow, toTask } from './task-row.js';
+import { ROW_COLUMNS, type StoredTask, TASK_COLUMNS, type Tables, toRow, toTask } from './task-row.js';
 
 /** How to keep tasks. */
 export interface SqlTaskRepositoryOptions {
@@ -54,7 +63,7 @@ export class SqlTaskRepository implements TaskRepository {
     const [first] = rows;
     // Where there are no tasks, there is a row of nulls for the version.
     const tasks = first?.[0] === null ? [] : rows.map((row) => toTask(owner, row));
-    return { tasks, version: first?.[10] ?? 0 };
+    return { tasks, version: first?.[3] ?? 0 };
   }
 
   async find(owner: UserId, id: TaskId): Promise<Task | undefined> {
@@ -146,21 +155,24 @@ export class SqlTaskRepository implements TaskRepository {
     if (id !== undefined && found === undefined) return undefined;
     const { changes, result } = decide(new Map(found && [[found.id, found]]));
     const [change, ...more] = changes.filter(({ event }) => event !== undefined);
-    if (change === undefined) return { result };
-    const { before, after } = change;
+    if (change?.event === undefined) return { result };
+    const { before, after, event } = change;
     if (more.length > 0 || after === undefined) return undefined;
-    const values = { owner, tasks: JSON.stringify([toRow(after)]), ...journalValues([change]) };
+    const { data, ...eventRow } = toEventRow(event);
+    const values = { owner, ...toRow(after), ...eventRow, data: JSON.stringify(data), ...gains([change]) };
     const write = () =>
       before === undefined
         ? this.#write(
             'create',
-            () => sql`, ${this.#standIn()} ${insertTasks(sql`me, `)}, ${appendToJournal(sql`me`)} select from ledger`,
+            () => sql`, ${this.#standIn()} ${insertTasks(sql`me, ${ROW}`)}, ${appendToJournal(sql`me`, EVENT)}
+              select from ledger`,
             { ...values, email: `${owner}@standalone.invalid` },
           )
         : this.#write(
             'update',
-            () => sql`, ${updateUnchanged(this.ownedBy('tasks'))}, ${appendToJournal(sql`updated`)} select from ledger`,
-            { ...values, id: before.id, readAt: before.updatedAt },
+            () => sql`, ${updateUnchanged(this.ownedBy('tasks'))}, ${appendToJournal(sql`updated`, EVENT)}
+              select from ledger`,
+            { ...values, readAt: before.updatedAt },
           );
     try {
       return (await write()).length === 0 ? undefined : { result };
@@ -202,21 +214,24 @@ export class SqlTaskRepository implements TaskRepository {
     const { created, updated, deleted } = outcome(changes);
     const isOwn = this.ownedBy('tasks');
     const parts = () => [
-      ...(created.length > 0 ? [sql`${this.#standIn()} ${insertTasks(sql``)}`] : []),
+      ...(created.length > 0
+        ? [sql`${this.#standIn()} ${insertTasks(sql`${rowsOf(ROW_COLUMNS, 'created')} as row`)}`]
+        : []),
       ...(updated.length > 0 ? [updateTasks(isOwn)] : []),
       ...(deleted.length > 0
         ? [sql`deleted as (delete from "tasks" where "id" = any(${value('deleted')}::uuid[]) and ${isOwn})`]
         : []),
-      appendToJournal(sql`(select) as one`),
+      appendToJournal(sql`(select) as one`, rowsOf(EVENT_COLUMNS, 'events')),
     ];
     const shape = [created, updated, deleted].map(({ length }) => Math.min(length, 1));
     const statement = this.#statements.get(`save ${shape}`, () => sql`with ${sql.join(parts())} select from ledger`, {
       owner,
       email: `${owner}@standalone.invalid`,
-      tasks: JSON.stringify(created.map(toRow)),
+      created: JSON.stringify(created.map(toRow)),
       updated: JSON.stringify(updated.map(toRow)),
       deleted,
-      ...journalValues(changes),
+      events: JSON.stringify(changes.flatMap(({ event }) => (event === undefined ? [] : [toEventRow(event)]))),
+      ...gains(changes),
     });
     await runIn(db, statement);
   }
@@ -261,9 +276,12 @@ function outcome(changes: readonly TaskChange[]) {
   };
 }
 
+/** The one row of a change of one task, and that of its event. */
+const ROW = sql`${rowOf(ROW_COLUMNS)} as row`;
+const EVENT = rowOf(EVENT_COLUMNS);
+
 function insertTasks(source: RawBuilder<unknown>) {
-  return sql`created as (
-    insert into "tasks" (${COLUMNS}) select ${COLUMNS} from ${source}${recordset('tasks')})`;
+  return sql`created as (insert into "tasks" (${COLUMNS}) select ${COLUMNS} from ${source})`;
 }
 
 /**
@@ -280,7 +298,7 @@ function updateUnchanged(isOwn: RawBuilder<boolean>) {
       ) as found
     ),
     updated as (
-      insert into "tasks" (${COLUMNS}) select ${COLUMNS} from locked, ${recordset('tasks')}
+      insert into "tasks" (${COLUMNS}) select ${COLUMNS} from locked, ${ROW}
       on conflict ("id") do update set (${CONTENT}) = row(${contentOf('excluded')})
       returning 1
     )`;
@@ -289,12 +307,7 @@ function updateUnchanged(isOwn: RawBuilder<boolean>) {
 function updateTasks(isOwn: RawBuilder<boolean>) {
   return sql`updated as (
     update "tasks" set (${CONTENT}) = row(${contentOf('row')})
-    from ${recordset('updated')} where "tasks"."id" = row."id" and ${isOwn})`;
-}
-
-/** Rows of {@link toRow}, from a value that has them as JSON. */
-function recordset(name: 'tasks' | 'updated') {
-  return sql`json_to_recordset(${value(name)}::text::json) as row ${ROW_TYPE}`;
+    from ${rowsOf(ROW_COLUMNS, 'updated')} as row where "tasks"."id" = row."id" and ${isOwn})`;
 }
 
 /** What can change about a row. */
