@@ -126,14 +126,15 @@ export function isCompleted(task: Pick<Task, 'status'>): boolean {
 
 /** What is wrong with a title, as a sentence; `undefined` when nothing is. Counted without the white space around it. */
 export function titleProblem(title: string): string | undefined {
-  const length = lengthOf(title.trim());
-  if (length < 1 || length > TITLE_MAX_LENGTH) return `Title must have 1 to ${TITLE_MAX_LENGTH} characters.`;
+  const content = title.trim();
+  if (content === '' || isLonger(content, TITLE_MAX_LENGTH))
+    return `Title must have 1 to ${TITLE_MAX_LENGTH} characters.`;
   return textProblem('Title', title);
 }
 
 /** What is wrong with a description, as a sentence; `undefined` when nothing is. */
 export function descriptionProblem(description: string): string | undefined {
-  if (lengthOf(description) > DESCRIPTION_MAX_LENGTH) {
+  if (isLonger(description, DESCRIPTION_MAX_LENGTH)) {
     return `Description must have at most ${DESCRIPTION_MAX_LENGTH} characters.`;
   }
   return textProblem('Description', description);
@@ -166,8 +167,7 @@ function assertValid({ title, description }: TaskChanges): void {
   if (problems.length > 0) throw new InvalidInputError(problems);
 }
 
-function lengthOf(text: string): number {
-  let length = 0;
-  for (const _ of text) length++;
-  return length;
+/** Whether a text has more than so many characters, each of which is one or two of JavaScript's units. */
+function isLonger(text: string, limit: number): boolean {
+  return text.length > limit && (text.length > 2 * limit || [...text].length > limit);
 }
