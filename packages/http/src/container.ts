@@ -22,7 +22,7 @@ import type Koa from 'koa';
 import type { Logger } from 'pino';
 import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible';
 import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from 'tsyringe';
-import { v7 as uuidV7 } from 'uuid';
+import { uuidv7 } from 'uuidv7';
 import { createApp } from './app.js';
 import type { Config } from './config.js';
 import type { Metrics } from './metrics.js';
@@ -66,7 +66,7 @@ export function createContainer({ config, logger, database }: Foundations): Depe
   container.register(parts.database, { useValue: database });
 
   part(parts.clock, () => () => timestamp(new Date()));
-  part(parts.newId, () => () => uuidV7());
+  part(parts.newId, () => uuidv7);
   part(parts.taskRepository, (c) => new SqlTaskRepository(c.resolve(parts.database), c.resolve(parts.config)));
   part(parts.tasks, (c) =>
     taskUseCases({
