@@ -121,7 +121,7 @@ const commonHeaders: Middleware = (ctx, next) => {
 
 /** Outside of the error handling, so that errors carry these headers too: without them a browser hides the message. */
 function crossOrigin(origins: readonly string[]): Middleware {
-  return cors({
+  const answerPage = cors({
     origin: (ctx) => (origins.includes(ctx.get('Origin')) ? ctx.get('Origin') : ''),
     credentials: true,
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
@@ -140,6 +140,12 @@ function crossOrigin(origins: readonly string[]): Middleware {
     ],
     maxAge: 600,
   });
+  return (ctx, next) => {
+    if (ctx.headers.origin !== undefined) return answerPage(ctx, next);
+    // All that there is to say where no page of another origin asks.
+    ctx.res.setHeader('Vary', 'Origin');
+    return next();
+  };
 }
 
 /** Of a header that may come only once Node takes the first; a proxy in front may have taken another. */

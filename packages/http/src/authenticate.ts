@@ -1,4 +1,4 @@
-import type { RouterMiddleware } from '@koa/router';
+import type { RouterContext } from '@koa/router';
 import {
   type AuthenticationFailure,
   ForbiddenError,
@@ -6,18 +6,14 @@ import {
   UnauthenticatedError,
   UserUnknownError,
 } from '@todo-backend/application';
+import type { UserId } from '@todo-backend/domain';
 
 /** Why a caller was not let in: for logs and counters, not for the caller. */
 export type Refusal = AuthenticationFailure | 'forbidden' | 'user_unknown';
 
-/** Lets a request pass whose bearer token (RFC 6750) was issued to the user of its path; both checks, in this order. */
-export function authenticate(tokens: TokenVerifier): RouterMiddleware {
-  return async (ctx, next) => {
-    const userId = await tokens.verify(bearerToken(ctx.req.headersDistinct.authorization));
-    ctx.state.userId = userId;
-    if (ctx.params.user_id !== userId) throw new ForbiddenError();
-    await next();
-  };
+/** Finds out whose bearer token (RFC 6750) a request has. */
+export async function authenticate(ctx: RouterContext, tokens: TokenVerifier): Promise<UserId> {
+  return tokens.verify(bearerToken(ctx.req.headersDistinct.authorization));
 }
 
 function bearerToken([header = '', ...more]: readonly string[] = []): string {

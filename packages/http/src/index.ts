@@ -1,5 +1,5 @@
 export { type AppOptions, createApp } from './app.js';
-export { authenticate, type Refusal } from './authenticate.js';
+export type { Refusal } from './authenticate.js';
 export { type Config, ConfigError, loadConfig, loadEnvironment } from './config.js';
 export { createContainer, type Foundations, parts } from './container.js';
 export { createLogger } from './logger.js';

@@ -1,8 +1,8 @@
 import { isIPv4 } from 'node:net';
-import type { RouterMiddleware } from '@koa/router';
 import { UnauthenticatedError } from '@todo-backend/application';
+import type { UserId } from '@todo-backend/domain';
 import ipaddr from 'ipaddr.js';
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 import { RequestError } from './problem-details.js';
 
@@ -12,30 +12,29 @@ export interface RateLimits {
   readonly failuresPerAddress: RateLimiterAbstract;
 }
 
-/** Counts the requests of the user who was authenticated, and refuses those above the limit. */
-export function limitUser(limiter: RateLimiterAbstract): RouterMiddleware {
-  return async (ctx, next) => {
-    const { left, isOver } = await consume(limiter, ctx.state.userId);
-    ctx.set('RateLimit-Policy', `"user";q=${limiter.points};w=${limiter.duration}`);
-    ctx.set('RateLimit', `"user";r=${left.remainingPoints};t=${seconds(left)}`);
-    if (isOver) throw tooMany(ctx, left);
-    await next();
-  };
+/** Counts a request of a user, and refuses those above the limit. */
+export async function limitUser(ctx: Context, limiter: RateLimiterAbstract, userId: UserId): Promise<void> {
+  const { left, isOver } = await consume(limiter, userId);
+  ctx.set('RateLimit-Policy', `"user";q=${limiter.points};w=${limiter.duration}`);
+  ctx.set('RateLimit', `"user";r=${left.remainingPoints};t=${seconds(left)}`);
+  if (isOver) throw tooMany(ctx, left);
 }
 
-/** Counts the requests of an address that failed authentication; above the limit its tokens are not even looked at. */
-export function limitFailures(limiter: RateLimiterAbstract): Middleware {
-  return async (ctx, next) => {
-    const key = addressKey(ctx.ip);
-    const failures = await limiter.get(key);
-    if (failures !== null && failures.consumedPoints > limiter.points) throw tooMany(ctx, failures);
-    try {
-      await next();
-    } catch (error) {
-      if (error instanceof UnauthenticatedError) await consume(limiter, key);
-      throw error;
-    }
-  };
+/** Counts the failures of an address to authenticate; above the limit its tokens are not even looked at. */
+export async function limitFailures<T>(
+  ctx: Context,
+  limiter: RateLimiterAbstract,
+  authenticate: () => Promise<T>,
+): Promise<T> {
+  const key = addressKey(ctx.ip);
+  const failures = await limiter.get(key);
+  if (failures !== null && failures.consumedPoints > limiter.points) throw tooMany(ctx, failures);
+  try {
+    return await authenticate();
+  } catch (error) {
+    if (error instanceof UnauthenticatedError) await consume(limiter, key);
+    throw error;
+  }
 }
 
 /** Whoever has one address of IPv6 has its whole /64. What a proxy names otherwise is taken as it is. */

@@ -55,9 +55,9 @@ const LINGER_TIMEOUT = 500;
 export async function listen(app: Koa, { host, port, requestTimeout, logger }: ServerOptions): Promise<RunningServer> {
   const respond = app.callback();
   const gate: Gate = { opening: undefined };
-  const handle = async (request: IncomingMessage, response: ServerResponse) => {
-    if (gate.opening !== undefined) await gate.opening;
-    return respond(request, response);
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    if (gate.opening === undefined) return respond(request, response);
+    return gate.opening.then(() => respond(request, response));
   };
   const server = createServer(
     {

@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import {
+  ForbiddenError,
   type OperationResult,
   parseInput,
   type TaskPage,
@@ -9,7 +10,6 @@ import {
 import { isCompleted, type Task } from '@todo-backend/domain';
 import { stringify } from 'csv-stringify/sync';
 import type { ParameterizedContext } from 'koa';
-import compose from 'koa-compose';
 import * as v from 'valibot';
 import { authenticate } from './authenticate.js';
 import { changeOptions, isNotModified, revisionOptions, taskTag, versionTag } from './conditions.js';
@@ -38,8 +38,14 @@ export const ExportQuerySchema = v.object({
 export function taskRoutes(tasks: TaskUseCases, tokens: TokenVerifier, limits: RateLimits): Router {
   const router = new Router({ prefix: '/api/:user_id', sensitive: true, strict: true });
   const body = jsonBody();
-  // As one, because the router looks anew at the address for each.
-  router.use(compose([limitFailures(limits.failuresPerAddress), authenticate(tokens), limitUser(limits.perUser)]));
+  // One step, because the router looks at the address anew for each.
+  router.use(async (ctx, next) => {
+    const userId = await limitFailures(ctx, limits.failuresPerAddress, () => authenticate(ctx, tokens));
+    ctx.state.userId = userId;
+    if (ctx.params.user_id !== userId) throw new ForbiddenError();
+    await limitUser(ctx, limits.perUser, userId);
+    return next();
+  });
 
   router.get('/tasks', async (ctx) => {
     const { userId } = ctx.state;
