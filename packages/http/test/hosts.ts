@@ -16,7 +16,7 @@ import test, { type TestFn } from 'ava';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
-import { v7 as uuidV7 } from 'uuid';
+import { uuidv7 } from 'uuidv7';
 import { type PostgresServer, postgresTest, startPostgres } from '../../../test/postgres.ts';
 import { assertDocumented } from './conformance.ts';
 
@@ -216,7 +216,7 @@ export async function onMemory({
 }: Partial<AppOptions & ServerOptions> = {}): Promise<Host> {
   const clock = () => new Date().toISOString();
   const app = createApp({
-    tasks: taskUseCases({ tasks: new InMemoryTaskRepository(), clock, newId: () => uuidV7() }),
+    tasks: taskUseCases({ tasks: new InMemoryTaskRepository(), clock, newId: uuidv7 }),
     tokens: tokenVerifier({ secret: SECRET }),
     readiness: { check: async () => ({ rowSecurity: false }) },
     clock,
