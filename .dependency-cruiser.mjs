@@ -43,8 +43,6 @@ const allowed = [
         ...library('koa', '@koa/router', '@koa/cors', 'koa-bodyparser', '@types/koa', '@types/koa-bodyparser'),
         ...library(
           '@types/koa__cors',
-          'koa-compose',
-          '@types/koa-compose',
           'helmet',
           'rate-limiter-flexible',
           'ipaddr.js',
@@ -62,7 +60,7 @@ const allowed = [
   },
   {
     from: { path: '^packages/http/src/container[.]ts$' },
-    to: { path: library('tsyringe', 'reflect-metadata', 'uuid') },
+    to: { path: library('tsyringe', 'reflect-metadata', 'uuidv7') },
   },
   { from: { path: '^packages/http/src/(main|config|logger|version)[.]ts$' }, to: { path: '^(node:)?(fs|path|util)$' } },
   { from: { path: '^packages/http/src/main[.]ts$' }, to: { path: library('close-with-grace') } },
