@@ -127,8 +127,9 @@ export function isCompleted(task: Pick<Task, 'status'>): boolean {
 /** What is wrong with a title, as a sentence; `undefined` when nothing is. Counted without the white space around it. */
 export function titleProblem(title: string): string | undefined {
   const content = title.trim();
-  if (content === '' || isLonger(content, TITLE_MAX_LENGTH))
+  if (content === '' || isLonger(content, TITLE_MAX_LENGTH)) {
     return `Title must have 1 to ${TITLE_MAX_LENGTH} characters.`;
+  }
   return textProblem('Title', title);
 }
 

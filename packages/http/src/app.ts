@@ -143,7 +143,7 @@ function crossOrigin(origins: readonly string[]): Middleware {
   return (ctx, next) => {
     if (ctx.headers.origin !== undefined) return answerPage(ctx, next);
     // All that there is to say where no page of another origin asks.
-    ctx.res.setHeader('Vary', 'Origin');
+    ctx.set('Vary', 'Origin');
     return next();
   };
 }

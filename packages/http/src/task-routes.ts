@@ -38,7 +38,8 @@ export const ExportQuerySchema = v.object({
 export function taskRoutes(tasks: TaskUseCases, tokens: TokenVerifier, limits: RateLimits): Router {
   const router = new Router({ prefix: '/api/:user_id', sensitive: true, strict: true });
   const body = jsonBody();
-  // One step, because the router looks at the address anew for each.
+  // Who fails, who it is, whose path it is, how much: in this order. One step, because the router looks at the address anew
+  // for each.
   router.use(async (ctx, next) => {
     const userId = await limitFailures(ctx, limits.failuresPerAddress, () => authenticate(ctx, tokens));
     ctx.state.userId = userId;

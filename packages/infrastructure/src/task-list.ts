@@ -1,7 +1,6 @@
 import type { SortKey, TaskQuery } from '@todo-backend/application';
 import { type RawBuilder, sql } from 'kysely';
 import { value } from './statements.js';
-import { TASK_COLUMNS } from './task-row.js';
 
 /** What tells the texts of two lists apart, in a word. */
 export function listShape({ status, priority, category, search, sortBy, sortOrder, after, limit }: TaskQuery): string {
@@ -16,7 +15,10 @@ export function listValues({ status, priority, category, search, after, limit }:
   return { status, priority, category, search, limit, key: key?.replace(/(?<=T.*)Z$/, ''), createdAt, id };
 }
 
-/** A list in its order, of the rows that `isOwn` lets through. */
+/**
+ * A list in its order, of the rows that `isOwn` lets through, as they are stored: what is made of them is made of those
+ * that are left.
+ */
 export function selectTasks(query: TaskQuery, isOwn: RawBuilder<unknown>): RawBuilder<unknown> {
   const { status, priority, category, search, sortBy, sortOrder, after, limit } = query;
   const conditions = [
@@ -30,7 +32,7 @@ export function selectTasks(query: TaskQuery, isOwn: RawBuilder<unknown>): RawBu
   const direction = sql.raw(sortOrder);
   const first = sortBy === 'createdAt' ? sql`` : sql`${sortKey(sortBy)} ${direction} nulls last,`;
   return sql`
-    select ${TASK_COLUMNS} from "tasks" where ${sql.join(conditions, sql` and `)}
+    select * from "tasks" where ${sql.join(conditions, sql` and `)}
     order by ${first} "tasks"."createdAt" ${direction}, "tasks"."id" ${direction}
     ${limit === undefined ? sql`` : sql`limit ${value('limit')}`} offset 0`;
 }

@@ -53,7 +53,7 @@ export class SqlTaskRepository implements TaskRepository {
     const rows = await this.#read<readonly [...task: StoredTask, version: number | null]>(
       `list ${listShape(query)}`,
       () => sql`
-        select found.*, ledger."sequence" as version from me
+        select ${TASK_COLUMNS}, ledger."sequence" as version from me
         left join lateral (
           select "sequence" from "task_ledgers" where ${this.ownedBy('task_ledgers')} and ${KNOWS_ME} offset 0
         ) as ledger on true
@@ -61,8 +61,8 @@ export class SqlTaskRepository implements TaskRepository {
       { owner, ...listValues(query) },
     );
     const [first] = rows;
-    // Where there are no tasks, there is a row of nulls for the version.
-    const tasks = first?.[0] === null ? [] : rows.map((row) => toTask(owner, row));
+    // Where there are no tasks, there is a row of nothing for the version.
+    const tasks = first?.[0] === '' ? [] : rows.map((row) => toTask(owner, row));
     return { tasks, version: first?.[3] ?? 0 };
   }
 

@@ -92,9 +92,10 @@ export type StoredTask = readonly [facts: string, title: string, description: st
 
 /**
  * A task, but for the owner, whom one knows who may read it. What nobody writes freely comes as one text with commas in
- * between: the driver takes as long for a column of a word as for a title. Times are spelt by PostgreSQL's own output,
- * whatever the session's time zone; `to_char` would take most of the time of a list. A description has a dot put before
- * it, because PGlite drops a byte order mark from the beginning of a text that it reads.
+ * between: the driver takes as long for a column of a word as for a title. The due date is the last of them, because
+ * nulls are left out. Times are spelt by PostgreSQL's own output, whatever the session's time zone; `to_char` would take
+ * most of the time of a list. A description has a dot put before it, because PGlite drops a byte order mark from the
+ * beginning of a text that it reads.
  */
 export const TASK_COLUMNS = sql`
   concat_ws(',', "id", "priority", "category", "status", "createdAt" at time zone 'UTC', "updatedAt" at time zone 'UTC',
