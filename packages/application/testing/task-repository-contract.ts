@@ -50,23 +50,40 @@ export interface ContractCase {
  */
 export const taskRepositoryContract: readonly ContractCase[] = [
   contract('gives back every field of a task as it was stored', async ({ tasks, newTask, owner }) => {
-    const stored = [
-      newTask({ title: 'plain' }),
-      newTask({ title: 'all', description: 'd', priority: 'high', category: 'home', dueDate: due('2026-03-10') }),
-      newTask({ title: 'empty description', description: '' }),
-      newTask({ title: 'instant', dueDate: due('2026-03-10T09:30:00+05:00') }),
-      newTask({ title: 'milliseconds', dueDate: due('2026-03-10T09:30:00.120') }),
-      newTask({ title: 'first year', dueDate: due('0001-01-01') }),
-      newTask({ title: 'last moment', dueDate: due('9999-12-31T23:59:59.999Z') }),
-      newTask({ title: `'"\\%_ \u0001\t\u{1f600}\ufeff\u202e x`, description: "'; drop table tasks; --\r\n$1" }),
-      newTask({ title: '\u{1f600}'.repeat(255), description: '\u{1f600}'.repeat(1000) }),
-    ];
+    const stored = tasksOfEveryKind(newTask);
     for (const task of stored) await tasks.add(task);
     for (const task of stored) assert.deepEqual(await tasks.find(owner, task.id), task);
     assert.deepEqual(
       await listIds({ tasks, owner }, { sortBy: 'createdAt', sortOrder: 'asc' }),
       stored.map(({ id }) => id),
     );
+  }),
+
+  contract('gives back what was changed, alone and together', async ({ tasks, newTask, newId, owner }) => {
+    const contents = tasksOfEveryKind(newTask);
+    /** The tasks, each of them with the content of one further on. */
+    const moved = (current: readonly Task[], by: number) =>
+      current.map((task, i) => {
+        const { title, description, priority, category, dueDate } = contents[(i + by) % contents.length] ?? task;
+        return editTask(task, { title, description, priority, category, dueDate }, later);
+      });
+    const origin = () =>
+      ({ id: newId(), time: later, actor: { type: 'user', id: owner }, correlationId: null }) as const;
+    const stored = async () => Promise.all(contents.map(({ id }) => tasks.find(owner, id)));
+
+    const created = contents.map((task) => creation(task, origin()));
+    await tasks.change(owner, [], () => ({ changes: created, result: null }));
+    assert.deepEqual(await stored(), contents);
+
+    const together = moved(contents, 1);
+    const revised = contents.map((before, i) => revision(before, together[i] ?? before, origin()));
+    const ids = contents.map(({ id }) => id);
+    await tasks.change(owner, ids, () => ({ changes: revised, result: null }));
+    assert.deepEqual(await stored(), together);
+
+    const alone = moved(together, 2);
+    for (const after of alone) await tasks.update(owner, after.id, () => after);
+    assert.deepEqual(await stored(), alone);
   }),
 
   contract('finds nothing where there is nothing', async ({ tasks, newTask, owner }) => {
@@ -545,4 +562,19 @@ async function listIds({ tasks, owner }: Pick<Context, 'tasks' | 'owner'>, query
 
 function due(text: string): DueDate {
   return parseDueDate(text) ?? assert.fail(`${text} is no due date`);
+}
+
+function tasksOfEveryKind(newTask: (content: Partial<TaskContent>) => Task): Task[] {
+  return [
+    newTask({ title: 'plain' }),
+    newTask({ title: 'all', description: 'd', priority: 'high', category: 'home', dueDate: due('2026-03-10') }),
+    newTask({ title: 'empty description', description: '' }),
+    newTask({ title: 'instant', dueDate: due('2026-03-10T09:30:00+05:00') }),
+    newTask({ title: 'milliseconds', dueDate: due('2026-03-10T09:30:00.120') }),
+    newTask({ title: 'first year', dueDate: due('0001-01-01') }),
+    newTask({ title: 'last moment', dueDate: due('9999-12-31T23:59:59.999Z') }),
+    newTask({ title: `'"\\%_ \u0001\t\u{1f600}\ufeff\u202e x`, description: "'; drop table tasks; --\r\n$1" }),
+    newTask({ title: 'byte order mark, and commas,', description: '\ufeff,{"a":null}' }),
+    newTask({ title: '\u{1f600}'.repeat(255), description: '\u{1f600}'.repeat(1000) }),
+  ];
 }

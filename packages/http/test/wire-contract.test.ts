@@ -442,6 +442,9 @@ for (const { name, declare, open } of hosts) {
           t.true(answer.headers.get('Access-Control-Expose-Headers')?.split(',').includes(exposed));
         }
       }
+      const own = await alice.call('GET', '/tasks');
+      t.is(own.headers.get('Access-Control-Allow-Origin'), null);
+      t.is(own.headers.get('Vary'), 'Origin', 'a cache must not hand it to a page of another origin');
       const preflight = {
         'Access-Control-Request-Method': 'PUT',
         'Access-Control-Request-Headers': 'authorization,content-type',

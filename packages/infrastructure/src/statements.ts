@@ -22,7 +22,7 @@ export function value(name: string): RawBuilder<unknown> {
 type Columns = Readonly<Record<string, string>>;
 
 /** A row that is sent along: a {@link value} by the name of each column, and its `position`, 1. */
-export function rowOf(columns: Columns): RawBuilder<unknown> {
+export function rowOfValues(columns: Columns): RawBuilder<unknown> {
   const values = Object.entries(columns).map(
     ([name, type]) => sql`${value(name)}::${sql.raw(type)} as ${sql.ref(name)}`,
   );
@@ -31,9 +31,9 @@ export function rowOf(columns: Columns): RawBuilder<unknown> {
 
 /**
  * Any number of rows that are sent along as one {@link value}, in JSON, and their `position`. A single row takes
- * PostgreSQL less time as {@link rowOf}.
+ * PostgreSQL less time as {@link rowOfValues}.
  */
-export function rowsOf(columns: Columns, name: string): RawBuilder<unknown> {
+export function rowsOfJson(columns: Columns, name: string): RawBuilder<unknown> {
   const typed = Object.entries(columns).map(([column, type]) => sql`${sql.ref(column)} ${sql.raw(type)}`);
   const names = Object.keys(columns).map((column) => sql.ref(column));
   return sql`(

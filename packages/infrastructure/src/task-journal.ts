@@ -21,7 +21,10 @@ export const EVENT_COLUMNS = {
   data: 'json',
 } as const satisfies Record<keyof ReturnType<typeof toEventRow>, string>;
 
-/** By how much changes, each of which has an event, move the counters of the ledger: values of {@link appendToJournal}. */
+/**
+ * By how much changes, each of which has an event, move the counters of the ledger. With the owner and the events
+ * themselves, the values of {@link appendToJournal}.
+ */
 export function gains(changes: readonly TaskChange[]) {
   const gained = (weight: (task: Task) => number) =>
     changes.reduce((sum, { before, after }) => sum + (after ? weight(after) : 0) - (before ? weight(before) : 0), 0);
@@ -53,13 +56,13 @@ export function appendToJournal(source: RawBuilder<unknown>, events: RawBuilder<
       returning "sequence"
     ),
     appended as (
-      insert into "task_events" ("userId", "sequence", ${EVENT})
-      select ${value('owner')}, ledger."sequence" - ${value('gainedEvents')}::int + event.position::int, ${EVENT}
+      insert into "task_events" ("userId", "sequence", ${EVENT_NAMES})
+      select ${value('owner')}, ledger."sequence" - ${value('gainedEvents')}::int + event.position::int, ${EVENT_NAMES}
       from ledger, ${events} as event
     )`;
 }
 
-const EVENT = sql.join(Object.keys(EVENT_COLUMNS).map((name) => sql.ref(name)));
+const EVENT_NAMES = sql.join(Object.keys(EVENT_COLUMNS).map((name) => sql.ref(name)));
 
 /** What {@link entry} reads. */
 export type StoredEntry = Omit<JournalEntry, 'task' | 'changes'> & { readonly data: object };

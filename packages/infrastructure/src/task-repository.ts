@@ -14,7 +14,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
 import { isInTheWay } from './database-errors.js';
 import { onlyOnce } from './idempotency.js';
-import { rowOf, rowsOf, runIn, Statements, value } from './statements.js';
+import { rowOfValues, rowsOfJson, runIn, Statements, value } from './statements.js';
 import {
   appendToJournal,
   EVENT_COLUMNS,
@@ -164,13 +164,13 @@ export class SqlTaskRepository implements TaskRepository {
       before === undefined
         ? this.#write(
             'create',
-            () => sql`, ${this.#standIn()} ${insertTasks(sql`me, ${ROW}`)}, ${appendToJournal(sql`me`, EVENT)}
+            () => sql`, ${this.#standIn()} ${insertTasks(sql`me, ${ONE_ROW}`)}, ${appendToJournal(sql`me`, ONE_EVENT)}
               select from ledger`,
             { ...values, email: `${owner}@standalone.invalid` },
           )
         : this.#write(
             'update',
-            () => sql`, ${updateUnchanged(this.ownedBy('tasks'))}, ${appendToJournal(sql`updated`, EVENT)}
+            () => sql`, ${updateUnchanged(this.ownedBy('tasks'))}, ${appendToJournal(sql`updated`, ONE_EVENT)}
               select from ledger`,
             { ...values, readAt: before.updatedAt },
           );
@@ -215,13 +215,13 @@ export class SqlTaskRepository implements TaskRepository {
     const isOwn = this.ownedBy('tasks');
     const parts = () => [
       ...(created.length > 0
-        ? [sql`${this.#standIn()} ${insertTasks(sql`${rowsOf(ROW_COLUMNS, 'created')} as row`)}`]
+        ? [sql`${this.#standIn()} ${insertTasks(sql`${rowsOfJson(ROW_COLUMNS, 'created')} as row`)}`]
         : []),
       ...(updated.length > 0 ? [updateTasks(isOwn)] : []),
       ...(deleted.length > 0
         ? [sql`deleted as (delete from "tasks" where "id" = any(${value('deleted')}::uuid[]) and ${isOwn})`]
         : []),
-      appendToJournal(sql`(select) as one`, rowsOf(EVENT_COLUMNS, 'events')),
+      appendToJournal(sql`(select) as one`, rowsOfJson(EVENT_COLUMNS, 'events')),
     ];
     const shape = [created, updated, deleted].map(({ length }) => Math.min(length, 1));
     const statement = this.#statements.get(`save ${shape}`, () => sql`with ${sql.join(parts())} select from ledger`, {
@@ -277,8 +277,8 @@ function outcome(changes: readonly TaskChange[]) {
 }
 
 /** The one row of a change of one task, and that of its event. */
-const ROW = sql`${rowOf(ROW_COLUMNS)} as row`;
-const EVENT = rowOf(EVENT_COLUMNS);
+const ONE_ROW = sql`${rowOfValues(ROW_COLUMNS)} as row`;
+const ONE_EVENT = rowOfValues(EVENT_COLUMNS);
 
 function insertTasks(source: RawBuilder<unknown>) {
   return sql`created as (insert into "tasks" (${COLUMNS}) select ${COLUMNS} from ${source})`;
@@ -298,7 +298,7 @@ function updateUnchanged(isOwn: RawBuilder<boolean>) {
       ) as found
     ),
     updated as (
-      insert into "tasks" (${COLUMNS}) select ${COLUMNS} from locked, ${ROW}
+      insert into "tasks" (${COLUMNS}) select ${COLUMNS} from locked, ${ONE_ROW}
       on conflict ("id") do update set (${CONTENT}) = row(${contentOf('excluded')})
       returning 1
     )`;
@@ -307,7 +307,7 @@ function updateUnchanged(isOwn: RawBuilder<boolean>) {
 function updateTasks(isOwn: RawBuilder<boolean>) {
   return sql`updated as (
     update "tasks" set (${CONTENT}) = row(${contentOf('row')})
-    from ${rowsOf(ROW_COLUMNS, 'updated')} as row where "tasks"."id" = row."id" and ${isOwn})`;
+    from ${rowsOfJson(ROW_COLUMNS, 'updated')} as row where "tasks"."id" = row."id" and ${isOwn})`;
 }
 
 /** What can change about a row. */
