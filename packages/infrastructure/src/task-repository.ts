@@ -9,7 +9,7 @@ import {
   type TaskRepository,
   UserUnknownError,
 } from '@todo-backend/application';
-import type { Task, TaskChange, TaskId, UserId } from '@todo-backend/domain';
+import type { Task, TaskChange, TaskEvent, TaskId, UserId } from '@todo-backend/domain';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
 import { isInTheWay } from './database-errors.js';
@@ -154,25 +154,33 @@ export class SqlTaskRepository implements TaskRepository {
     const found = id === undefined ? undefined : await this.find(owner, id);
     if (id !== undefined && found === undefined) return undefined;
     const { changes, result } = decide(new Map(found && [[found.id, found]]));
-    const [change, ...more] = changes.filter(({ event }) => event !== undefined);
-    if (change?.event === undefined) return { result };
+    const [change, ...more] = changes.filter(hasEvent);
+    if (change === undefined) return { result };
     const { before, after, event } = change;
     if (more.length > 0 || after === undefined) return undefined;
     const { data, ...eventRow } = toEventRow(event);
-    const values = { owner, ...toRow(after), ...eventRow, data: JSON.stringify(data), ...gains([change]) };
+    const values = {
+      owner,
+      email: standInEmail(owner),
+      readAt: before?.updatedAt,
+      ...toRow(after),
+      ...eventRow,
+      data: JSON.stringify(data),
+      ...gains([change]),
+    };
     const write = () =>
       before === undefined
         ? this.#write(
             'create',
-            () => sql`, ${this.#standIn()} ${insertTasks(sql`me, ${ONE_ROW}`)}, ${appendToJournal(sql`me`, ONE_EVENT)}
-              select from ledger`,
-            { ...values, email: `${owner}@standalone.invalid` },
+            () => sql`, ${this.#standIn()} created as (${insertTasks(sql`me`, ONE_ROW)}),
+              ${appendToJournal(sql`me`, ONE_EVENT)} select from ledger`,
+            values,
           )
         : this.#write(
             'update',
             () => sql`, ${updateUnchanged(this.ownedBy('tasks'))}, ${appendToJournal(sql`updated`, ONE_EVENT)}
               select from ledger`,
-            { ...values, readAt: before.updatedAt },
+            values,
           );
     try {
       return (await write()).length === 0 ? undefined : { result };
@@ -192,7 +200,7 @@ export class SqlTaskRepository implements TaskRepository {
     const found = ids.length === 0 ? [] : await this.#lock(db, owner, ids);
     if (found.length < ids.length) await this.#requireUser(db, owner);
     const { changes, result } = decide(new Map(found.map((task) => [task.id, task])));
-    const real = changes.filter(({ event }) => event !== undefined);
+    const real = changes.filter(hasEvent);
     if (real.length > 0) await this.#save(db, owner, real);
     return result;
   }
@@ -210,27 +218,27 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   /** Tasks and journal in one statement. */
-  async #save(db: Kysely<Tables>, owner: UserId, changes: readonly TaskChange[]): Promise<void> {
+  async #save(db: Kysely<Tables>, owner: UserId, changes: readonly RealChange[]): Promise<void> {
     const { created, updated, deleted } = outcome(changes);
     const isOwn = this.ownedBy('tasks');
     const parts = () => [
       ...(created.length > 0
-        ? [sql`${this.#standIn()} ${insertTasks(sql`${rowsOfJson(ROW_COLUMNS, 'created')} as row`)}`]
+        ? [sql`${this.#standIn()} created as (${insertTasks(ALWAYS, rowsOfJson(ROW_COLUMNS, 'created'))})`]
         : []),
       ...(updated.length > 0 ? [updateTasks(isOwn)] : []),
       ...(deleted.length > 0
         ? [sql`deleted as (delete from "tasks" where "id" = any(${value('deleted')}::uuid[]) and ${isOwn})`]
         : []),
-      appendToJournal(sql`(select) as one`, rowsOfJson(EVENT_COLUMNS, 'events')),
+      appendToJournal(ALWAYS, rowsOfJson(EVENT_COLUMNS, 'events')),
     ];
     const shape = [created, updated, deleted].map(({ length }) => Math.min(length, 1));
     const statement = this.#statements.get(`save ${shape}`, () => sql`with ${sql.join(parts())} select from ledger`, {
       owner,
-      email: `${owner}@standalone.invalid`,
+      email: standInEmail(owner),
       created: JSON.stringify(created.map(toRow)),
       updated: JSON.stringify(updated.map(toRow)),
       deleted,
-      events: JSON.stringify(changes.flatMap(({ event }) => (event === undefined ? [] : [toEventRow(event)]))),
+      events: JSON.stringify(changes.map(({ event }) => toEventRow(event))),
       ...gains(changes),
     });
     await runIn(db, statement);
@@ -261,6 +269,18 @@ const ME = sql`me as materialized (select set_config('app.user_id', ${value('own
 
 const KNOWS_ME = sql<boolean>`me.known is not null`;
 
+/** A change that changes something. */
+type RealChange = TaskChange & { readonly event: TaskEvent };
+
+function hasEvent(change: TaskChange): change is RealChange {
+  return change.event !== undefined;
+}
+
+/** Nobody's: the column must not be empty, nor the same for two. */
+function standInEmail(owner: UserId): string {
+  return `${owner}@standalone.invalid`;
+}
+
 /** What there is to write: of a task that changes more than once, how it is in the end. */
 function outcome(changes: readonly TaskChange[]) {
   const states = new Map<TaskId, { before: Task | undefined; after: Task | undefined }>();
@@ -277,11 +297,15 @@ function outcome(changes: readonly TaskChange[]) {
 }
 
 /** The one row of a change of one task, and that of its event. */
-const ONE_ROW = sql`${rowOfValues(ROW_COLUMNS)} as row`;
+const ONE_ROW = rowOfValues(ROW_COLUMNS);
 const ONE_EVENT = rowOfValues(EVENT_COLUMNS);
 
-function insertTasks(source: RawBuilder<unknown>) {
-  return sql`created as (insert into "tasks" (${COLUMNS}) select ${COLUMNS} from ${source})`;
+/** Where rows are to be written whatever else there is. */
+const ALWAYS = sql`(select) as one`;
+
+/** Inserts rows of {@link ROW_COLUMNS}, if there is one in `source`. */
+function insertTasks(source: RawBuilder<unknown>, rows: RawBuilder<unknown>) {
+  return sql`insert into "tasks" (${COLUMNS}) select ${COLUMNS} from ${source}, ${rows} as row`;
 }
 
 /**
@@ -298,7 +322,7 @@ function updateUnchanged(isOwn: RawBuilder<boolean>) {
       ) as found
     ),
     updated as (
-      insert into "tasks" (${COLUMNS}) select ${COLUMNS} from locked, ${ONE_ROW}
+      ${insertTasks(sql`locked`, ONE_ROW)}
       on conflict ("id") do update set (${CONTENT}) = row(${contentOf('excluded')})
       returning 1
     )`;
