@@ -13,6 +13,7 @@ import {
   creation,
   type DueDate,
   deletion,
+  type EventOrigin,
   editTask,
   parseDueDate,
   revision,
@@ -67,8 +68,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
         const { title, description, priority, category, dueDate } = contents[(i + by) % contents.length] ?? task;
         return editTask(task, { title, description, priority, category, dueDate }, later);
       });
-    const origin = () =>
-      ({ id: newId(), time: later, actor: { type: 'user', id: owner }, correlationId: null }) as const;
+    const origin = () => originOf(owner, newId());
     const stored = async () => Promise.all(contents.map(({ id }) => tasks.find(owner, id)));
 
     const created = contents.map((task) => creation(task, origin()));
@@ -319,8 +319,8 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     const once = { key: 'k', fingerprint: 'f' };
     const add = async (user: string, title: string, how = once) => {
       const task = { ...newTask({ title }), userId: user };
-      const origin = { id: task.id, time: later, actor: { type: 'user', id: user }, correlationId: null } as const;
-      return tasks.change(user, [], () => ({ changes: [creation(task, origin)], result: { title } }), how);
+      const changes = [creation(task, originOf(user, task.id))];
+      return tasks.change(user, [], () => ({ changes, result: { title } }), how);
     };
     const results = await Promise.all(Array.from({ length: 8 }, (_, i) => add(owner, `try ${i}`)));
     assert.deepEqual(new Set(results.map(({ title }) => title)).size, 1);
@@ -408,8 +408,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
   contract('changes many tasks at once, or none', async ({ tasks, newTask, newId, owner }) => {
     const [edited, removed, created, untouched] = [newTask({}), newTask({}), newTask({}), newTask({})];
     for (const task of [edited, removed, untouched]) await tasks.add(task);
-    const origin = () =>
-      ({ id: newId(), time: later, actor: { type: 'user', id: owner }, correlationId: null }) as const;
+    const origin = () => originOf(owner, newId());
     const change = (thrown?: Error) =>
       tasks.change(owner, [removed.id, edited.id, untouched.id, created.id], (found) => {
         assert.deepEqual(new Set(found.keys()), new Set([edited.id, removed.id, untouched.id]));
@@ -562,6 +561,10 @@ async function listIds({ tasks, owner }: Pick<Context, 'tasks' | 'owner'>, query
 
 function due(text: string): DueDate {
   return parseDueDate(text) ?? assert.fail(`${text} is no due date`);
+}
+
+function originOf(user: string, id: string): EventOrigin {
+  return { id, time: later, actor: { type: 'user', id: user }, correlationId: null };
 }
 
 function tasksOfEveryKind(newTask: (content: Partial<TaskContent>) => Task): Task[] {
