@@ -16,6 +16,7 @@ import { issueToken, tokenVerifier } from '@todo-backend/infrastructure';
 import autocannon from 'autocannon';
 import Koa from 'koa';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { median } from './report.ts';
 import { processorTime } from './servers.ts';
 
 const ROUNDS = 7;
@@ -118,9 +119,9 @@ async function measure(): Promise<void> {
   }
   let last = 0;
   for (const { stage, child, times } of servers) {
-    const median = times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0;
-    console.log(`${stage.padEnd(40)} ${median.toFixed(0).padStart(4)} µs  (+${(median - last).toFixed(0)})`);
-    last = median;
+    const time = median(times);
+    console.log(`${stage.padEnd(40)} ${time.toFixed(0).padStart(4)} µs  (+${(time - last).toFixed(0)})`);
+    last = time;
     child.disconnect();
   }
 }

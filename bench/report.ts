@@ -281,7 +281,7 @@ function rate(by: Map<ServerName, Run[]> | undefined, name: ServerName): number 
   return median(by?.get(name)?.map(({ perSecond }) => perSecond));
 }
 
-function median(values: readonly number[] = []): number {
+export function median(values: readonly number[] = []): number {
   const sorted = values.toSorted((a, b) => a - b);
   const half = sorted.length >> 1;
   const [low, high] = [sorted[Math.max(0, sorted.length % 2 === 0 ? half - 1 : half)], sorted[half]];
