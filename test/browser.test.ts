@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Locator, Page, Route } from 'playwright-core';
@@ -109,21 +110,25 @@ async function callerOf(page: Page) {
   };
 }
 
-// Of rows, the text and not what is rendered of it: a row is laid out (`content-visibility`) a moment after it is there.
-const titles = (page: Page) => page.locator('.task label').allTextContents();
-const textOf = async (row: Locator) => (await row.textContent()) ?? '';
+const titles = (page: Page) => page.locator('.task label').allInnerTexts();
 const task = (page: Page, title: string) => page.locator('.task', { hasText: title });
 const done = (page: Page, title: string) => page.getByRole('checkbox', { name: title, exact: true });
 
-/** Waits until the list is this one. What was read is read once: the next state of the list may come at any moment. */
+/** What stands there, rendered or not: a new row is laid out (`content-visibility`) a moment after it is there. */
+const textOf = async (place: Locator) => (await place.textContent()) ?? '';
+
+/** Waits until the list is this one. It asserts on what it has read last: another reading may meet the next state. */
 async function seen(t: ExecutionContext, page: Page, expected: readonly string[]): Promise<void> {
   const stop = Date.now() + 20_000;
   let found = await titles(page);
-  while (found.join() !== expected.join() && Date.now() < stop) {
+  while (!isDeepStrictEqual(found, expected)) {
+    if (Date.now() > stop) {
+      t.log(page.url(), await page.locator('main').ariaSnapshot());
+      break;
+    }
     await page.waitForTimeout(50);
     found = await titles(page);
   }
-  if (found.join() !== expected.join()) t.log(page.url(), await page.locator('main').ariaSnapshot());
   t.deepEqual(found, expected);
 }
 
