@@ -163,7 +163,8 @@ async function createDatabase(url: string): Promise<string> {
   return created.href;
 }
 
-async function findBinaries(): Promise<string | undefined> {
+/** The directory of PostgreSQL's programs, of the newest version on this machine. */
+export async function findBinaries(): Promise<string | undefined> {
   const root = '/usr/lib/postgresql';
   const versions = await readdir(root).catch(() => []);
   const candidates = [
