@@ -55,7 +55,10 @@ const allowed = [
     from: { path: '^packages/http/src/container[.]ts$' },
     to: { path: library('tsyringe', 'reflect-metadata', 'uuidv7') },
   },
-  { from: { path: '^packages/http/src/(main|config|logger|version)[.]ts$' }, to: { path: '^(node:)?(fs|path|util)$' } },
+  {
+    from: { path: '^packages/http/src/(main|config|log-destination|version)[.]ts$' },
+    to: { path: '^(node:)?(fs|path|util)$' },
+  },
   { from: { path: '^packages/http/src/main[.]ts$' }, to: { path: library('close-with-grace') } },
   { from: { path: '^packages/http/src/task-routes[.]ts$' }, to: { path: library('csv-stringify') } },
   {

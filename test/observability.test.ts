@@ -50,6 +50,7 @@ async function exported(): Promise<{ metrics: Set<string>; labels: Set<string> }
   const metrics = createMetrics({
     logger: await createLogger({ logLevel: 'silent' }),
     pool: () => ({ size: 1, idle: 1, waiting: 0, limit: 10 }),
+    droppedLogLines: () => 0,
     eventsWaiting: async () => 0,
     eventsDead: () => Promise.reject(new Error('away')),
   });

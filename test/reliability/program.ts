@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { freePort } from '../postgres.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'packages', 'http', 'bin', 'todo-backend.js');
+export const MAIN = join(import.meta.dirname, '..', '..', 'packages', 'http', 'bin', 'todo-backend.js');
 
 export const SECRET = 'a secret for tests, long enough to be one';
 

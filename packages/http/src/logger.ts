@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from './config.js';
+import { LogDestination } from './log-destination.js';
 
 /**
  * A logger of JSON lines, or of readable ones in a terminal.
@@ -12,14 +14,33 @@ export async function createLogger(
 ): Promise<Logger> {
   const options = { level: logLevel, base: null, serializers: { err: (error: unknown) => describeError(error) } };
   if (destination) return pino(options, destination);
-  // One write for many lines, and none that a request waits for; what is left is written at the exit.
-  if (!process.stdout.isTTY) return pino(options, pino.destination(BUFFERED));
+  // Node.js makes a pipe or a socket non-blocking as soon as `process.stdout` is used.
+  if (!process.stdout.isTTY) {
+    standardOutput ??= new LogDestination(process.stdout.fd);
+    const logger = pino(options, standardOutput);
+    standardOutput.onRecovery = (lines) => logger.warn({ lines }, 'log lines were dropped: they could not be written');
+    return logger;
+  }
   const { default: pretty } = await import('pino-pretty');
   return pino(options, pretty({ sync: true, ignore: 'time', singleLine: true }));
 }
 
-/** Bytes that are written at once, or after so many milliseconds what there is. */
-const BUFFERED = { sync: false, minLength: 4096, periodicFlush: 100 };
+/** All loggers of this process share it. */
+let standardOutput: LogDestination | undefined;
+
+/** How many log lines could not be written, and were dropped. */
+export function droppedLogLines(): number {
+  return standardOutput?.dropped ?? 0;
+}
+
+/** Milliseconds to wait at the end for a log that cannot be written. */
+const FLUSH_TIMEOUT = 1_000;
+
+/** Resolves when all lines have been written, or when that takes too long. */
+export async function flushLog(logger: Logger): Promise<void> {
+  const flushed = new Promise<void>((resolve) => logger.flush(() => resolve()));
+  await Promise.race([flushed, sleep(FLUSH_TIMEOUT, undefined, { ref: false })]);
+}
 
 /** SQLSTATEs of errors whose message quotes a value: it could not be read (22), or a function of the database complains. */
 const QUOTES_A_VALUE = /^(?:22|P0)[\dA-Z]{3}$/;

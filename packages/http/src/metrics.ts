@@ -20,6 +20,8 @@ export interface MetricsOptions {
   readonly logger: Logger;
   /** `undefined` where the database has no pool. */
   readonly pool?: (() => PoolState) | undefined;
+  /** How many log lines could not be written. */
+  readonly droppedLogLines?: () => number;
   /** How many events wait to be delivered. */
   readonly eventsWaiting?: () => Promise<number>;
   /** How many events were given up. */
@@ -68,7 +70,7 @@ const FAILURES = 'todo_metric_failures_total';
 const READ_TIMEOUT = 2_000;
 
 /** Metrics of one app, in a registry of its own. */
-export function createMetrics({ logger, pool, eventsWaiting, eventsDead }: MetricsOptions): Metrics {
+export function createMetrics({ logger, pool, droppedLogLines, eventsWaiting, eventsDead }: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const requests = new Counter({
@@ -97,6 +99,17 @@ export function createMetrics({ logger, pool, eventsWaiting, eventsDead }: Metri
     labelNames: ['metric'],
     registers,
   });
+  if (droppedLogLines) {
+    new Counter({
+      name: 'todo_log_lines_dropped_total',
+      help: 'Log lines that could not be written, and were dropped.',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(droppedLogLines());
+      },
+    });
+  }
   collectDefaultMetrics({ register: registry });
 
   const gauge = (name: string, help: string, current: () => number | Promise<number>) => {

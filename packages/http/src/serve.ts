@@ -11,7 +11,7 @@ import {
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { createContainer, parts } from './container.js';
-import { createLogger } from './logger.js';
+import { createLogger, droppedLogLines, flushLog } from './logger.js';
 import type { MetricsServer } from './metrics.js';
 import { startRelay } from './relay.js';
 import { listen } from './server.js';
@@ -105,6 +105,7 @@ export async function serve(given: Config, activeTraceId?: () => string | undefi
         await metrics?.close();
         await Promise.race([closeDatabase(), sleep(DATABASE_CLOSE_TIMEOUT)]);
         logger.info('stopped');
+        await flushLog(logger);
       },
     };
   } catch (error) {
@@ -123,6 +124,7 @@ async function serveMetrics(container: ReturnType<typeof createContainer>): Prom
   const metrics = createMetrics({
     logger,
     pool: container.resolve(parts.database).pool,
+    droppedLogLines,
     // Without a sink nobody waits for an event.
     ...(events.sinkUrl !== undefined && {
       eventsWaiting: async () => (await container.resolve(parts.outbox).backlog()).waiting,
