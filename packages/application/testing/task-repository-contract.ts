@@ -315,6 +315,15 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.deepEqual(page, [second], 'a part follows on a task that is gone');
   }),
 
+  contract('goes on after a title that ends as a time does', async (context) => {
+    const { tasks, newTask } = context;
+    const [first, second] = [newTask({ title: 'T1Z' }), newTask({ title: 'T2' })];
+    await tasks.add(first);
+    await tasks.add(second);
+    const after = { key: first.title, createdAt: first.createdAt, id: first.id };
+    assert.deepEqual(await listIds(context, { sortBy: 'title', sortOrder: 'asc', after }), [second.id]);
+  }),
+
   contract('does only once what has a key, and says the same again', async ({ tasks, newTask, owner, newUser }) => {
     const once = { key: 'k', fingerprint: 'f' };
     const add = async (user: string, title: string, how = once) => {

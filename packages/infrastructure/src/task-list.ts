@@ -9,10 +9,11 @@ export function listShape({ status, priority, category, search, sortBy, sortOrde
 }
 
 /** The values of {@link selectTasks}. */
-export function listValues({ status, priority, category, search, after, limit }: TaskQuery) {
+export function listValues({ status, priority, category, search, sortBy, after, limit }: TaskQuery) {
   const { key, createdAt, id } = after ?? {};
-  // A due date in the column is the wall clock or the time in UTC.
-  return { status, priority, category, search, limit, key: key?.replace(/(?<=T.*)Z$/, ''), createdAt, id };
+  // A time in the column is the wall clock or the time in UTC. A title may end with a Z, too.
+  const withoutZone = sortBy !== 'title' && key?.endsWith('Z') ? key.slice(0, -1) : key;
+  return { status, priority, category, search, limit, key: withoutZone, createdAt, id };
 }
 
 /**
