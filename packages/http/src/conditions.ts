@@ -38,14 +38,35 @@ export function revisionOptions(ctx: Context): RevisionOptions {
   return { ...changeOptions(ctx), ...(Array.isArray(wanted) && { ifUpdatedAt: wanted.map(updatedAtOf) }) };
 }
 
-/**
- * The tags of a header, bare. Compressing proxies make tags weak, and some put a suffix after them: it is the same
- * version all the same.
- */
+/** Entity tags that a header may have. */
+const MAX_TAGS = 50;
+
+/** Characters of the longest entity tag that is looked at. The longest of this server's own has 64. */
+const MAX_TAG_LENGTH = 200;
+
+/** The tags of a header, bare. */
 function tagsOf(header: string): readonly string[] | '*' | undefined {
-  if (header.trim() === '') return undefined;
-  if (header.trim() === '*') return '*';
-  return header.split(',').map((tag) => /^\s*(?:W\/)?"?([\da-z]*)(?:[-;+.][\w-]*)?"?\s*$/.exec(tag)?.[1] ?? '');
+  const list = header.trim();
+  if (list === '') return undefined;
+  if (list === '*') return '*';
+  const tags = list.split(',', MAX_TAGS + 1);
+  if (tags.length > MAX_TAGS) {
+    throw new RequestError(
+      'MALFORMED_REQUEST',
+      `If-Match and If-None-Match must not have more than ${MAX_TAGS} entity tags.`,
+    );
+  }
+  return tags.map(bareTag);
+}
+
+/**
+ * Compressing proxies make tags weak, and some put a suffix after them: it is the same version all the same. No two
+ * parts of the pattern match the same characters, so that it takes linear time.
+ */
+function bareTag(text: string): string {
+  const tag = text.trim();
+  if (tag.length > MAX_TAG_LENGTH) return '';
+  return /^(?:W\/)?"?([\da-z]*)(?:[-;+.][\w-]*)?"?$/.exec(tag)?.[1] ?? '';
 }
 
 /** What is no tag of ours is no version of anything. */

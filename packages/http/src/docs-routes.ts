@@ -10,7 +10,7 @@ export function docsRoutes(version: string): Router {
   const router = new Router({ sensitive: true, strict: true });
   const document = once(async () => {
     const { openApiDocument } = await import('./openapi/document.js');
-    const text = JSON.stringify(openApiDocument(version));
+    const text = Buffer.from(JSON.stringify(openApiDocument(version)));
     return { text, tag: createHash('sha256').update(text).digest('hex') };
   });
 
@@ -30,24 +30,17 @@ export function docsRoutes(version: string): Router {
   });
 
   router.get('/docs/:file', async (ctx) => {
-    const type = FILES.get(ctx.params.file ?? '');
-    if (type === undefined) throw new RequestError('ROUTE_NOT_FOUND', 'There is nothing at this address.');
+    const file = FILES.get(ctx.params.file ?? '');
+    if (file === undefined) throw new RequestError('ROUTE_NOT_FOUND', 'There is nothing at this address.');
     // The page names the version, so that a new one is fetched anew. Without it, nobody can tell what was kept.
-    if (ctx.query.v === version) ctx.set('Cache-Control', 'public, max-age=31536000, immutable');
-    ctx.body = await read(ctx.params.file ?? '');
-    ctx.type = type;
+    if (new URLSearchParams(ctx.querystring).get('v') === version)
+      ctx.set('Cache-Control', 'public, max-age=31536000, immutable');
+    ctx.body = await file.content();
+    ctx.type = file.type;
   });
 
   return router;
 }
-
-/** The files of the page, and their types. */
-const FILES = new Map([
-  ['swagger-ui.css', 'text/css'],
-  ['swagger-ui-bundle.js', 'text/javascript'],
-  ['favicon-32x32.png', 'image/png'],
-  ['initializer.js', 'text/javascript'],
-]);
 
 /** What the page may do: load what this server has, and ask it. */
 const PAGE_POLICY = [
@@ -91,12 +84,6 @@ const INITIALIZER = `SwaggerUIBundle({
 });
 `;
 
-async function read(name: string): Promise<string | Buffer> {
-  if (name === 'initializer.js') return INITIALIZER;
-  const { default: absolutePath } = await import('swagger-ui-dist/absolute-path.js');
-  return readFile(join(absolutePath(), name));
-}
-
 /** Makes something when it is first asked for, and again only where that failed. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
@@ -107,4 +94,17 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
     });
     return made;
   };
+}
+
+/** The files of the page. Each is read once, and all answers share its bytes. */
+const FILES = new Map([
+  ['swagger-ui.css', { type: 'text/css', content: once(() => read('swagger-ui.css')) }],
+  ['swagger-ui-bundle.js', { type: 'text/javascript', content: once(() => read('swagger-ui-bundle.js')) }],
+  ['favicon-32x32.png', { type: 'image/png', content: once(() => read('favicon-32x32.png')) }],
+  ['initializer.js', { type: 'text/javascript', content: async () => Buffer.from(INITIALIZER) }],
+]);
+
+async function read(name: string): Promise<Buffer> {
+  const { default: absolutePath } = await import('swagger-ui-dist/absolute-path.js');
+  return readFile(join(absolutePath(), name));
 }

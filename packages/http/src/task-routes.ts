@@ -185,11 +185,12 @@ function toResult(result: OperationResult) {
 
 /** The query string by name: a text, or an array of texts where the name is given more than once. */
 function queryOf(ctx: ParameterizedContext): Record<string, string | string[]> {
-  const parameters = new URLSearchParams(ctx.querystring);
-  return Object.fromEntries(
-    [...new Set(parameters.keys())].map((name) => {
-      const values = parameters.getAll(name);
-      return [name, values.length === 1 ? (values[0] ?? '') : values];
-    }),
-  );
+  const texts = new Map<string, string | string[]>();
+  for (const [name, text] of new URLSearchParams(ctx.querystring)) {
+    const earlier = texts.get(name);
+    if (earlier === undefined) texts.set(name, text);
+    else if (typeof earlier === 'string') texts.set(name, [earlier, text]);
+    else earlier.push(text);
+  }
+  return Object.fromEntries(texts);
 }
