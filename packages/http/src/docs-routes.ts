@@ -33,7 +33,7 @@ export function docsRoutes(version: string): Router {
     const file = FILES.get(ctx.params.file ?? '');
     if (file === undefined) throw new RequestError('ROUTE_NOT_FOUND', 'There is nothing at this address.');
     // The page names the version, so that a new one is fetched anew. Without it, nobody can tell what was kept.
-    if (new URLSearchParams(ctx.querystring).get('v') === version)
+    if (new URLSearchParams(ctx.querystring).getAll('v').join() === version)
       ctx.set('Cache-Control', 'public, max-age=31536000, immutable');
     ctx.body = await file.content();
     ctx.type = file.type;

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type Koa from 'koa';
 import type { Logger } from 'pino';
+import { limitPipelining } from './pipelining.js';
 import { problemOf, RequestError, statusOf } from './problem-details.js';
 
 /** Where to listen, and for how long to wait for a client. */
@@ -55,10 +56,10 @@ const LINGER_TIMEOUT = 500;
 export async function listen(app: Koa, { host, port, requestTimeout, logger }: ServerOptions): Promise<RunningServer> {
   const respond = app.callback();
   const gate: Gate = { opening: undefined };
-  const handle = (request: IncomingMessage, response: ServerResponse) => {
+  const handle = limitPipelining((request, response) => {
     if (gate.opening === undefined) return respond(request, response);
     return gate.opening.then(() => respond(request, response));
-  };
+  });
   const server = createServer(
     {
       requestTimeout,

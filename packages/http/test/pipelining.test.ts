@@ -1,0 +1,139 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { taskUseCases } from '@todo-backend/application';
+import { fixedClock, InMemoryTaskRepository } from '@todo-backend/application/testing';
+import test from 'ava';
+import { uuidv7 } from 'uuidv7';
+import { parseAnswers } from './conformance.ts';
+import { type Host, onMemory, person } from './hosts.ts';
+
+/** Requests of one connection that may be under way at once. */
+const MAX_UNDER_WAY = 8;
+
+/** A repository in which nothing ends before it is told to. */
+function gated() {
+  const repository = new InMemoryTaskRepository();
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  const state = { started: 0 };
+  const change: typeof repository.change = async (...args) => {
+    state.started++;
+    await opened;
+    return InMemoryTaskRepository.prototype.change.apply(repository, args) as never;
+  };
+  const tasks = taskUseCases({
+    tasks: Object.assign(Object.create(repository), {
+      list: repository.list.bind(repository),
+      find: repository.find.bind(repository),
+      count: repository.count.bind(repository),
+      change,
+    }),
+    clock: fixedClock(),
+    newId: uuidv7,
+  });
+  return { tasks, state, open, repository };
+}
+
+const port = ({ url }: Host) => Number(new URL(url).port);
+
+function create(token: string, title: string): string {
+  const body = JSON.stringify({ title, priority: 'low', category: 'work' });
+  return [
+    'POST /api/alice/tasks HTTP/1.1',
+    'Host: api',
+    `Authorization: Bearer ${token}`,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    '',
+    body,
+  ].join('\r\n');
+}
+
+function read(token: string, path: string): string {
+  return `GET ${path} HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+}
+
+/** The whole answers in what a connection has received. */
+function wholeAnswers(received: string) {
+  return parseAnswers(received).filter(({ headers, text }) => text.length === Number(headers.get('Content-Length')));
+}
+
+/** What a connection receives, until there are so many answers. */
+async function answersOn(socket: Socket, count: number) {
+  let received = '';
+  while (wholeAnswers(received).length < count) {
+    const chunk = socket.read();
+    if (chunk === null) await sleep(5);
+    else received += chunk;
+  }
+  return wholeAnswers(received);
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await sleep(5);
+}
+
+test('of the requests that one connection sends at once, eight are under way', async (t) => {
+  const { tasks, state, open, repository } = gated();
+  const host = await onMemory({ tasks });
+  t.teardown(() => host.close());
+  const { token } = await person(host, 'alice');
+  const socket = connect(port(host), '127.0.0.1');
+  socket.write(Array.from({ length: 300 }, (_, i) => create(token, `task ${i}`)).join(''));
+  await until(() => state.started === MAX_UNDER_WAY);
+  await sleep(100);
+  t.is(state.started, MAX_UNDER_WAY);
+
+  open();
+  const answers = await answersOn(socket, 300);
+  t.deepEqual(
+    answers.map(({ status, text }) => [status, JSON.parse(text).title]),
+    Array.from({ length: 300 }, (_, i) => [201, `task ${i}`]),
+    'each is answered, in its order',
+  );
+  t.is((await repository.count('alice')).total, 300);
+});
+
+test('what a client that has left had asked for besides is not begun', async (t) => {
+  const { tasks, state, open, repository } = gated();
+  const host = await onMemory({ tasks });
+  t.teardown(() => host.close());
+  const { token } = await person(host, 'alice');
+  const socket = connect(port(host), '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(Array.from({ length: 300 }, (_, i) => create(token, `task ${i}`)).join(''));
+  await until(() => state.started === MAX_UNDER_WAY);
+  socket.resetAndDestroy();
+  await sleep(100);
+  open();
+  await sleep(200);
+  t.true(state.started <= 2 * MAX_UNDER_WAY, `${state.started} were begun`);
+  t.true((await repository.count('alice')).total <= 2 * MAX_UNDER_WAY);
+});
+
+test('a request whose body comes late is answered, behind many others', async (t) => {
+  const host = await onMemory();
+  t.teardown(() => host.close());
+  const { token } = await person(host, 'alice');
+  const socket = connect(port(host), '127.0.0.1');
+  const last = create(token, 'late');
+  socket.write(read(token, '/api/alice/stats').repeat(60) + last.slice(0, -10));
+  setTimeout(() => socket.write(last.slice(-10)), 300);
+  const answers = await answersOn(socket, 61);
+  t.deepEqual(new Set(answers.slice(0, 60).map(({ status }) => status)), new Set([200]));
+  t.like(answers[60], { status: 201 });
+  socket.destroy();
+});
+
+test('after many requests at once a connection goes on as before', async (t) => {
+  const host = await onMemory();
+  t.teardown(() => host.close());
+  const { token } = await person(host, 'alice');
+  const socket = connect(port(host), '127.0.0.1');
+  for (let round = 0; round < 5; round++) {
+    for (const count of [40, 1]) {
+      socket.write(read(token, '/api/alice/stats').repeat(count));
+      t.is((await answersOn(socket, count)).length, count);
+    }
+  }
+  socket.destroy();
+});
