@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { assertDocumented, parseAnswers } from '../packages/http/test/conformance.ts';
-import { postgresTest, startPostgres } from './postgres.ts';
+import { execute, postgresTest, startPostgres } from './postgres.ts';
+import { startProgram } from './reliability/program.ts';
 
 const serverTest = await postgresTest(test);
 
@@ -153,6 +154,23 @@ serverTest('in production, a database that does not keep users apart itself stop
     t.notRegex(output, /Authorization: Bearer/, 'no token is given away');
     t.is(await stop(server, 'SIGTERM'), 0);
   }
+  await postgres.stop();
+});
+
+serverTest('a right that is missing is asked for, and clients do not hear of roles', async (t) => {
+  const postgres = await startPostgres();
+  const url = await postgres.createDatabase();
+  const env = { DATABASE_URL: url, BETTER_AUTH_SECRET: 'a secret for tests, long enough to be one' };
+  const program = await startProgram(t, env);
+  await execute(url, 'revoke usage on schema public from public');
+  const ready = await fetch(`${program.url}/ready`);
+  t.is(ready.status, 503);
+  const { detail } = (await ready.json()) as { detail: string };
+  t.is(detail, 'The role of the server may not use the schema of its tables.');
+  await program.end('SIGTERM');
+  const { code, stderr } = await command(await newDirectory(), ['dead-letters'], env);
+  t.is(code, 1);
+  t.is(stderr, `${detail} As the owner of the schema, run \`grant usage on schema public to todo_api\`\n`);
   await postgres.stop();
 });
 

@@ -44,12 +44,14 @@ export async function startPostgres(): Promise<PostgresServer> {
  *
  * @param settings more settings of the server
  * @param files to put beside its data, by name
+ * @param given the directory of `initdb` and `postgres`; by default that of the newest version on this machine
  */
 export async function startPrivatePostgres(
   settings: Record<string, string> = {},
   files: Record<string, string> = {},
+  given?: string,
 ): Promise<PrivatePostgres> {
-  const binaries = await findBinaries();
+  const binaries = given ?? (await findBinaries());
   if (binaries === undefined) throw new Error('There is no PostgreSQL on this machine, and no TEST_DATABASE_URL.');
   const directory = await mkdtemp(join(tmpdir(), 'todo-postgres-'));
   const as = await unprivilegedUser();

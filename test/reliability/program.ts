@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { freePort } from '../postgres.ts';
 
@@ -50,16 +51,7 @@ export async function startProgram(
   const at = port ?? (await freePort());
   const start = performance.now();
   const child = spawn(process.execPath, [...nodeOptions, MAIN], {
-    env: {
-      PATH: process.env.PATH ?? '',
-      API_HOST: '127.0.0.1',
-      API_PORT: String(at),
-      BETTER_AUTH_SECRET: SECRET,
-      STANDALONE_USERS: 'true',
-      RATE_LIMIT_PER_USER: '1000000',
-      LOG_LEVEL: 'warn',
-      ...env,
-    },
+    env: environment({ API_HOST: '127.0.0.1', API_PORT: String(at), ...env }),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const end: Program['end'] = async (signal) => {
@@ -99,6 +91,29 @@ export async function startProgram(
     log: () => log,
     errors: () => errors,
     end,
+  };
+}
+
+/** Runs a command of the program to its end, whichever that is. */
+export async function runProgram(args: readonly string[], env: Record<string, string>) {
+  const [code, { stdout, stderr }] = await promisify(execFile)(process.execPath, [MAIN, ...args], {
+    env: environment(env),
+  }).then(
+    (output) => [0, output] as const,
+    (error) => [error.code as number, error as { stdout: string; stderr: string }] as const,
+  );
+  return { code, stdout, stderr };
+}
+
+/** No setting of the machine that runs the tests gets in. */
+function environment(env: Record<string, string>): Record<string, string> {
+  return {
+    PATH: process.env.PATH ?? '',
+    BETTER_AUTH_SECRET: SECRET,
+    STANDALONE_USERS: 'true',
+    RATE_LIMIT_PER_USER: '1000000',
+    LOG_LEVEL: 'warn',
+    ...env,
   };
 }
 

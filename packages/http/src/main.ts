@@ -153,6 +153,7 @@ function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (EXPLAINED.has(error.name)) return error.message;
   const { code, cause } = error as NodeJS.ErrnoException;
+  if (cause instanceof Error && EXPLAINED.has(cause.name)) return `${error.message} ${cause.message}`;
   if (code === 'UNAVAILABLE' && cause !== undefined) return `The database cannot be reached: ${explain(cause)}`;
   if (code === 'EADDRINUSE')
     return `${error.message}. Stop the other server, or choose another port with API_PORT or METRICS_PORT.`;

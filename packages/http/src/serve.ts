@@ -77,7 +77,7 @@ export async function serve(given: Config, activeTraceId?: () => string | undefi
     if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
     const { rowSecurity } = await database.check();
     logger.info({ rowSecurity }, 'row level security');
-    if (!rowSecurity) withoutRowSecurity(config, logger);
+    if (!rowSecurity) await withoutRowSecurity(config, database, logger);
     const container = createContainer({ config, logger, database });
     let isClosing = false;
     const check = async () => {
@@ -138,10 +138,18 @@ async function serveMetrics(container: ReturnType<typeof createContainer>): Prom
 }
 
 /** The second wall does not stand: the login role passes every policy, and could not become one that does not. */
-function withoutRowSecurity({ requireRowSecurity }: Config, logger: Logger): void {
-  const message =
-    "PostgreSQL does not keep one user's tasks from another itself: the user of DATABASE_URL passes row level security. " +
-    'Log in as a role without SUPERUSER and BYPASSRLS that is a member of todo_api';
+async function withoutRowSecurity(
+  { requireRowSecurity, postgres }: Config,
+  database: Database,
+  logger: Logger,
+): Promise<void> {
+  // Behind a transaction pooler no login can become another role, whatever it may.
+  const missing = postgres?.transactionPooler ? undefined : await database.missingRightToBecomeApiRole();
+  const advice =
+    missing === undefined
+      ? 'Log in as a role without SUPERUSER and BYPASSRLS that is a member of todo_api'
+      : `${missing.problem} ${missing.remedy}`;
+  const message = `PostgreSQL does not keep one user's tasks from another itself: the user of DATABASE_URL passes row level security. ${advice}`;
   if (requireRowSecurity) throw new DatabaseSetupError(`${message}, or accept it with ROW_SECURITY=optional.`);
   logger.warn(`${message}.`);
 }

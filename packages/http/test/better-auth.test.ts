@@ -1,21 +1,16 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { PGlite } from '@electric-sql/pglite';
 import { createContainer, listen, loadConfig, parts } from '@todo-backend/http';
 import { cachedKeySet, Database, keysFromTable, tokenVerifier } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
-import { type BetterAuthOptions, betterAuth } from 'better-auth';
-import { getMigrations } from 'better-auth/db/migration';
-import { toNodeHandler } from 'better-auth/node';
-import { jwt } from 'better-auth/plugins';
+import type { BetterAuthOptions } from 'better-auth';
 import { PGliteDialect } from 'kysely';
 import pg from 'pg';
 import { pino } from 'pino';
+import { startBetterAuth } from '../../../test/better-auth.ts';
 import { execute, postgresTest, startPostgres } from '../../../test/postgres.ts';
 import { type Answer, type Call, type Host, hostAt } from './hosts.ts';
 
 const logger = pino({ level: 'silent' });
-const PASSWORD = 'correct horse battery staple';
 
 /** One database, used by Better Auth and by this project. */
 interface SharedDatabase {
@@ -54,55 +49,6 @@ async function onPGlite(): Promise<SharedDatabase> {
       await database.close();
       await pglite.close();
     },
-  };
-}
-
-/** A real Better Auth server, and what its pages would do with it. */
-async function startBetterAuth(database: BetterAuthOptions['database']) {
-  const server = createServer((request, response) => void handle(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const auth = betterAuth({
-    database,
-    baseURL: url,
-    secret: 'a secret of Better Auth that the API never sees',
-    emailAndPassword: { enabled: true },
-    user: { deleteUser: { enabled: true } },
-    plugins: [jwt()],
-    rateLimit: { enabled: false },
-    telemetry: { enabled: false },
-    logger: { disabled: true },
-  });
-  await (await getMigrations(auth.options)).runMigrations();
-  const handle = toNodeHandler(auth);
-
-  const post = async (path: string, body: object, cookie = '') => {
-    const headers = { 'Content-Type': 'application/json', Origin: url, Cookie: cookie };
-    const response = await fetch(`${url}/api/auth${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-    return response;
-  };
-  return {
-    url,
-    async signUp(name: string) {
-      const response = await post('/sign-up/email', { name, email: `${name}@example.com`, password: PASSWORD });
-      const cookie = response.headers
-        .getSetCookie()
-        .map((line) => line.split(';')[0])
-        .join('; ');
-      const { user } = (await response.json()) as { user: { id: string } };
-      return {
-        id: user.id,
-        async token(): Promise<string> {
-          const { token } = (await (await fetch(`${url}/api/auth/token`, { headers: { Cookie: cookie } })).json()) as {
-            token: string;
-          };
-          return token;
-        },
-        deleteAccount: () => post('/delete-user', { password: PASSWORD }, cookie),
-      };
-    },
-    close: () => new Promise((resolve) => server.close(resolve)),
   };
 }
 

@@ -6,7 +6,15 @@ import type { UserId } from '@todo-backend/domain';
 import { CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
 import { isConflict, translateDatabaseError } from './database-errors.js';
 import { migrations } from './migrations/index.js';
-import { createStandInUsers, grantToApiRole, requireUserTable } from './schema.js';
+import {
+  DatabaseSetupError,
+  isRefusal,
+  type MissingRight,
+  missingRightBehind,
+  missingRightToBecomeApiRole,
+  refusedFor,
+} from './permissions.js';
+import { createStandInUsers, grantKeysToApiRole, grantToApiRole, requireUserTable } from './schema.js';
 import { type Client, startSession } from './session.js';
 import { SharedConnections, type SharedState } from './shared-connections.js';
 import { runIn, type Statement } from './statements.js';
@@ -240,10 +248,22 @@ export class Database implements ReadinessProbe {
 
   /** As {@link transaction}, with the journal of every user and as the role of the login, for pruning it. */
   async pruning<T>(run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-    const prune = (orm: MikroORM) => inTransaction(orm, withSetting('app.task', 'pruning', run));
-    if (this.#openLogin === undefined) return prune(this.#orm);
-    const orm = await this.#openLogin();
-    return prune(orm).finally(() => orm.close());
+    return this.#asLogin((orm) => inTransaction(orm, withSetting('app.task', 'pruning', run)));
+  }
+
+  /**
+   * Lets the API read the public keys of Better Auth, where the login may grant that: the table, or a column of it, may
+   * have been made since the migration.
+   */
+  grantKeys(): Promise<void> {
+    return this.#asLogin((orm) =>
+      inTransaction(orm, async (db) => {
+        // Two servers that grant the same at once would fail; users are waiting for this one.
+        await sql`select set_config('lock_timeout', '3s', true)`.execute(db);
+        await lockMigrations(db);
+        await grantKeysToApiRole(db);
+      }),
+    );
   }
 
   /** The database as libraries know it that speak to the driver `pg`. */
@@ -260,10 +280,21 @@ export class Database implements ReadinessProbe {
    * Brings the schema up to date. Of several processes that start at once, one migrates and the others wait for it.
    *
    * @returns the names of the migrations that were run
-   * @throws `DatabaseSetupError` when the database lacks the `user` table that tasks refer to
+   * @throws `DatabaseSetupError` when the database lacks the `user` table that tasks refer to, or the login a right
    * @throws `UnavailableError` (`UNAVAILABLE`) when the database cannot be reached
    */
-  async migrate({ standaloneUsers }: MigrateOptions): Promise<string[]> {
+  async migrate(options: MigrateOptions): Promise<string[]> {
+    try {
+      return await this.#migrate(options);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const missing = await missingRightBehind(error, (query) => this.#asLogin((orm) => inTransaction(orm, query)));
+      if (missing === undefined) throw error;
+      throw new DatabaseSetupError(`${missing.problem} ${missing.remedy}`, { cause: error });
+    }
+  }
+
+  async #migrate({ standaloneUsers }: MigrateOptions): Promise<string[]> {
     const migrate = async (orm: MikroORM) => {
       const inOwnTransaction = (run: (db: Kysely<Tables>) => Promise<void>) => inTransaction(orm, run);
       if (standaloneUsers) await inOwnTransaction(createStandInUsers);
@@ -273,21 +304,22 @@ export class Database implements ReadinessProbe {
       return done.map(({ name }) => name);
     };
     if (this.#openLogin === undefined) return translated(() => migrate(this.#orm));
-
-    const orm = await this.#openLogin();
-    try {
-      return await inTransaction(orm, async (lock) => {
-        // A transaction's lock, not a session's: it works behind a pooler too, and ends with the connection.
+    return this.#asLogin((orm) =>
+      inTransaction(orm, async (lock) => {
         await sql`select set_config('statement_timeout', '0', true),
                          set_config('idle_in_transaction_session_timeout', '0', true)`.execute(lock);
-        await sql`select pg_advisory_xact_lock(hashtext('todo-backend migrations'))`.execute(lock);
+        await lockMigrations(lock);
         return migrate(orm);
-      });
-    } finally {
-      await orm.close();
-    }
+      }),
+    );
   }
 
+  /**
+   * Looks whether the schema is up to date, and whether row level security applies.
+   *
+   * @throws `UnavailableError` (`UNAVAILABLE`) when it is not up to date, the role lacks a right, or the database cannot
+   * be reached. Where a right is missing, the cause is a `DatabaseSetupError` that says how to grant it.
+   */
   async check(): Promise<Readiness> {
     const names = migrations.map(({ name }) => name);
     const result = await this.statement((db) =>
@@ -295,15 +327,22 @@ export class Database implements ReadinessProbe {
         select count(distinct name)::int as applied,
                coalesce(row_security_active(to_regclass('tasks')), false) as "rowSecurity"
         from mikro_orm_migrations where name = any(${names})`.execute(db),
-    ).catch((error) => {
-      if (NOT_MIGRATED.includes(error?.code)) return undefined;
-      throw error;
+    ).catch(async (error) => {
+      if (error?.code !== UNDEFINED_TABLE && !isRefusal(error)) throw error;
+      const missing = await missingRightBehind(error, (query) => this.statement(query));
+      if (missing) throw refusedFor(missing, error);
+      return undefined;
     });
     const [found] = result?.rows ?? [];
     if (found?.applied !== names.length) {
       throw new UnavailableError('The database schema is not up to date. Run the migrations.');
     }
     return { rowSecurity: found.rowSecurity };
+  }
+
+  /** What keeps a login that passes row level security from becoming `todo_api`; `undefined` where nothing does. */
+  missingRightToBecomeApiRole(): Promise<MissingRight | undefined> {
+    return this.statement(missingRightToBecomeApiRole);
   }
 
   async close(): Promise<void> {
@@ -322,6 +361,13 @@ export class Database implements ReadinessProbe {
         if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
       }
     }
+  }
+
+  /** Connects as the role of the login, which migrates and grants, for as long as `run` takes. */
+  async #asLogin<T>(run: (orm: MikroORM) => Promise<T>): Promise<T> {
+    if (this.#openLogin === undefined) return run(this.#orm);
+    const orm = await this.#openLogin();
+    return run(orm).finally(() => orm.close());
   }
 
   /** The one connection of the embedded database is also the one that migrates: the role lasts for a transaction. */
@@ -346,11 +392,16 @@ const LOCK_TIMEOUT = 100;
 /** How often a transaction is tried that was rolled back because of another. */
 const MAX_ATTEMPTS = 3;
 
-/** No such table; no such privilege, or role, yet. */
-const NOT_MIGRATED = ['42P01', '42501'];
+/** SQLSTATE of a table that is not there, or in a schema that the role may not use. */
+const UNDEFINED_TABLE = '42P01';
 
 async function inTransaction<T>(orm: MikroORM, run: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
   return translated(() => orm.em.fork().transactional((em) => run(em.getKysely<Tables>())));
+}
+
+/** A transaction's lock, not a session's: it works behind a pooler too, and ends with the connection. */
+async function lockMigrations(db: Kysely<Tables>): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('todo-backend migrations'))`.execute(db);
 }
 
 /** What row level security goes by, until the end of the transaction. */

@@ -4,7 +4,7 @@ export { Database, type MigrateOptions, type PoolState, type PostgresOptions, ty
 export { type DatabaseLocation, parseDatabaseUrl } from './database-url.js';
 export { cachedKeySet, type KeyLoader, type KeySet, type KeySetOptions, keysFromTable, keysFromUrl } from './jwks.js';
 export { type DeadLetter, SqlOutbox } from './outbox.js';
-export { DatabaseSetupError } from './schema.js';
+export { DatabaseSetupError, type MissingRight } from './permissions.js';
 export { SqlTaskRepository, type SqlTaskRepositoryOptions } from './task-repository.js';
 export { issueToken, type TokenRequest } from './token-issuer.js';
 export { type TokenVerifierOptions, tokenVerifier } from './token-verifier.js';

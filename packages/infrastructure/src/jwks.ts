@@ -1,8 +1,10 @@
 import { UnauthenticatedError, UnavailableError } from '@todo-backend/application';
 import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import * as v from 'valibot';
 import type { Database } from './database.js';
+import { DatabaseSetupError, isRefusal } from './permissions.js';
+import type { Tables } from './task-row.js';
 
 /** Loads the public keys that are good now. */
 export type KeyLoader = () => Promise<JWK[]>;
@@ -43,19 +45,43 @@ const GRACE_PERIOD = '30 days';
  * half only.
  */
 export function keysFromTable(database: Database): KeyLoader {
+  const read = () => database.statement(readKeys);
   return async () => {
-    const rows = await database.statement((db) =>
-      db
-        .selectFrom('jwks')
-        .select(['id', 'publicKey', 'alg'])
-        .where(sql<boolean>`("expiresAt" is null or "expiresAt" > now() - ${GRACE_PERIOD}::interval)`)
-        .execute(),
-    );
+    const rows = await read().catch(async (error) => {
+      if (!isRefusal(error)) throw error;
+      // Better Auth was installed, or upgraded, since the migration.
+      await database.grantKeys();
+      return read().catch(sayHowToGrant);
+    });
     return rows.flatMap(({ id, publicKey, alg }) => {
       const key = parseKey(publicKey);
       return key ? [{ ...key, kid: id, ...(alg !== null && { alg }) }] : [];
     });
   };
+}
+
+function sayHowToGrant(error: unknown): never {
+  if (!isRefusal(error)) throw error;
+  throw new DatabaseSetupError(
+    'The server may not read the public keys in the table "jwks". Run the migrations as the owner of that table, to grant it.',
+    { cause: error },
+  );
+}
+
+interface KeyRow {
+  readonly id: string;
+  readonly publicKey: string;
+  readonly alg: string | null;
+}
+
+/** A column that this version of Better Auth does not have is null: its name means that of `absent` then. */
+async function readKeys(db: Kysely<Tables>): Promise<KeyRow[]> {
+  const { rows } = await sql<KeyRow>`
+    select key.id, key."publicKey", key.alg
+    from (select null::text as "alg", null::timestamptz as "expiresAt") as absent,
+      lateral (select "id", "publicKey", "alg"::text, "expiresAt" from "jwks") as key
+    where key."expiresAt" is null or key."expiresAt" > now() - ${GRACE_PERIOD}::interval`.execute(db);
+  return rows;
 }
 
 /** Keys from the auth server's JWKS endpoint. */

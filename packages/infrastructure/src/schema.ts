@@ -1,10 +1,6 @@
 import { type Kysely, sql } from 'kysely';
+import { DatabaseSetupError, MAY_BECOME_API_ROLE, missingRightToRead } from './permissions.js';
 import type { Tables } from './task-row.js';
-
-/** The database is not what this system can run on. The message says what to do. */
-export class DatabaseSetupError extends Error {
-  override readonly name = 'DatabaseSetupError';
-}
 
 /** The comment that tells a stand-in for the `user` table from Better Auth's own. */
 const STAND_IN_COMMENT = 'stand-in for the table of Better Auth, made by todo-backend';
@@ -41,6 +37,8 @@ export async function requireUserTable(db: Kysely<Tables>): Promise<void> {
     where attrelid = to_regclass('"user"') and attname = 'id'`.execute(db);
   const type = rows[0]?.type;
   if (type === undefined) {
+    const missing = await missingRightToRead(db, 'user');
+    if (missing) throw new DatabaseSetupError(`${missing.problem} ${missing.remedy}`);
     throw new DatabaseSetupError(
       'The database has no "user" table. Run Better Auth\'s migrations on it first (npx auth migrate), ' +
         'or set STANDALONE_USERS=true to do without Better Auth.',
@@ -53,16 +51,10 @@ export async function requireUserTable(db: Kysely<Tables>): Promise<void> {
   }
 }
 
-/**
- * Gives the role `todo_api`, where there is one, exactly what queries need: of Better Auth's tables only the columns that
- * are read, never the private half of a key. Repeated at every start, because Better Auth may have made `jwks` since.
- */
+/** Gives the role `todo_api`, where there is one, exactly what queries need. Repeated at every migration. */
 export async function grantToApiRole(db: Kysely<Tables>, standaloneUsers: boolean): Promise<void> {
-  const { rows } = await sql<{ mayGrant: boolean; hasKeys: boolean; isMember: boolean }>`
-    select pg_has_role(relowner, 'usage') as "mayGrant",
-           (select count(*) = 4 from pg_attribute where attrelid = to_regclass('jwks')
-            and attname in ('id', 'publicKey', 'alg', 'expiresAt')) as "hasKeys",
-           pg_has_role('todo_api', 'member') as "isMember"
+  const { rows } = await sql<{ mayGrant: boolean; mayBecome: boolean }>`
+    select pg_has_role(relowner, 'usage') as "mayGrant", ${sql.raw(MAY_BECOME_API_ROLE)} as "mayBecome"
     from pg_class where oid = to_regclass('"user"') and to_regrole('todo_api') is not null`.execute(db);
   const [found] = rows;
   if (!found?.mayGrant) return;
@@ -77,12 +69,26 @@ export async function grantToApiRole(db: Kysely<Tables>, standaloneUsers: boolea
   await sql`grant select ("id") on "user" to todo_api`.execute(db);
   if (standaloneUsers)
     await sql`grant insert ("id", "name", "email", "emailVerified") on "user" to todo_api`.execute(db);
-  if (found.hasKeys) await sql`grant select ("id", "publicKey", "alg", "expiresAt") on "jwks" to todo_api`.execute(db);
-  if (found.isMember) return;
-  // An owner without the right to grant the role has no use for it either: the policies apply to it as it is.
+  await grantKeysToApiRole(db);
+  if (found.mayBecome) return;
+  // Where the login may not grant the role, it stays what it is: row level security applies to it, or the start says so.
   await sql`
     do $$ begin
       grant todo_api to current_user;
     exception when insufficient_privilege then null;
     end $$`.execute(db);
+}
+
+/**
+ * Lets `todo_api` read the public half of Better Auth's keys, never the private one. Which columns there are depends on
+ * the version of Better Auth, which may be upgraded at any time.
+ */
+export async function grantKeysToApiRole(db: Kysely<Tables>): Promise<void> {
+  const { rows } = await sql<{ name: string }>`
+    select attname as name from pg_attribute join pg_class on pg_class.oid = attrelid
+    where attrelid = to_regclass('jwks') and attname in ('id', 'publicKey', 'alg', 'expiresAt')
+      and pg_has_role(relowner, 'usage') and to_regrole('todo_api') is not null`.execute(db);
+  if (rows.length === 0) return;
+  const columns = sql.join(rows.map(({ name }) => sql.ref(name)));
+  await sql`grant select (${columns}) on "jwks" to todo_api`.execute(db);
 }

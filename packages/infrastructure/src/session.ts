@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { MAY_BECOME_API_ROLE } from './permissions.js';
 
 /** As much of the driver's client as is used here. */
 export interface Client {
@@ -44,10 +45,10 @@ function cutOffWhenSilent({ connection: { stream } }: Client, milliseconds: numb
  */
 const SETTINGS = `select set_config('DateStyle', 'ISO', false), set_config('plan_cache_mode', 'force_generic_plan', false)`;
 
-/** Where the login role would pass row level security, and there is a role that does not. */
+/** Where the login role would pass row level security, and may become one that does not. */
 const BECOME_API_ROLE = `
   select set_config('role', 'todo_api', false) from pg_roles
-  where rolname = session_user and (rolsuper or rolbypassrls) and to_regrole('todo_api') is not null`;
+  where rolname = session_user and (rolsuper or rolbypassrls) and ${MAY_BECOME_API_ROLE}`;
 
 /** Statements that one connection prepares; a list has some hundred variants, and most are seldom asked for. */
 const PREPARED_STATEMENTS = 200;

@@ -83,8 +83,6 @@ export interface Tables {
   };
   /** Better Auth's table, or the stand-in for it. Never changed where it is Better Auth's. */
   user: { id: string; name: string; email: string; emailVerified: boolean };
-  /** Better Auth's signing keys. The private half is none of our business. */
-  jwks: { id: string; publicKey: string; alg: string | null; expiresAt: string | null };
 }
 
 /** What {@link TASK_COLUMNS} reads. */

@@ -146,6 +146,49 @@ serverTest('a login that passes every policy is found out', async (t) => {
   await pooled.close();
 });
 
+serverTest('a right that is missing is not taken for a migration that is missing', async (t) => {
+  const url = await newDatabase();
+  const owner = await Database.postgres({ url });
+  await owner.migrate(STANDALONE);
+  const login = new URL(url);
+  const name = login.pathname.slice(1);
+  login.username = `login_${name}`;
+  await execute(url, `create role ${login.username} login`);
+
+  const refusal = async (open: string, problem: string, remedy: string | RegExp) => {
+    const database = await Database.postgres({ url: open });
+    const error = await t.throwsAsync(database.check(), { code: 'UNAVAILABLE', message: problem });
+    const cause = error?.cause as Error;
+    t.is(cause.name, 'DatabaseSetupError');
+    if (typeof remedy === 'string') t.is(cause.message, remedy);
+    else t.regex(cause.message, remedy);
+    await t.throwsAsync(database.migrate({ standaloneUsers: false }), { name: 'DatabaseSetupError' });
+    await database.close();
+  };
+  await refusal(
+    login.href,
+    'The role of the server may not read its tables.',
+    `As the owner of the tables, run the migrations, then \`grant todo_api to ${login.username}\``,
+  );
+  await execute(url, 'revoke select on "mikro_orm_migrations" from todo_api');
+  await t.throwsAsync(owner.check(), { message: 'The role of the server may not read its tables.' });
+  await owner.migrate(STANDALONE);
+  t.deepEqual(await owner.check(), { rowSecurity: true }, 'which a migration mends');
+  await execute(url, 'revoke usage on schema public from public');
+  await refusal(
+    login.href,
+    'The role of the server may not use the schema of its tables.',
+    `As the owner of the schema, run \`grant usage on schema public to ${login.username}\``,
+  );
+  await execute(url, `revoke connect on database ${name} from public`);
+  await refusal(
+    login.href,
+    'The login of the server may not connect to its database. Grant it CONNECT on the database.',
+    /^PostgreSQL says: /,
+  );
+  await owner.close();
+});
+
 serverTest('the API role can do what queries need, and no more', async (t) => {
   const url = await newDatabase();
   await execute(
@@ -172,7 +215,7 @@ serverTest('the API role can do what queries need, and no more', async (t) => {
     const run = database.statement((db) => sql.raw(attempt).execute(db));
     await t.throwsAsync(run, { code: '42501' }, attempt);
   }
-  await t.notThrowsAsync(database.statement((db) => db.selectFrom('jwks').select(['id', 'publicKey']).execute()));
+  await t.notThrowsAsync(database.statement((db) => sql`select id, "publicKey" from jwks`.execute(db)));
   await database.close();
 });
 
