@@ -21,7 +21,7 @@ import {
   type Sections,
   throughputSections,
 } from './report.ts';
-import { killServers, SERVERS, type ServerName } from './servers.ts';
+import { killServers, SERVERS, type ServerName, useBaseline } from './servers.ts';
 import { createKey } from './tokens.ts';
 import { WORKLOADS, type WorkloadName } from './workloads.ts';
 
@@ -39,6 +39,8 @@ private PostgreSQL server (Linux; PostgreSQL installed), and writes the tables o
   --quick               20,000 tasks, most workloads, one short round, 64 connections, results not kept: two minutes
   --growth              measure instead whether it gets slower as the data grows (this project alone)
   --profile             measure instead where the processor time of this project goes
+  --baseline DIR        measure this project beside another version of itself, in turns: a checkout that is built
+                        (git worktree add DIR REV && cd DIR && npm ci && npm run build)
   --servers LIST        of ${Object.keys(SERVERS).join(', ')}
   --workloads LIST      of ${Object.keys(WORKLOADS).join(', ')}
   --connections LIST    default 1,64,1000
@@ -105,6 +107,7 @@ async function main(): Promise<void> {
       quick: { type: 'boolean', default: false },
       growth: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      baseline: { type: 'string' },
       servers: { type: 'string' },
       workloads: { type: 'string' },
       connections: { type: 'string' },
@@ -129,7 +132,7 @@ async function main(): Promise<void> {
     return names as Name[];
   };
   const plan: Plan = {
-    servers: chosen<ServerName>(values.servers, SERVERS),
+    servers: serversOf(values.baseline, chosen<ServerName>(values.servers, SERVERS)),
     workloads: chosen<WorkloadName>(values.workloads ?? (profile ? PROFILED : quick ? QUICK : undefined), WORKLOADS),
     connections: numbers(values.connections ?? (quick ? '64' : '1,64,1000')),
     rounds: Number(values.rounds ?? (quick ? 1 : 5)),
@@ -196,10 +199,17 @@ async function main(): Promise<void> {
     results.push(profileSections(await measureProfile(bench), circumstances));
   } else {
     results.push(throughputSections(await measureThroughput(bench), circumstances));
-    if (plan.servers.includes('todo-backend')) results.push(embeddedSections(await measureEmbedded(bench)));
+    if (values.baseline === undefined && plan.servers.includes('todo-backend'))
+      results.push(embeddedSections(await measureEmbedded(bench)));
   }
-  const isWhole = !quick && values.servers === undefined && values.workloads === undefined;
+  const isWhole = !quick && [values.servers, values.workloads, values.baseline].every((value) => value === undefined);
   await write(values.output ?? (isWhole ? DOCUMENT : 'bench/results/performance.md'), results);
+}
+
+function serversOf(baseline: string | undefined, chosen: ServerName[]): ServerName[] {
+  if (baseline === undefined) return chosen.filter((name) => name !== 'baseline');
+  useBaseline(baseline);
+  return ['todo-backend', 'baseline'];
 }
 
 /** Puts the results into a document that is there, or into a copy of the one in the repository. */

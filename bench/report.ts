@@ -32,6 +32,7 @@ const EMBEDDED_START_GOAL = 2.5;
 const MEMORY_GOAL = 200;
 const GROWTH_GOAL = 1.25;
 const STATS_GROWTH_GOAL = 2;
+const BASELINE_GOAL = 0.97;
 
 const PROJECT = 'todo-backend';
 
@@ -50,6 +51,7 @@ export function throughputSections(measured: Throughput, circumstances: Circumst
     parts.push(`### ${number(connections)} ${connections === 1 ? 'connection' : 'connections'}`);
     parts.push(rates(runs, plan, connections));
   }
+  if (plan.servers.includes('baseline')) parts.push(besideBaseline(runs, plan));
   const middle = plan.connections.includes(64) ? 64 : (plan.connections[0] ?? 0);
   parts.push(
     `### Processor time\n\nMicroseconds for each request at ${number(middle)} connections: of the server + of PostgreSQL.`,
@@ -100,6 +102,14 @@ function rates(runs: Runs, { servers, workloads }: Plan, connections: number): s
     ];
   });
   return table(['requests/s', PROJECT, 'of the limit', 'of the best peer', ...others], rows);
+}
+
+function besideBaseline(runs: Runs, { workloads, connections }: Plan): string {
+  const rows = workloads.map((workload) => [
+    WORKLOADS[workload].title,
+    ...connections.map((many) => against(ratio(runs.get(keyOf(workload, many)), PROJECT, 'baseline'), BASELINE_GOAL)),
+  ]);
+  return `### Beside the baseline\n\n${table(['requests/s of the baseline', ...connections.map(String)], rows)}`;
 }
 
 function processorTimes(runs: Runs, { servers, workloads }: Plan, connections: number): string {

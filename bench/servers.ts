@@ -12,6 +12,7 @@ export const SERVERS = {
   plain: 'Koa, `pg` and jose, as one writes it in an afternoon',
   'fastify-drizzle': 'Fastify 5, Drizzle and @fastify/jwt with its token cache',
   'express-prisma': 'Express 5, Prisma 7, jose and zod',
+  baseline: 'another version of this project, with --baseline',
 } as const;
 export type ServerName = keyof typeof SERVERS;
 
@@ -19,7 +20,7 @@ export type ServerName = keyof typeof SERVERS;
 export const PEERS: readonly ServerName[] = ['plain', 'fastify-drizzle', 'express-prisma'];
 
 /** Those that keep a journal of every change, in the same tables. */
-export const JOURNALLING: readonly ServerName[] = ['todo-backend', 'limit'];
+export const JOURNALLING: readonly ServerName[] = ['todo-backend', 'limit', 'baseline'];
 
 /** The environment of all servers, under the names of the project. */
 export type Settings = Readonly<Record<string, string>>;
@@ -40,7 +41,14 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-const COMMAND = resolve('packages/http/bin/todo-backend.js');
+const COMMAND = 'packages/http/bin/todo-backend.js';
+
+/** Where the version of the project is that this one is measured beside, built. */
+let baseline: string | undefined;
+
+export function useBaseline(checkout: string): void {
+  baseline = checkout;
+}
 
 const running = new Set<ChildProcess>();
 process.on('exit', killServers);
@@ -57,9 +65,7 @@ export async function startServer(
   settings: Settings,
   isUp: (url: string) => Promise<boolean>,
 ): Promise<RunningServer> {
-  // The project as its own command starts it.
-  const command = name === 'todo-backend' ? COMMAND : process.execPath;
-  const script = name === 'todo-backend' ? [] : [resolve(`bench/servers/${name}.ts`)];
+  const [command = '', ...script] = commandOf(name);
   const port = await freePort();
   const start = performance.now();
   const child = spawn(command, script, {
@@ -106,6 +112,14 @@ export async function startServer(
       clearTimeout(late);
     },
   };
+}
+
+function commandOf(name: ServerName): string[] {
+  // The project as its own command starts it.
+  if (name === 'todo-backend') return [resolve(COMMAND)];
+  if (name !== 'baseline') return [process.execPath, resolve(`bench/servers/${name}.ts`)];
+  if (baseline === undefined) throw new Error('Say with --baseline where the other version is.');
+  return [resolve(baseline, COMMAND)];
 }
 
 /**
