@@ -21,15 +21,6 @@ export class UnauthenticatedError extends TodoError {
   }
 }
 
-/** The caller is known, and asks for what belongs to somebody else. Code `FORBIDDEN`. */
-export class ForbiddenError extends TodoError {
-  readonly code = 'FORBIDDEN';
-
-  constructor() {
-    super("You can only use your own tasks: the user in the path is not the token's user.");
-  }
-}
-
 /** The token is good, but its user does not exist (any more). Code `USER_UNKNOWN`. */
 export class UserUnknownError extends TodoError {
   readonly code = 'USER_UNKNOWN';
@@ -60,6 +51,5 @@ export type ApplicationError =
   | TaskChangedError
   | IdempotencyKeyReusedError
   | UnauthenticatedError
-  | ForbiddenError
   | UserUnknownError
   | UnavailableError;

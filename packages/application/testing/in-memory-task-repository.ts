@@ -1,6 +1,7 @@
 import {
   type Decision,
   IdempotencyKeyReusedError,
+  type Journal,
   type JournalEntry,
   type JournalQuery,
   type Once,
@@ -16,13 +17,13 @@ import {
   compareDueDates,
   PRIORITIES,
   type Task,
-  type TaskChange,
   type TaskId,
+  type TaskTransition,
   type UserId,
 } from '@todo-backend/domain';
 
-/** Tasks in memory, for tests. Holds values, so that a task that was changed but not saved cannot leak. */
-export class InMemoryTaskRepository implements TaskRepository {
+/** Tasks and their journal in memory, for tests. Stores copies, so that a task that was changed but not saved cannot leak. */
+export class InMemoryTaskRepository implements TaskRepository, Journal {
   readonly #tasks = new Map<TaskId, Task>();
   readonly #journals = new Map<UserId, JournalEntry[]>();
   /** Of what is to happen only once; kept for good, which is longer than is asked for. */
@@ -79,18 +80,18 @@ export class InMemoryTaskRepository implements TaskRepository {
       return structuredClone(earlier.result) as Result;
     }
     const found = this.#ownedBy(owner).filter(({ id }) => ids.includes(id));
-    const { changes, result } = decide(new Map(found.map((task) => [task.id, task])));
-    for (const { before, after } of changes) {
+    const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])));
+    for (const { before, after } of transitions) {
       if (before === undefined && after !== undefined && this.#tasks.has(after.id)) {
         throw new Error(`There is a task ${after.id} already.`);
       }
     }
-    for (const change of changes) this.#save(owner, structuredClone(change));
+    for (const transition of transitions) this.#save(owner, structuredClone(transition));
     if (once) this.#results.set(name, { fingerprint: once.fingerprint, result: structuredClone(result) });
     return result;
   }
 
-  async history(owner: UserId, { taskId, type, since, until, before, limit }: JournalQuery): Promise<JournalEntry[]> {
+  async entries(owner: UserId, { taskId, type, since, until, before, limit }: JournalQuery): Promise<JournalEntry[]> {
     return (this.#journals.get(owner) ?? [])
       .filter(
         (entry) =>
@@ -115,7 +116,7 @@ export class InMemoryTaskRepository implements TaskRepository {
     return this.#journals.get(owner)?.length ?? 0;
   }
 
-  #save(owner: UserId, { before, after, event }: TaskChange): void {
+  #save(owner: UserId, { before, after, event }: TaskTransition): void {
     if (event === undefined) return;
     if (after !== undefined) this.#tasks.set(after.id, after);
     else if (before !== undefined) this.#tasks.delete(before.id);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  type Journal,
   type JournalEntry,
   SORT_KEYS,
   type SortKey,
@@ -27,6 +28,8 @@ import { type TaskWriter, taskWriter } from './task-writer.js';
 /** What the contract needs of an adapter besides the port. */
 export interface TaskRepositoryHarness {
   readonly tasks: TaskRepository;
+  /** The journal of the same tasks. */
+  readonly journal: Journal;
   /** A fresh id for a task: the adapter may have been used before. */
   newId(): string;
   /** Lets a new user exist. */
@@ -72,13 +75,13 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     const stored = async () => Promise.all(contents.map(({ id }) => tasks.find(owner, id)));
 
     const created = contents.map((task) => creation(task, origin()));
-    await tasks.change(owner, [], () => ({ changes: created, result: null }));
+    await tasks.change(owner, [], () => ({ transitions: created, result: null }));
     assert.deepEqual(await stored(), contents);
 
     const together = moved(contents, 1);
     const revised = contents.map((before, i) => revision(before, together[i] ?? before, origin()));
     const ids = contents.map(({ id }) => id);
-    await tasks.change(owner, ids, () => ({ changes: revised, result: null }));
+    await tasks.change(owner, ids, () => ({ transitions: revised, result: null }));
     assert.deepEqual(await stored(), together);
 
     const alone = moved(together, 2);
@@ -90,7 +93,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     const { id } = newTask({});
     assert.equal(await tasks.find(owner, id), undefined);
     assert.equal(await tasks.update(owner, id, () => assert.fail('must not be called')), undefined);
-    assert.equal(await tasks.remove(owner, id), false);
+    assert.equal(await tasks.delete(owner, id), false);
     assert.deepEqual(await tasks.list(owner, newestFirst), { tasks: [], version: 0 });
     assert.deepEqual(await tasks.count(owner), { total: 0, pending: 0, completed: 0, version: 0 });
   }),
@@ -101,7 +104,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     const stranger = await newUser();
     assert.equal(await tasks.find(stranger, task.id), undefined);
     assert.equal(await tasks.update(stranger, task.id, () => assert.fail('must not be called')), undefined);
-    assert.equal(await tasks.remove(stranger, task.id), false);
+    assert.equal(await tasks.delete(stranger, task.id), false);
     assert.deepEqual(await tasks.list(stranger, newestFirst), { tasks: [], version: 0 });
     assert.deepEqual(await tasks.count(stranger), { total: 0, pending: 0, completed: 0, version: 0 });
     assert.deepEqual(await tasks.find(owner, task.id), task);
@@ -159,7 +162,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     const [task, other] = [newTask({}), newTask({})];
     await tasks.add(task);
     await tasks.add(other);
-    const removed = await Promise.all([1, 2, 3].map(() => tasks.remove(owner, task.id)));
+    const removed = await Promise.all([1, 2, 3].map(() => tasks.delete(owner, task.id)));
     assert.equal(removed.filter(Boolean).length, 1);
     assert.equal(await tasks.find(owner, task.id), undefined);
     assert.deepEqual(await tasks.find(owner, other.id), other);
@@ -309,7 +312,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     }
     const [first, second] = await listIds(context, { sortBy: 'title', sortOrder: 'asc' });
     const last = (await tasks.find(owner, first ?? '')) ?? assert.fail();
-    await tasks.remove(owner, last.id);
+    await tasks.delete(owner, last.id);
     const after = { key: last.title, createdAt: last.createdAt, id: last.id };
     const page = await listIds(context, { sortBy: 'title', sortOrder: 'asc', after, limit: 1 });
     assert.deepEqual(page, [second], 'a part follows on a task that is gone');
@@ -328,8 +331,8 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     const once = { key: 'k', fingerprint: 'f' };
     const add = async (user: string, title: string, how = once) => {
       const task = { ...newTask({ title }), userId: user };
-      const changes = [creation(task, originOf(user, task.id))];
-      return tasks.change(user, [], () => ({ changes, result: { title } }), how);
+      const transitions = [creation(task, originOf(user, task.id))];
+      return tasks.change(user, [], () => ({ transitions, result: { title } }), how);
     };
     const results = await Promise.all(Array.from({ length: 8 }, (_, i) => add(owner, `try ${i}`)));
     assert.deepEqual(new Set(results.map(({ title }) => title)).size, 1);
@@ -351,7 +354,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
 
   contract(
     'tells in the journal what happened, by whom and as part of what',
-    async ({ tasks, newTask, newId, owner }) => {
+    async ({ tasks, journal, newTask, newId, owner }) => {
       const task = newTask({ title: 'first', dueDate: due('2026-03-10') });
       const edited = editTask(task, { title: 'second', dueDate: null }, later);
       const done = setCompleted(edited, true, later);
@@ -362,14 +365,17 @@ export const taskRepositoryContract: readonly ContractCase[] = [
         correlationId: 'request-1',
       } as const;
       await tasks.add(task);
-      await tasks.change(owner, [task.id], () => ({ changes: [revision(task, edited, origin)], result: undefined }));
+      await tasks.change(owner, [task.id], () => ({
+        transitions: [revision(task, edited, origin)],
+        result: undefined,
+      }));
       await tasks.update(owner, task.id, () => done);
       await tasks.update(owner, task.id, (current) => setCompleted(current, false, later));
-      await tasks.remove(owner, task.id);
+      await tasks.delete(owner, task.id);
 
-      const journal = await tasks.history(owner, { limit: 10 });
+      const entries = await journal.entries(owner, { limit: 10 });
       assert.deepEqual(
-        journal.map(({ type }) => type),
+        entries.map(({ type }) => type),
         [
           'todo.task.deleted.v1',
           'todo.task.reopened.v1',
@@ -378,7 +384,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
           'todo.task.created.v1',
         ],
       );
-      assert.deepEqual(journal[3], {
+      assert.deepEqual(entries[3], {
         sequence: 2,
         ...origin,
         type: 'todo.task.updated.v1',
@@ -390,19 +396,19 @@ export const taskRepositoryContract: readonly ContractCase[] = [
           updatedAt: { before: task.updatedAt, after: later },
         },
       });
-      const created = journal[4] ?? assert.fail();
+      const created = entries[4] ?? assert.fail();
       assert.deepEqual('task' in created && created.task, task);
       assert.deepEqual(created.actor, { type: 'user', id: owner });
     },
   ),
 
-  contract('gives the part of a journal that was asked for', async ({ tasks, newTask, owner, newUser }) => {
+  contract('gives the part of a journal that was asked for', async ({ tasks, journal, newTask, owner, newUser }) => {
     const [one, two] = [newTask({}), newTask({})];
     await tasks.add(one);
     await tasks.add(two);
     await tasks.update(owner, one.id, (task) => setCompleted(task, true, later));
     const sequences = async (query: object) =>
-      (await tasks.history(owner, { limit: 10, ...query })).map(({ sequence }) => sequence);
+      (await journal.entries(owner, { limit: 10, ...query })).map(({ sequence }) => sequence);
     assert.deepEqual(await sequences({}), [3, 2, 1]);
     assert.deepEqual(await sequences({ limit: 2 }), [3, 2]);
     assert.deepEqual(await sequences({ before: 3 }), [2, 1]);
@@ -411,10 +417,10 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.deepEqual(await sequences({ since: two.createdAt }), [3, 2]);
     assert.deepEqual(await sequences({ until: two.createdAt }), [1]);
     assert.deepEqual(await sequences({ taskId: one.id, type: 'todo.task.completed.v1', since: later }), [3]);
-    assert.deepEqual(await tasks.history(await newUser(), { limit: 10 }), []);
+    assert.deepEqual(await journal.entries(await newUser(), { limit: 10 }), []);
   }),
 
-  contract('changes many tasks at once, or none', async ({ tasks, newTask, newId, owner }) => {
+  contract('changes many tasks at once, or none', async ({ tasks, journal, newTask, newId, owner }) => {
     const [edited, removed, created, untouched] = [newTask({}), newTask({}), newTask({}), newTask({})];
     for (const task of [edited, removed, untouched]) await tasks.add(task);
     const origin = () => originOf(owner, newId());
@@ -423,7 +429,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
         assert.deepEqual(new Set(found.keys()), new Set([edited.id, removed.id, untouched.id]));
         const once = editTask(edited, { title: 'once' }, later);
         const twice = setCompleted(once, true, later);
-        const changes = [
+        const transitions = [
           revision(edited, once, origin()),
           creation(created, origin()),
           revision(once, twice, origin()),
@@ -431,29 +437,29 @@ export const taskRepositoryContract: readonly ContractCase[] = [
           revision(untouched, untouched, origin()),
         ];
         if (thrown) throw thrown;
-        return { changes, result: twice };
+        return { transitions, result: twice };
       });
     const failure = new Error('on purpose');
     await assert.rejects(change(failure), failure);
-    assert.equal((await tasks.history(owner, { limit: 10 })).length, 3);
+    assert.equal((await journal.entries(owner, { limit: 10 })).length, 3);
     const twice = await change();
     assert.deepEqual(await tasks.find(owner, edited.id), twice);
     assert.deepEqual(await tasks.find(owner, created.id), created);
     assert.equal(await tasks.find(owner, removed.id), undefined);
-    assert.equal((await tasks.history(owner, { limit: 10 })).length, 7);
+    assert.equal((await journal.entries(owner, { limit: 10 })).length, 7);
   }),
 
   contract(
     'leaves no gap between the events of many writers, and shows none late',
-    async ({ tasks, newTask, owner }) => {
+    async ({ tasks, journal, newTask, owner }) => {
       const seen: number[] = [];
       let isWriting = true;
       const reader = async () => {
         while (isWriting || (await tasks.count(owner)).total > seen.length) {
-          const [newest] = await tasks.history(owner, { limit: 1 });
+          const [newest] = await journal.entries(owner, { limit: 1 });
           const last = seen.at(-1) ?? 0;
           if (newest !== undefined && newest.sequence > last) {
-            const news = await tasks.history(owner, { before: newest.sequence + 1, limit: newest.sequence - last });
+            const news = await journal.entries(owner, { before: newest.sequence + 1, limit: newest.sequence - last });
             seen.push(...news.map(({ sequence }) => sequence).reverse());
           }
           await new Promise<void>((resolve) => setTimeout(resolve, 1));
@@ -485,7 +491,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
         tasks.update(owner, task.id, (current) => current),
         unknown,
       );
-      await assert.rejects(tasks.remove(owner, task.id), unknown);
+      await assert.rejects(tasks.delete(owner, task.id), unknown);
       assert.deepEqual(await tasks.list(owner, newestFirst), { tasks: [], version: 0 });
     },
   ),
@@ -522,7 +528,6 @@ function contract(name: string, verify: (context: Context) => Promise<void>): Co
           find: (owner, id) => tasks.find(owner, id),
           count: (owner) => tasks.count(owner),
           change: (owner, ids, decide, once) => tasks.change(owner, ids, decide, once),
-          history: (owner, query) => tasks.history(owner, query),
           ...taskWriter(tasks),
         },
         owner,
@@ -535,15 +540,15 @@ function contract(name: string, verify: (context: Context) => Promise<void>): Co
 }
 
 /** Whatever was done, the journal has no gap, and who replays it has the tasks; the counts agree with both. */
-async function assertJournalTellsAll({ tasks, owner }: Context): Promise<void> {
-  const journal = (await tasks.history(owner, { limit: 1000 })).reverse();
+async function assertJournalTellsAll({ tasks, journal, owner }: Context): Promise<void> {
+  const entries = (await journal.entries(owner, { limit: 1000 })).toReversed();
   assert.deepEqual(
-    journal.map(({ sequence }) => sequence),
-    journal.map((_, i) => i + 1),
+    entries.map(({ sequence }) => sequence),
+    entries.map((_, i) => i + 1),
   );
-  const replayed = journal.reduce(replay, new Map());
+  const replayed = entries.reduce(replay, new Map());
   const { tasks: stored, version } = await tasks.list(owner, newestFirst);
-  assert.equal(version, journal.length);
+  assert.equal(version, entries.length);
   assert.deepEqual(new Map(stored.map((task) => [task.id, task])), replayed);
   const completed = stored.filter(({ status }) => status === 'completed').length;
   const total = stored.length;

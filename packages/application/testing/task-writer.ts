@@ -16,7 +16,7 @@ export interface TaskWriter {
   /** @returns the task as it is now, or `undefined` when the owner has no such task */
   update(owner: UserId, id: TaskId, edit: (task: Task) => Task): Promise<Task | undefined>;
   /** @returns whether there was such a task */
-  remove(owner: UserId, id: TaskId): Promise<boolean>;
+  delete(owner: UserId, id: TaskId): Promise<boolean>;
 }
 
 /** Writes to a repository as the use cases do, without their rules. */
@@ -26,23 +26,23 @@ export function taskWriter(tasks: TaskRepository): TaskWriter {
   return {
     async add(task) {
       await tasks.change(task.userId, [], () => ({
-        changes: [creation(task, origin(task.userId, task.createdAt))],
+        transitions: [creation(task, origin(task.userId, task.createdAt))],
         result: undefined,
       }));
     },
     update(owner, id, edit) {
       return tasks.change(owner, [id], (found) => {
         const before = found.get(id);
-        if (before === undefined) return { changes: [], result: undefined };
+        if (before === undefined) return { transitions: [], result: undefined };
         const after = edit(before);
-        return { changes: [revision(before, after, origin(owner, after.updatedAt))], result: after };
+        return { transitions: [revision(before, after, origin(owner, after.updatedAt))], result: after };
       });
     },
-    remove(owner, id) {
+    delete(owner, id) {
       return tasks.change(owner, [id], (found) => {
         const task = found.get(id);
-        const changes = task === undefined ? [] : [deletion(task, origin(owner, task.updatedAt))];
-        return { changes, result: task !== undefined };
+        const transitions = task === undefined ? [] : [deletion(task, origin(owner, task.updatedAt))];
+        return { transitions, result: task !== undefined };
       });
     },
   };

@@ -15,8 +15,24 @@ export type DueDate = string & { readonly [dueDate]: true };
 export const DUE_DATE_PROBLEM =
   'Due date must be a real date such as 2026-03-10, 2026-03-10T09:30 or 2026-03-10T09:30:00Z, in the years 0001 to 9999.';
 
-const SHAPE =
-  /^(?<date>\d{4}-\d{2}-\d{2})(?:T(?<time>\d{2}:\d{2})(?::(?<seconds>\d{2})(?:\.(?<fraction>\d{1,3})0*)?)?(?<zone>Z|[+-]\d{2}:\d{2})?)?$/;
+/** The parts of a due date, as regular expressions. */
+const PARTS = {
+  date: String.raw`\d{4}-\d{2}-\d{2}`,
+  time: String.raw`\d{2}:\d{2}`,
+  seconds: String.raw`\d{2}`,
+  fraction: String.raw`\d{1,3}`,
+  zone: String.raw`(?:Z|[+-]\d{2}:\d{2})`,
+};
+
+function grammar({ date, time, seconds, fraction, zone }: typeof PARTS): string {
+  return String.raw`${date}(?:T${time}(?::${seconds}(?:\.${fraction}0*)?)?${zone}?)?`;
+}
+
+/** The spellings that {@link parseDueDate} reads, as a regular expression (ECMA-262) without anchors. */
+export const DUE_DATE_PATTERN = grammar(PARTS);
+
+const named = Object.entries(PARTS).map(([name, pattern]) => [name, `(?<${name}>${pattern})`]);
+const SHAPE = new RegExp(`^${grammar(Object.fromEntries(named))}$`);
 
 /**
  * Reads a due date from the ISO 8601 profile of RFC 3339, where the time, the seconds and the zone may be left out.

@@ -1,6 +1,6 @@
 /** One thing that is wrong with what was given, said about one field. */
 export interface Problem {
-  /** The field as the caller named it, for example `title`. */
+  /** The field, for example `title` or `tasks.3.title`; empty where the input as a whole is wrong. */
   readonly field: string;
   /** One sentence for a person. */
   readonly message: string;

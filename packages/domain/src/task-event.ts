@@ -1,18 +1,32 @@
-import { isCompleted, type Task, type TaskId, type UserId } from './task.js';
+import { isEqual } from './equality.js';
+import { isCompleted, setCompleted, type Task, type TaskId, type UserId } from './task.js';
 import type { Timestamp } from './time.js';
 
 /**
- * What can happen to a task, in reverse-DNS style with the version of the shape at the end. A shape that changes
- * incompatibly gets a new version; what is stored stays as it is.
+ * The types of events, and what each one carries besides its origin: the whole `task`, or the `changes` to it. The names
+ * are in reverse-DNS style with the version of the shape at the end: a shape that changes incompatibly gets a new
+ * version, and what is stored stays as it is.
  */
-export const TASK_EVENT_TYPES = [
-  'todo.task.created.v1',
-  'todo.task.updated.v1',
-  'todo.task.completed.v1',
-  'todo.task.reopened.v1',
-  'todo.task.deleted.v1',
-] as const;
-export type TaskEventType = (typeof TASK_EVENT_TYPES)[number];
+export const TASK_EVENTS = {
+  'todo.task.created.v1': 'task',
+  'todo.task.updated.v1': 'changes',
+  'todo.task.completed.v1': 'changes',
+  'todo.task.reopened.v1': 'changes',
+  'todo.task.deleted.v1': 'task',
+} as const satisfies Record<string, keyof Payloads>;
+
+export type TaskEventType = keyof typeof TASK_EVENTS;
+
+/** All types of events, in the order of {@link TASK_EVENTS}. */
+export const TASK_EVENT_TYPES = Object.keys(TASK_EVENTS) as readonly TaskEventType[];
+
+/** What an event can carry. */
+interface Payloads {
+  /** The whole task, as it was created or as it was before it was deleted. */
+  readonly task: { readonly task: Task };
+  /** The fields that differ. */
+  readonly changes: { readonly changes: TaskDiff };
+}
 
 /** Who did it: the user, or an agent that acts for the user. */
 export interface Actor {
@@ -31,7 +45,7 @@ export interface EventOrigin {
 }
 
 /** Before and after, for each field that differs. */
-export type FieldChanges = {
+export type TaskDiff = {
   readonly [Field in keyof Task]?: { readonly before: Task[Field]; readonly after: Task[Field] };
 };
 
@@ -40,44 +54,42 @@ interface EventEnvelope extends EventOrigin {
   readonly taskId: TaskId;
 }
 
-/** Something that happened to a task. */
-export type TaskEvent = EventEnvelope &
-  (
-    | {
-        readonly type: 'todo.task.created.v1' | 'todo.task.deleted.v1';
-        /** The whole task, as it was made or as it last was. */
-        readonly task: Task;
-      }
-    | {
-        readonly type: 'todo.task.updated.v1' | 'todo.task.completed.v1' | 'todo.task.reopened.v1';
-        readonly changes: FieldChanges;
-      }
-  );
+/** An event of one type. */
+export type TaskEventOf<Type extends TaskEventType> = EventEnvelope & {
+  readonly type: Type;
+} & Payloads[(typeof TASK_EVENTS)[Type]];
 
-/** A task before and after, either of which may be nothing, and the event that tells of it. */
-export interface TaskChange {
+/** Something that happened to a task. */
+export type TaskEvent = { readonly [Type in TaskEventType]: TaskEventOf<Type> }[TaskEventType];
+
+/** A task before and after a change, and the event that records it. `before` is missing when it is created, `after` when it is deleted. */
+export interface TaskTransition {
   readonly before: Task | undefined;
   readonly after: Task | undefined;
   /** `undefined` where nothing differs. */
   readonly event: TaskEvent | undefined;
 }
 
-/** The change that created `task`. */
-export function creation(task: Task, origin: EventOrigin): TaskChange {
+/** The transition that creates `task`. */
+export function creation(task: Task, origin: EventOrigin): TaskTransition {
   const type = 'todo.task.created.v1';
   return { before: undefined, after: task, event: { type, ...envelope(task, origin), task } };
 }
 
-/** The change from `before` to `after`, two states of one task. */
-export function revision(before: Task, after: Task, origin: EventOrigin): TaskChange {
-  if (after === before) return { before, after, event: undefined };
-  const type = revisionType(before, after);
-  const changes = differences(before, after);
-  return { before, after, event: { type, ...envelope(after, origin), changes } };
+/** The transition from `before` to `after`, two states of one task. */
+export function revision(before: Task, after: Task, origin: EventOrigin): TaskTransition {
+  const changes = diff(before, after);
+  if (Object.keys(changes).length === 0) return { before, after, event: undefined };
+  return { before, after, event: { type: revisionType(before, after), ...envelope(after, origin), changes } };
 }
 
-/** The change that deleted `task`. */
-export function deletion(task: Task, origin: EventOrigin): TaskChange {
+/** The transition that completes or reopens `task`; it is toggled where `completed` is left out. */
+export function completion(task: Task, completed: boolean | undefined, origin: EventOrigin): TaskTransition {
+  return revision(task, setCompleted(task, completed ?? !isCompleted(task), origin.time), origin);
+}
+
+/** The transition that deletes `task`. */
+export function deletion(task: Task, origin: EventOrigin): TaskTransition {
   const type = 'todo.task.deleted.v1';
   return { before: task, after: undefined, event: { type, ...envelope(task, origin), task } };
 }
@@ -91,11 +103,11 @@ function envelope({ userId, id: taskId }: Task, { id, time, actor, correlationId
   return { id, time, userId, taskId, actor, correlationId };
 }
 
-function differences(before: Task, after: Task): FieldChanges {
+function diff(before: Task, after: Task): TaskDiff {
   const fields = Object.keys(after) as (keyof Task)[];
   return Object.fromEntries(
     fields
-      .filter((field) => before[field] !== after[field])
+      .filter((field) => !isEqual(before[field], after[field]))
       .map((field) => [field, { before: before[field], after: after[field] }]),
   );
 }

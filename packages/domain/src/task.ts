@@ -1,5 +1,7 @@
 import type { DueDate } from './due-date.js';
-import { InvalidInputError, type Problem } from './errors.js';
+import { isEqual } from './equality.js';
+import { InvalidInputError } from './errors.js';
+import { isLonger, textProblem } from './text.js';
 import { justAfter, type Timestamp } from './time.js';
 
 /** The priorities, lightest first. */
@@ -36,7 +38,7 @@ export interface TaskContent {
 }
 
 /** Some of a task's content; what is left out or `undefined` stays as it is. */
-export type TaskChanges = { readonly [Field in keyof TaskContent]?: TaskContent[Field] | undefined };
+export type TaskPatch = { readonly [Field in keyof TaskContent]?: TaskContent[Field] | undefined };
 
 /** A task of one user. A plain, immutable value: the functions of this module make new ones. */
 export interface Task extends TaskContent {
@@ -77,8 +79,8 @@ export function createTask(content: TaskContent, { id, userId, now }: TaskOrigin
   };
 }
 
-/** What a task brings along from another system. */
-export interface TaskHistory {
+/** What an imported task keeps from the system that it comes from. */
+export interface ImportedState {
   readonly status: Status;
   readonly createdAt: Timestamp;
   /** Not before `createdAt`. */
@@ -86,16 +88,16 @@ export interface TaskHistory {
 }
 
 /**
- * A new task with the history that it had elsewhere. Times that have not come yet are now.
+ * A new task with the status and the times that it had in another system. A time in the future becomes now.
  *
  * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of the content
  */
-export function importTask(content: TaskContent, history: TaskHistory, origin: TaskOrigin): Task {
-  const created = history.createdAt < origin.now ? history.createdAt : origin.now;
-  const updated = history.updatedAt < origin.now ? history.updatedAt : origin.now;
+export function importTask(content: TaskContent, state: ImportedState, origin: TaskOrigin): Task {
+  const created = state.createdAt < origin.now ? state.createdAt : origin.now;
+  const updated = state.updatedAt < origin.now ? state.updatedAt : origin.now;
   return {
     ...createTask(content, origin),
-    status: history.status,
+    status: state.status,
     createdAt: created,
     updatedAt: updated > created ? updated : created,
   };
@@ -105,13 +107,14 @@ export function importTask(content: TaskContent, history: TaskHistory, origin: T
  * The task with some of its content changed.
  *
  * @returns the very same task when nothing differs, so that `updatedAt` tells of real changes only
- * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of the changes
+ * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of the patch
  */
-export function editTask(task: Task, changes: TaskChanges, now: Timestamp): Task {
-  assertValid(changes);
-  const { title = task.title, description = task.description, priority = task.priority } = changes;
-  const { category = task.category, dueDate = task.dueDate } = changes;
-  return changed(task, { title: title.trim(), description, priority, category, dueDate }, now);
+export function editTask(task: Task, patch: TaskPatch, now: Timestamp): Task {
+  assertValid(patch);
+  const { title = task.title, description = task.description, priority = task.priority } = patch;
+  const { category = task.category, dueDate = task.dueDate } = patch;
+  const content: TaskContent = { title: title.trim(), description, priority, category, dueDate };
+  return changed(task, content, now);
 }
 
 /** The task completed, or pending again. The very same task when it is so already. */
@@ -141,34 +144,35 @@ export function descriptionProblem(description: string): string | undefined {
   return textProblem('Description', description);
 }
 
-/**
- * What keeps a text from being stored exactly as it is, as a sentence: NUL, which PostgreSQL cannot hold, and lone
- * surrogates, which UTF-8 cannot. `undefined` when nothing does.
- */
-export function textProblem(name: string, text: string): string | undefined {
-  if (text.includes('\0')) return `${name} must not contain the NUL character.`;
-  if (!text.isWellFormed()) return `${name} must be well-formed Unicode (it contains half of a surrogate pair).`;
-  return undefined;
-}
-
 function changed(task: Task, changes: Partial<Task>, now: Timestamp): Task {
-  const differs = Object.entries(changes).some(([field, value]) => task[field as keyof Task] !== value);
+  const differs = Object.entries(changes).some(([field, value]) => !isEqual(task[field as keyof Task], value));
   if (!differs) return task;
   // Strictly later even when the clock stands still or goes back: `updatedAt` is what tells two versions apart.
   return { ...task, ...changes, updatedAt: now > task.updatedAt ? now : justAfter(task.updatedAt) };
 }
 
-function assertValid({ title, description }: TaskChanges): void {
-  const problems: Problem[] = [];
-  const check = (field: string, message: string | undefined) => {
-    if (message !== undefined) problems.push({ field, message });
-  };
-  if (title !== undefined) check('title', titleProblem(title));
-  if (description !== undefined && description !== null) check('description', descriptionProblem(description));
+/** What is wrong with each field, as a sentence. A field without a rule here does not compile. */
+const contentRules: { readonly [Field in keyof TaskContent]: (value: TaskContent[Field]) => string | undefined } = {
+  title: titleProblem,
+  description: (description) => (description === null ? undefined : descriptionProblem(description)),
+  // Their types allow valid values only.
+  priority: () => undefined,
+  category: () => undefined,
+  dueDate: () => undefined,
+};
+
+function assertValid(patch: TaskPatch): void {
+  const fields = Object.keys(contentRules) as (keyof TaskContent)[];
+  const problems = fields.flatMap((field) => {
+    const message = problemOf(field, patch[field]);
+    return message === undefined ? [] : [{ field, message }];
+  });
   if (problems.length > 0) throw new InvalidInputError(problems);
 }
 
-/** Whether a text has more than so many characters, each of which is one or two of JavaScript's units. */
-function isLonger(text: string, limit: number): boolean {
-  return text.length > limit && (text.length > 2 * limit || [...text].length > limit);
+function problemOf<Field extends keyof TaskContent>(
+  field: Field,
+  value: TaskContent[Field] | undefined,
+): string | undefined {
+  return value === undefined ? undefined : contentRules[field](value);
 }

@@ -2,6 +2,7 @@ export { cloudEventsSink } from './cloud-events.js';
 export { type DataDirectory, DataDirectoryError, openDataDirectory, signingSecret } from './data-directory.js';
 export { Database, type MigrateOptions, type PoolState, type PostgresOptions, type SqlClient } from './database.js';
 export { type DatabaseLocation, parseDatabaseUrl } from './database-url.js';
+export { SqlJournal } from './journal.js';
 export { cachedKeySet, type KeyLoader, type KeySet, type KeySetOptions, keysFromTable, keysFromUrl } from './jwks.js';
 export { type DeadLetter, SqlOutbox } from './outbox.js';
 export { DatabaseSetupError, type MissingRight } from './permissions.js';

@@ -1,5 +1,5 @@
 import type { JournalEntry, JournalQuery } from '@todo-backend/application';
-import { isCompleted, type Task, type TaskChange, type TaskEvent } from '@todo-backend/domain';
+import { isCompleted, type Task, type TaskEvent, type TaskTransition } from '@todo-backend/domain';
 import { type RawBuilder, sql } from 'kysely';
 import { value } from './statements.js';
 import { utcText } from './task-row.js';
@@ -25,7 +25,7 @@ export const EVENT_COLUMNS = {
  * By how much changes, each of which has an event, move the counters of the ledger. With the owner and the events
  * themselves, the values of {@link appendToJournal}.
  */
-export function gains(changes: readonly TaskChange[]) {
+export function gains(changes: readonly TaskTransition[]) {
   const gained = (weight: (task: Task) => number) =>
     changes.reduce((sum, { before, after }) => sum + (after ? weight(after) : 0) - (before ? weight(before) : 0), 0);
   return {

@@ -1,7 +1,5 @@
 import {
   type Decision,
-  type JournalEntry,
-  type JournalQuery,
   type Once,
   type TaskCounts,
   type TaskListing,
@@ -9,22 +7,13 @@ import {
   type TaskRepository,
   UserUnknownError,
 } from '@todo-backend/application';
-import type { Task, TaskChange, TaskEvent, TaskId, UserId } from '@todo-backend/domain';
+import type { Task, TaskEvent, TaskId, TaskTransition, UserId } from '@todo-backend/domain';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
 import { isInTheWay } from './database-errors.js';
 import { onlyOnce } from './idempotency.js';
 import { rowOfValues, rowsOfJson, runIn, Statements, value } from './statements.js';
-import {
-  appendToJournal,
-  EVENT_COLUMNS,
-  entry,
-  gains,
-  journalConditions,
-  type StoredEntry,
-  toEntry,
-  toEventRow,
-} from './task-journal.js';
+import { appendToJournal, EVENT_COLUMNS, gains, toEventRow } from './task-journal.js';
 import { listShape, listValues, selectTasks } from './task-list.js';
 import { ROW_COLUMNS, type StoredTask, TASK_COLUMNS, type Tables, toRow, toTask } from './task-row.js';
 
@@ -93,21 +82,6 @@ export class SqlTaskRepository implements TaskRepository {
     return { total, pending: total - completed, completed, version };
   }
 
-  async history(owner: UserId, query: JournalQuery): Promise<JournalEntry[]> {
-    const { names, conditions } = journalConditions(query);
-    const rows = await this.#read<readonly [StoredEntry]>(
-      `history ${names}`,
-      () => sql`
-        select found.* from me, lateral (
-          select ${entry} as entry from "task_events"
-          where ${sql.join([this.ownedBy('task_events'), KNOWS_ME, ...conditions], sql` and `)}
-          order by "sequence" desc limit ${value('limit')} offset 0
-        ) as found`,
-      { owner, ...query },
-    );
-    return rows.map(([entry]) => toEntry(entry));
-  }
-
   async change<Result>(
     owner: UserId,
     ids: readonly TaskId[],
@@ -125,7 +99,7 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   /** The first wall, in every statement. Behind it PostgreSQL's row level security is the second. */
-  protected ownedBy(table: 'tasks' | 'task_ledgers' | 'task_events'): RawBuilder<boolean> {
+  protected ownedBy(table: 'tasks' | 'task_ledgers'): RawBuilder<boolean> {
     return sql<boolean>`${sql.ref(`${table}.userId`)} = ${value('owner')}`;
   }
 
@@ -153,8 +127,8 @@ export class SqlTaskRepository implements TaskRepository {
   ): Promise<{ result: Result } | undefined> {
     const found = id === undefined ? undefined : await this.find(owner, id);
     if (id !== undefined && found === undefined) return undefined;
-    const { changes, result } = decide(new Map(found && [[found.id, found]]));
-    const [change, ...more] = changes.filter(hasEvent);
+    const { transitions, result } = decide(new Map(found && [[found.id, found]]));
+    const [change, ...more] = transitions.filter(hasEvent);
     if (change === undefined) return { result };
     const { before, after, event } = change;
     if (more.length > 0 || after === undefined) return undefined;
@@ -199,8 +173,8 @@ export class SqlTaskRepository implements TaskRepository {
   ): Promise<Result> {
     const found = ids.length === 0 ? [] : await this.#lock(db, owner, ids);
     if (found.length < ids.length) await this.#requireUser(db, owner);
-    const { changes, result } = decide(new Map(found.map((task) => [task.id, task])));
-    const real = changes.filter(hasEvent);
+    const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])));
+    const real = transitions.filter(hasEvent);
     if (real.length > 0) await this.#save(db, owner, real);
     return result;
   }
@@ -265,14 +239,14 @@ export class SqlTaskRepository implements TaskRepository {
  * a subquery that {@link KNOWS_ME}, with an offset that keeps it one: no plan can read a row before the setting is made.
  * Should one do so all the same, it finds none.
  */
-const ME = sql`me as materialized (select set_config('app.user_id', ${value('owner')}, true) as known)`;
+export const ME = sql`me as materialized (select set_config('app.user_id', ${value('owner')}, true) as known)`;
 
-const KNOWS_ME = sql<boolean>`me.known is not null`;
+export const KNOWS_ME = sql<boolean>`me.known is not null`;
 
 /** A change that changes something. */
-type RealChange = TaskChange & { readonly event: TaskEvent };
+type RealChange = TaskTransition & { readonly event: TaskEvent };
 
-function hasEvent(change: TaskChange): change is RealChange {
+function hasEvent(change: TaskTransition): change is RealChange {
   return change.event !== undefined;
 }
 
@@ -282,7 +256,7 @@ function standInEmail(owner: UserId): string {
 }
 
 /** What there is to write: of a task that changes more than once, how it is in the end. */
-function outcome(changes: readonly TaskChange[]) {
+function outcome(changes: readonly TaskTransition[]) {
   const states = new Map<TaskId, { before: Task | undefined; after: Task | undefined }>();
   for (const { before, after } of changes) {
     const id = (after ?? before)?.id;

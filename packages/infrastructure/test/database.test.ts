@@ -104,7 +104,7 @@ serverTest('tasks from before there was a journal are counted', async (t) => {
   await t.throwsAsync(database.check(), { code: 'UNAVAILABLE' });
   t.deepEqual(await database.migrate(STANDALONE), ['Migration20261123Journal']);
   t.deepEqual(await tasks.count('alice'), { total: 2, pending: 1, completed: 1, version: 0 });
-  t.is(await taskWriter(tasks).remove('alice', task.id), true);
+  t.is(await taskWriter(tasks).delete('alice', task.id), true);
   t.deepEqual(await tasks.count('alice'), { total: 1, pending: 0, completed: 1, version: 1 });
   await database.close();
 });

@@ -11,7 +11,7 @@ import {
 } from '@todo-backend/application';
 import { taskWriter } from '@todo-backend/application/testing';
 import { createTask, setCompleted } from '@todo-backend/domain';
-import { cloudEventsSink, Database, SqlOutbox, SqlTaskRepository } from '@todo-backend/infrastructure';
+import { cloudEventsSink, Database, SqlJournal, SqlOutbox, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import { type CloudEvent, HTTP } from 'cloudevents';
 import { databases, execute, freePort, postgresTest } from '../../../test/postgres.ts';
@@ -177,7 +177,7 @@ serverTest('what goes on the wire is a CloudEvent with the entry of the journal'
   const sink = new Sink();
   const relay = eventRelay({ outbox: new SqlOutbox(database), sink: cloudEventsSink(await sink.start()) });
   t.deepEqual(await relay(), { delivered: 2, buried: [] });
-  const journal = await new SqlTaskRepository(database, STANDALONE).history('älice\u{1f600}', { limit: 10 });
+  const journal = await new SqlJournal(database).entries('älice\u{1f600}', { limit: 10 });
   t.deepEqual(
     sink.taken.map(({ data }) => data),
     [...journal].reverse(),
@@ -510,7 +510,7 @@ serverTest('pruning deletes what is old, keeps what is not delivered, and the AP
   // A reader of the journal, and the relay, get over the gap; counting goes on where it was.
   await fill(database, ['alice'], 1);
   t.deepEqual(
-    (await new SqlTaskRepository(database, STANDALONE).history('alice', { limit: 9 })).map(({ sequence }) => sequence),
+    (await new SqlJournal(database).entries('alice', { limit: 9 })).map(({ sequence }) => sequence),
     [6, 5],
   );
   const sink = new Sink();

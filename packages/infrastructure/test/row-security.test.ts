@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { taskWriter } from '@todo-backend/application/testing';
 import { createTask, editTask, type Task } from '@todo-backend/domain';
-import { Database, SqlTaskRepository } from '@todo-backend/infrastructure';
+import { Database, SqlJournal, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import { sql } from 'kysely';
 import { createApiLogin, startPgBouncer } from '../../../test/pgbouncer.ts';
@@ -27,9 +27,16 @@ class WithoutOwnerPredicate extends SqlTaskRepository {
   }
 }
 
+class JournalWithoutOwnerPredicate extends SqlJournal {
+  protected override ownedBy() {
+    return sql<boolean>`true`;
+  }
+}
+
 async function assertSecondWall(t: ExecutionContext, database: Database): Promise<void> {
   t.deepEqual(await database.check(), { rowSecurity: true });
   const tasks = new WithoutOwnerPredicate(database, STANDALONE);
+  const journal = new JournalWithoutOwnerPredicate(database);
   const [alice, bob] = [randomUUID(), randomUUID()];
   const [hers, his] = [taskOf(alice), taskOf(bob)];
   const writer = taskWriter(tasks);
@@ -42,9 +49,9 @@ async function assertSecondWall(t: ExecutionContext, database: Database): Promis
   t.is(await tasks.find(alice, his.id), undefined);
   t.deepEqual(await tasks.find(bob, his.id), his);
   t.is(await writer.update(alice, his.id, () => t.fail() as never), undefined);
-  t.false(await writer.remove(alice, his.id));
-  t.is((await tasks.history(alice, { limit: 10 })).length, 1);
-  t.is((await tasks.history(bob, { limit: 10 }))[0]?.userId, bob);
+  t.false(await writer.delete(alice, his.id));
+  t.is((await journal.entries(alice, { limit: 10 })).length, 1);
+  t.is((await journal.entries(bob, { limit: 10 }))[0]?.userId, bob);
   await t.throwsAsync(
     database.transaction(alice, (db) => db.updateTable('tasks').set({ userId: bob }).execute()),
     { message: /row-level security/ },

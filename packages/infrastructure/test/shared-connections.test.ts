@@ -108,7 +108,7 @@ async function openTasks() {
   return { url, database, tasks };
 }
 
-const content = { title: 'Buy milk', priority: 'low', category: 'home' };
+const content = { title: 'Buy milk', priority: 'low', category: 'home' } as const;
 
 serverTest('a user whose rows are locked holds nobody else up', async (t) => {
   const { url, database, tasks } = await openTasks();

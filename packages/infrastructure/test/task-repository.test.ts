@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { PGlite } from '@electric-sql/pglite';
 import { taskRepositoryContract } from '@todo-backend/application/testing';
-import { Database, SqlTaskRepository } from '@todo-backend/infrastructure';
+import { Database, SqlJournal, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test from 'ava';
 import { execute, type PostgresServer, postgresTest, startPostgres } from '../../../test/postgres.ts';
 
@@ -10,6 +10,7 @@ const USER_TABLE = `create table "user" ("id" text primary key, "name" text)`;
 
 interface Adapter {
   readonly tasks: SqlTaskRepository;
+  readonly journal: SqlJournal;
   execute(text: string, values?: unknown[]): Promise<unknown>;
   close(): Promise<void>;
 }
@@ -21,6 +22,7 @@ async function onPGlite(): Promise<Adapter> {
   await database.migrate({ standaloneUsers: false });
   return {
     tasks: new SqlTaskRepository(database, { standaloneUsers: false }),
+    journal: new SqlJournal(database),
     execute: (text, values) => pglite.query(text, values),
     async close() {
       await database.close();
@@ -39,6 +41,7 @@ async function onServer(): Promise<Adapter> {
   await database.migrate({ standaloneUsers: false });
   return {
     tasks: new SqlTaskRepository(database, { standaloneUsers: false }),
+    journal: new SqlJournal(database),
     execute: (text, values) => execute(url, text, values),
     close: () => database.close(),
   };
@@ -61,9 +64,10 @@ for (const { name, open, declare } of adapters) {
 
   for (const { name: behaviour, verify } of taskRepositoryContract) {
     declare(`${name}: ${behaviour}`, async (t) => {
-      const { tasks, execute } = await adapter();
+      const { tasks, journal, execute } = await adapter();
       await verify({
         tasks,
+        journal,
         newId: randomUUID,
         newUser: async () => {
           const user = randomUUID();

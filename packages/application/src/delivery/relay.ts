@@ -1,4 +1,5 @@
-import type { BuriedEvent, EventSink, Outbox, RequeuedEvent, Retry, WaitingEvents } from './ports.js';
+import type { BuriedEvent, Outbox, RequeuedEvent, Retry, WaitingEvents } from './outbox.js';
+import type { EventSink } from './sink.js';
 
 /** How patient a relay is. All times in milliseconds. */
 export interface RelayOptions {

@@ -1,0 +1,11 @@
+import type { UserId } from '@todo-backend/domain';
+
+/** Verifies the tokens that callers send. */
+export interface TokenVerifier {
+  /**
+   * @returns the user that the token was issued to (its `sub`)
+   * @throws `UnauthenticatedError` (`UNAUTHENTICATED`) when the token is not valid
+   * @throws `UnavailableError` (`UNAVAILABLE`) when the token cannot be verified for now, because no key was ever loaded
+   */
+  verify(token: string): Promise<UserId>;
+}

@@ -1,0 +1,46 @@
+import { creation, InvalidInputError, importTask, type TaskTransition } from '@todo-backend/domain';
+import * as v from 'valibot';
+import { check, parse, record } from '../validation.js';
+import type { ChangeContext } from './change-context.js';
+import { type ImportedTaskInput, ImportedTaskSchema } from './input.js';
+
+/** The most tasks of one import. */
+export const IMPORT_MAX_TASKS = 10_000;
+
+/** Tasks as an export has them. */
+export interface ImportInput {
+  /** 1 to {@link IMPORT_MAX_TASKS}. Their ids are not kept. */
+  readonly tasks: readonly ImportedTaskInput[];
+}
+
+/** Checks an {@link ImportInput}, but not its tasks: `ImportedTaskSchema` checks each one on its own. */
+export const ImportSchema = record({
+  tasks: v.pipe(
+    v.array(v.unknown(), 'Tasks must be an array.'),
+    v.minLength(1, 'Tasks must not be empty.'),
+    v.maxLength(IMPORT_MAX_TASKS, `Tasks must be at most ${IMPORT_MAX_TASKS}.`),
+    v.metadata({ description: 'The tasks, as an export has them. Their ids are not kept.' }),
+  ),
+} satisfies Record<keyof ImportInput, v.GenericSchema>);
+
+/**
+ * Checks an import and creates its tasks, with new ids.
+ *
+ * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of every task
+ */
+export function planImport(input: unknown, { owner, newId, newOrigin }: ChangeContext): TaskTransition[] {
+  const items = parse(ImportSchema, input).tasks.map((item, i) => check(ImportedTaskSchema, item, `tasks.${i}`));
+  const problems = items.flatMap((item) => ('problems' in item ? item.problems : []));
+  if (problems.length > 0) throw new InvalidInputError(problems);
+  return items.flatMap((item) => {
+    if ('problems' in item) return [];
+    const origin = newOrigin();
+    const { status, createdAt = origin.time, updatedAt = createdAt, ...content } = item.output;
+    const task = importTask(
+      content,
+      { status, createdAt, updatedAt },
+      { id: newId(), userId: owner, now: origin.time },
+    );
+    return [creation(task, origin)];
+  });
+}

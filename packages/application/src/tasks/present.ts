@@ -1,0 +1,21 @@
+import { isCompleted, type Task } from '@todo-backend/domain';
+
+/** A task as clients see it, in JSON. Every key is always there. */
+export type PresentedTask = Task & { readonly completed: boolean };
+
+/** Gives a task the shape that clients rely on. */
+export function presentTask(task: Task): PresentedTask {
+  return {
+    id: task.id,
+    title: task.title,
+    description: task.description,
+    priority: task.priority,
+    category: task.category,
+    status: task.status,
+    completed: isCompleted(task),
+    dueDate: task.dueDate,
+    createdAt: task.createdAt,
+    updatedAt: task.updatedAt,
+    userId: task.userId,
+  };
+}

@@ -1,0 +1,189 @@
+import {
+  CATEGORIES,
+  type Category,
+  PRIORITIES,
+  type Priority,
+  parseDueDate,
+  STATUSES,
+  type Status,
+  type Task,
+  type TaskId,
+  type Timestamp,
+  textProblem,
+  titleProblem,
+} from '@todo-backend/domain';
+import * as v from 'valibot';
+import { countUpTo, domainRule, oneOf } from '../validation.js';
+import { NO_NUL } from './input.js';
+
+/** What a list of tasks can be sorted by. */
+export const SORT_KEYS = ['createdAt', 'updatedAt', 'dueDate', 'priority', 'title'] as const;
+export type SortKey = (typeof SORT_KEYS)[number];
+
+export const SORT_ORDERS = ['asc', 'desc'] as const;
+export type SortOrder = (typeof SORT_ORDERS)[number];
+
+/** The longest search text, in UTF-16 code units: as long as a description can be. */
+export const SEARCH_MAX_LENGTH = 2000;
+
+/** The most tasks of one page, where a limit is given. */
+export const LIST_MAX_LIMIT = 1000;
+
+/** Which tasks, and in which order. */
+export interface TaskQuery {
+  readonly status?: Status | undefined;
+  readonly priority?: Priority | undefined;
+  readonly category?: Category | undefined;
+  /** Tasks whose title or description contains this text. Every character means itself; letter case is ignored. */
+  readonly search?: string | undefined;
+  /**
+   * Priority sorts by weight, title without regard to case (then by code point), a missing due date last in both
+   * directions. Ties break by `createdAt`, then by `id`, in the same direction: the order is total.
+   */
+  readonly sortBy: SortKey;
+  readonly sortOrder: SortOrder;
+  /** Only the tasks after this one, which need not exist any more. */
+  readonly after?: TaskPosition | undefined;
+  /** At most this many; all of them when left out. */
+  readonly limit?: number | undefined;
+}
+
+/** The position of a task in the order of a {@link TaskQuery}. */
+export interface TaskPosition {
+  /** The task's value of the field that is sorted by. */
+  readonly key: string | null;
+  readonly createdAt: Timestamp;
+  readonly id: TaskId;
+}
+
+/** What {@link TaskQuerySchema} takes. Letter case does not matter in `status`, `priority` and `category`. */
+export interface TaskQueryInput {
+  readonly status?: Status | undefined;
+  readonly priority?: Priority | undefined;
+  readonly category?: Category | undefined;
+  /** Up to {@link SEARCH_MAX_LENGTH} UTF-16 code units. */
+  readonly search?: string | undefined;
+  /** `createdAt` when left out. */
+  readonly sortBy?: SortKey | undefined;
+  /** `desc` when left out. */
+  readonly sortOrder?: SortOrder | undefined;
+  /** 1 to {@link LIST_MAX_LIMIT}; all tasks when left out. */
+  readonly limit?: number | undefined;
+  /** The `next` of the page before, of the same order. */
+  readonly cursor?: string | undefined;
+}
+
+const CURSOR_PROBLEM = 'Cursor must be one from an earlier answer, for the same order.';
+
+const entries = {
+  status: filter('Status', STATUSES),
+  priority: filter('Priority', PRIORITIES),
+  category: filter('Category', CATEGORIES),
+  search: v.optional(
+    v.pipe(
+      v.string('Search must be a text.'),
+      v.maxLength(SEARCH_MAX_LENGTH, `Search must have at most ${SEARCH_MAX_LENGTH} characters.`),
+      domainRule((text) => textProblem('Search', text)),
+      v.metadata({
+        description:
+          'Only tasks with this text in title or description. Letter case does not matter, and every character means itself.',
+        pattern: NO_NUL,
+      }),
+    ),
+  ),
+  sortBy: v.optional(
+    v.pipe(
+      v.picklist(SORT_KEYS, `Sort key must be one of ${SORT_KEYS.join(', ')}.`),
+      v.metadata({
+        description:
+          'Priority sorts by weight, title without regard to letter case, a missing due date last in both directions. Ties break by creation.',
+      }),
+    ),
+    'createdAt',
+  ),
+  sortOrder: v.optional(
+    v.pipe(
+      v.picklist(SORT_ORDERS, 'Sort order must be asc or desc.'),
+      v.metadata({ description: 'Ascending or descending.' }),
+    ),
+    'desc',
+  ),
+  limit: v.optional(countUpTo('Limit', LIST_MAX_LIMIT, 'At the most so many tasks. All of them when left out.')),
+  cursor: v.optional(
+    v.pipe(
+      v.string(CURSOR_PROBLEM),
+      v.metadata({
+        description: 'Where to go on, as the link to the next part of an earlier answer has it.',
+      }),
+    ),
+  ),
+} satisfies Record<keyof TaskQueryInput, v.GenericSchema>;
+
+/** Which tasks to list. Unknown names are ignored. */
+export const TaskQuerySchema = v.pipe(
+  v.object(entries),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed || dataset.value.cursor === undefined) return;
+    const { cursor } = dataset.value;
+    if (readCursor(cursor, dataset.value) !== undefined) return;
+    addIssue({
+      message: CURSOR_PROBLEM,
+      path: [{ type: 'object', origin: 'value', input: dataset.value, key: 'cursor', value: cursor }],
+    });
+  }),
+  v.transform(
+    ({ cursor, ...query }): TaskQuery => ({
+      ...query,
+      after: cursor === undefined ? undefined : readCursor(cursor, query),
+    }),
+  ),
+);
+
+/** The cursor of the page that begins after `task`. */
+export function cursorAfter(task: Task, { sortBy, sortOrder }: Order): string {
+  return JSON.stringify([sortBy, sortOrder, task[sortBy], task.createdAt, task.id]);
+}
+
+type Order = Pick<TaskQuery, 'sortBy' | 'sortOrder'>;
+
+const CursorSchema = v.pipe(
+  v.string(),
+  v.maxLength(2000),
+  v.parseJson(undefined),
+  v.strictTuple([
+    v.picklist(SORT_KEYS),
+    v.picklist(SORT_ORDERS),
+    v.nullable(v.string()),
+    v.pipe(
+      v.string(),
+      v.check((text) => isTimestamp(text)),
+    ),
+    v.pipe(v.string(), v.uuid()),
+  ]),
+);
+
+function readCursor(text: string, order: Order): TaskPosition | undefined {
+  const result = v.safeParse(CursorSchema, text);
+  if (!result.success) return undefined;
+  const [sortBy, sortOrder, key, createdAt, id] = result.output;
+  const isOfThisOrder = sortBy === order.sortBy && sortOrder === order.sortOrder;
+  return isOfThisOrder && isKey[sortBy](key) ? { key, createdAt, id } : undefined;
+}
+
+/** Whether a field that is sorted by can have this value. */
+const isKey: Record<SortKey, (key: string | null) => boolean> = {
+  createdAt: isTimestamp,
+  updatedAt: isTimestamp,
+  dueDate: (key) => key === null || parseDueDate(key) === key,
+  priority: (key) => PRIORITIES.some((priority) => priority === key),
+  title: (key) => key !== null && titleProblem(key) === undefined,
+};
+
+function isTimestamp(text: string | null): boolean {
+  return text?.endsWith('Z') === true && parseDueDate(text) === text;
+}
+
+function filter<const Values extends readonly string[]>(name: string, values: Values) {
+  const description = `Only tasks of this ${name.toLowerCase()}. Any letter case is taken.`;
+  return v.optional(oneOf(name, values, description));
+}

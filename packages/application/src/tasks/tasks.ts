@@ -1,0 +1,179 @@
+import {
+  type Actor,
+  completion,
+  createTask,
+  creation,
+  deletion,
+  type EventOrigin,
+  editTask,
+  revision,
+  type Task,
+  TaskChangedError,
+  type TaskId,
+  TaskNotFoundError,
+  type TaskTransition,
+  type Timestamp,
+  type UserId,
+} from '@todo-backend/domain';
+import type { Clock } from '../clock.js';
+import type { IdGenerator } from '../ids.js';
+import { check, outputsOf, parse } from '../validation.js';
+import { type BatchInput, type OperationResult, planBatch } from './batch.js';
+import { type ImportInput, planImport } from './import.js';
+import {
+  type CompletionInput,
+  CompletionSchema,
+  type NewTaskInput,
+  NewTaskSchema,
+  TaskIdSchema,
+  type TaskPatchInput,
+  TaskPatchSchema,
+} from './input.js';
+import { cursorAfter, type TaskQueryInput, TaskQuerySchema } from './query.js';
+import type { Decision, Once, TaskCounts, TaskRepository } from './task-repository.js';
+
+/** What the use cases need from outside. */
+export interface TaskPorts {
+  readonly tasks: TaskRepository;
+  readonly clock: Clock;
+  readonly newId: IdGenerator;
+}
+
+/** Options of every change. */
+export interface ChangeOptions {
+  /** Who makes the change, for the journal. The owner, when left out. */
+  readonly actor?: Actor | undefined;
+  /** What the change is a part of, for the journal, such as the id of a request. */
+  readonly correlationId?: string | undefined;
+  /** Makes the change happen once, however often it is asked for with the same key. */
+  readonly once?: Once | undefined;
+}
+
+/** Options of a change to one task that exists. */
+export interface RevisionOptions extends ChangeOptions {
+  /** Only if the task's `updatedAt` is one of these: `TaskChangedError` (`TASK_CHANGED`) otherwise. */
+  readonly ifUpdatedAt?: readonly Timestamp[] | undefined;
+}
+
+/** A list of tasks, or a page of it. */
+export interface TaskPage {
+  readonly tasks: readonly Task[];
+  /** A number that every change to any of the owner's tasks increases. */
+  readonly version: number;
+  /** The `cursor` of the next page, where there is one. */
+  readonly next: string | undefined;
+}
+
+/** What users can do with their tasks. */
+export type TaskUseCases = ReturnType<typeof taskUseCases>;
+
+/**
+ * The use cases over their ports. Each one acts for the `owner`, whom the host has authenticated. Input is checked here,
+ * at run time too, for every host alike: what comes from a client can be passed on as it is.
+ *
+ * Each may throw, besides what the repository throws, `InvalidInputError` (`INVALID_INPUT`) with all problems at once.
+ * Those that name a task throw `TaskNotFoundError` (`TASK_NOT_FOUND`).
+ */
+export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
+  /** Changes one task of the owner that exists. Returns the task as it is then, or as it was before it was deleted. */
+  function revise(
+    owner: UserId,
+    id: TaskId,
+    change: (task: Task, origin: EventOrigin) => TaskTransition,
+    { ifUpdatedAt, ...options }: RevisionOptions,
+  ): Promise<Task> {
+    const decide = (found: ReadonlyMap<TaskId, Task>): Decision<Task> => {
+      const task = found.get(id);
+      if (task === undefined) throw new TaskNotFoundError();
+      if (ifUpdatedAt?.includes(task.updatedAt) === false) throw new TaskChangedError();
+      const transition = change(task, origin(owner, options));
+      return { transitions: [transition], result: transition.after ?? task };
+    };
+    return tasks.change(owner, [id], decide, options.once);
+  }
+
+  function origin(owner: UserId, { actor, correlationId }: ChangeOptions): EventOrigin {
+    return {
+      id: newId(),
+      time: clock(),
+      actor: actor ?? { type: 'user', id: owner },
+      correlationId: correlationId ?? null,
+    };
+  }
+
+  return {
+    /** The owner's tasks. Without a `limit`, all that the query matches. */
+    async list(owner: UserId, input: TaskQueryInput = {}): Promise<TaskPage> {
+      const query = parse(TaskQuerySchema, input);
+      const { limit } = query;
+      if (limit === undefined) return { ...(await tasks.list(owner, query)), next: undefined };
+      // One more than asked for tells whether there is a next page.
+      const { tasks: found, version } = await tasks.list(owner, { ...query, limit: limit + 1 });
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      return { tasks: page, version, next: last && found.length > limit ? cursorAfter(last, query) : undefined };
+    },
+
+    async get(owner: UserId, id: string): Promise<Task> {
+      const task = await tasks.find(owner, parseTaskId(id));
+      if (task === undefined) throw new TaskNotFoundError();
+      return task;
+    },
+
+    async count(owner: UserId): Promise<TaskCounts> {
+      return tasks.count(owner);
+    },
+
+    /** Creates a pending task. */
+    async create(owner: UserId, input: NewTaskInput, options: ChangeOptions = {}): Promise<Task> {
+      const content = parse(NewTaskSchema, input);
+      const task = createTask(content, { id: newId(), userId: owner, now: clock() });
+      const transitions = [creation(task, origin(owner, options))];
+      return tasks.change(owner, [], () => ({ transitions, result: task }), options.once);
+    },
+
+    /** Changes the fields that are given, and leaves the rest. */
+    async update(owner: UserId, id: string, input: TaskPatchInput, options: RevisionOptions = {}): Promise<Task> {
+      const { taskId, patch } = outputsOf({ taskId: checkTaskId(id), patch: check(TaskPatchSchema, input) });
+      const edit = (task: Task, origin: EventOrigin) => revision(task, editTask(task, patch, origin.time), origin);
+      return revise(owner, taskId, edit, options);
+    },
+
+    /** Completes or reopens a task, or toggles it when the input does not say which. */
+    async complete(owner: UserId, id: string, input?: CompletionInput, options: RevisionOptions = {}): Promise<Task> {
+      const { taskId, wanted } = outputsOf({ taskId: checkTaskId(id), wanted: check(CompletionSchema, input) });
+      return revise(owner, taskId, (task, origin) => completion(task, wanted.completed, origin), options);
+    },
+
+    async delete(owner: UserId, id: string, options: RevisionOptions = {}): Promise<void> {
+      await revise(owner, parseTaskId(id), deletion, options);
+    },
+
+    /**
+     * Carries out many operations in one transaction: all of them or, with the problems of every operation, none. With
+     * `atomic: false` those that can be done are.
+     */
+    async batch(owner: UserId, input: BatchInput, options: ChangeOptions = {}): Promise<readonly OperationResult[]> {
+      const { ids, decide } = planBatch(input, { owner, newId, newOrigin: () => origin(owner, options) });
+      return tasks.change(owner, ids, decide, options.once);
+    },
+
+    /**
+     * Creates tasks from another system, with new ids: all of them or, with every problem, none.
+     *
+     * @returns how many
+     */
+    async import(owner: UserId, input: ImportInput, options: ChangeOptions = {}): Promise<number> {
+      const transitions = planImport(input, { owner, newId, newOrigin: () => origin(owner, options) });
+      return tasks.change(owner, [], () => ({ transitions, result: transitions.length }), options.once);
+    },
+  };
+}
+
+function checkTaskId(id: unknown) {
+  return check(TaskIdSchema, id, 'taskId');
+}
+
+function parseTaskId(id: unknown): TaskId {
+  return outputsOf({ taskId: checkTaskId(id) }).taskId;
+}

@@ -1,0 +1,126 @@
+import { InvalidInputError, isFloating, type Problem, parseDueDate } from '@todo-backend/domain';
+import * as v from 'valibot';
+
+// What a schema cannot say about itself (the rules of the domain are functions) is in its metadata, in terms of JSON
+// Schema, for whoever describes the API.
+
+/** The outcome of checking an input: what the schema made of it, or every problem found. */
+export type Checked<Output> = { readonly output: Output } | { readonly problems: readonly Problem[] };
+
+/** Passes on what a client has sent, which no type has checked: the use cases check it at run time. */
+export function unchecked<Input>(value: unknown): Input {
+  return value as Input;
+}
+
+/**
+ * Checks an input against a schema.
+ *
+ * @param place the path of the input, such as `operations.3`: put in front of the fields that the problems name
+ */
+export function check<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  input: unknown,
+  place?: string,
+): Checked<v.InferOutput<Schema>> {
+  const result = v.safeParse(schema, input);
+  if (result.success) return { output: result.output };
+  const prefix = place === undefined ? [] : [place];
+  return {
+    problems: result.issues.map(({ path = [], message }) => ({
+      field: [...prefix, ...path.map(({ key }) => String(key))].join('.'),
+      message,
+    })),
+  };
+}
+
+/**
+ * The outputs of several checks.
+ *
+ * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of all of them
+ */
+export function outputsOf<const Outputs extends object>(
+  checks: {
+    readonly [Name in keyof Outputs]: Checked<Outputs[Name]>;
+  },
+): Outputs {
+  const all = Object.entries<Checked<unknown>>(checks);
+  const problems = all.flatMap(([, checked]) => ('problems' in checked ? checked.problems : []));
+  if (problems.length > 0) throw new InvalidInputError(problems);
+  return Object.fromEntries(
+    all.map(([name, checked]) => [name, 'output' in checked ? checked.output : undefined]),
+  ) as Outputs;
+}
+
+/**
+ * Checks an input against a schema.
+ *
+ * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem found
+ */
+export function parse<const Schema extends v.GenericSchema>(schema: Schema, input: unknown): v.InferOutput<Schema> {
+  return outputsOf({ output: check(schema, input) }).output;
+}
+
+/** An object with these entries. Other keys are ignored. */
+export function record<const Entries extends v.ObjectEntries>(
+  entries: Entries,
+  message = 'The input must be an object.',
+) {
+  // valibot uses one message for both: a value that is no object, and a missing key, which it names in `expected`.
+  return v.pipe(
+    v.unknown(),
+    v.check((input) => typeof input === 'object' && !Array.isArray(input), message),
+    v.object(entries, ({ expected }) => (expected?.startsWith('"') ? isRequired({ expected }) : message)),
+  );
+}
+
+/** The message for a missing key. */
+export function isRequired({ expected }: { readonly expected: string | null }): string {
+  return `${capitalized(expected?.slice(1, -1) ?? 'This')} is required.`;
+}
+
+/** One of some names, in any letter case. */
+export function oneOf<const Values extends readonly string[]>(name: string, values: Values, description: string) {
+  const message = `${name} must be one of ${values.join(', ')}.`;
+  return v.pipe(v.string(message), v.toLowerCase(), v.picklist(values, message), v.metadata({ description }));
+}
+
+/** A whole number from 1 to `most`. */
+export function countUpTo(name: string, most: number, description: string) {
+  const message = `${name} must be a whole number from 1 to ${most}.`;
+  return v.pipe(
+    v.number(message),
+    v.integer(message),
+    v.minValue(1, message),
+    v.maxValue(most, message),
+    v.metadata({ description }),
+  );
+}
+
+/** An instant, as {@link parseDueDate} reads it. */
+export function moment(name: string, description: string) {
+  const message = `${capitalized(name)} must be a time such as 2026-03-10T09:30:00Z.`;
+  return v.optional(
+    v.pipe(
+      v.string(message),
+      v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
+        const parsed = parseDueDate(dataset.value);
+        if (parsed !== undefined && !isFloating(parsed)) return parsed;
+        addIssue({ message });
+        return NEVER;
+      }),
+      v.metadata({ description, format: 'date-time' }),
+    ),
+  );
+}
+
+/** A rule of the domain, which gives a message where it is broken. */
+export function domainRule(problem: (text: string) => string | undefined) {
+  return v.rawCheck<string>(({ dataset, addIssue }) => {
+    const message = dataset.typed ? problem(dataset.value) : undefined;
+    if (message !== undefined) addIssue({ message });
+  });
+}
+
+function capitalized(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
