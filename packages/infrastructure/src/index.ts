@@ -1,11 +1,24 @@
-export { cloudEventsSink } from './cloud-events.js';
-export { type DataDirectory, DataDirectoryError, openDataDirectory, signingSecret } from './data-directory.js';
-export { Database, type MigrateOptions, type PoolState, type PostgresOptions, type SqlClient } from './database.js';
-export { type DatabaseLocation, parseDatabaseUrl } from './database-url.js';
-export { SqlJournal } from './journal.js';
-export { cachedKeySet, type KeyLoader, type KeySet, type KeySetOptions, keysFromTable, keysFromUrl } from './jwks.js';
-export { type DeadLetter, SqlOutbox } from './outbox.js';
-export { DatabaseSetupError, type MissingRight } from './permissions.js';
-export { SqlTaskRepository, type SqlTaskRepositoryOptions } from './task-repository.js';
-export { issueToken, type TokenRequest } from './token-issuer.js';
-export { type TokenVerifierOptions, tokenVerifier } from './token-verifier.js';
+export {
+  cachedKeySet,
+  type KeyLoader,
+  type KeySet,
+  type KeySetOptions,
+  keysFromTable,
+  keysFromUrl,
+} from './auth/jwks.js';
+export { issueToken, type TokenRequest } from './auth/token-issuer.js';
+export { type TokenVerifierOptions, tokenVerifier } from './auth/token-verifier.js';
+export { cloudEventsSink } from './delivery/cloud-events.js';
+export { type DeadLetter, SqlOutbox } from './delivery/outbox.js';
+export { SqlJournal } from './journal/journal.js';
+export { type DataDirectory, DataDirectoryError, openDataDirectory, signingSecret } from './postgres/data-directory.js';
+export {
+  Database,
+  type MigrateOptions,
+  type PoolState,
+  type PostgresOptions,
+  type SqlClient,
+} from './postgres/database.js';
+export { type DatabaseLocation, parseDatabaseUrl } from './postgres/database-url.js';
+export { DatabaseSetupError, type MissingRight } from './postgres/permissions.js';
+export { SqlTaskRepository, type SqlTaskRepositoryOptions } from './tasks/task-repository.js';

@@ -14,7 +14,7 @@ async function open(options: { connectTimeout?: number; statementTimeout?: numbe
   const url = await newDatabase();
   const database = await Database.postgres({ url, poolSize: 3, ...options });
   const read = <Row extends readonly unknown[]>(statement: RawBuilder<Row>) =>
-    database.read<Row>(database.compile(statement));
+    database.read<Row>(statement.compile(database.builder));
   return { url, database, read };
 }
 

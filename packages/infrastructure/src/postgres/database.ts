@@ -3,9 +3,11 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sql';
 import { type Readiness, type ReadinessProbe, UnavailableError } from '@todo-backend/application';
 import type { UserId } from '@todo-backend/domain';
-import { CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
-import { isConflict, translateDatabaseError } from './database-errors.js';
-import { migrations } from './migrations/index.js';
+import { CompiledQuery, type Kysely, sql } from 'kysely';
+import { migrations } from '../migrations/index.js';
+import { entities } from '../schema/index.js';
+import type { Tables } from '../schema/tables.js';
+import { isConflict, translateDatabaseError } from './errors.js';
 import {
   DatabaseSetupError,
   isRefusal,
@@ -14,11 +16,10 @@ import {
   missingRightToBecomeApiRole,
   refusedFor,
 } from './permissions.js';
-import { createStandInUsers, grantKeysToApiRole, grantToApiRole, requireUserTable } from './schema.js';
 import { type Client, startSession } from './session.js';
+import { createStandInUsers, grantKeysToApiRole, grantToApiRole, requireUserTable } from './setup.js';
 import { SharedConnections, type SharedState } from './shared-connections.js';
 import { runIn, type Statement } from './statements.js';
-import { type Tables, TaskRow } from './task-row.js';
 
 /** How to reach a PostgreSQL server, and how long to wait for it. */
 export interface PostgresOptions {
@@ -228,9 +229,9 @@ export class Database implements ReadinessProbe {
     }
   }
 
-  /** Puts a statement together, and does not run it. */
-  compile(statement: RawBuilder<unknown>): CompiledQuery {
-    return statement.compile(this.#orm.em.getKysely<Tables>());
+  /** Puts statements together, and does not run them. */
+  get builder(): Kysely<Tables> {
+    return this.#orm.em.getKysely<Tables>();
   }
 
   /**
@@ -421,7 +422,7 @@ async function translated<T>(run: () => Promise<T>): Promise<T> {
 }
 
 const ormOptions = {
-  entities: [TaskRow],
+  entities,
   extensions: [Migrator],
   namingStrategy: EntityCaseNamingStrategy,
   migrations: { migrationsList: migrations, snapshot: false },

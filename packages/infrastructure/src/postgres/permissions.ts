@@ -1,6 +1,6 @@
 import { UnavailableError } from '@todo-backend/application';
 import { type Kysely, sql } from 'kysely';
-import type { Tables } from './task-row.js';
+import type { Tables } from '../schema/tables.js';
 
 /** The database is not what this system can run on. The message says what to do. */
 export class DatabaseSetupError extends Error {

@@ -1,7 +1,7 @@
 import { IDEMPOTENCY_HOURS, IdempotencyKeyReusedError, type Once } from '@todo-backend/application';
 import type { UserId } from '@todo-backend/domain';
 import { type Kysely, sql } from 'kysely';
-import type { Tables } from './task-row.js';
+import type { Tables } from '../schema/tables.js';
 
 /**
  * Runs what is to be done only once, in the transaction of `db`: the result is kept with the change, or neither is. Of

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
+import type { Tables } from '../schema/tables.js';
 import { DatabaseSetupError, MAY_BECOME_API_ROLE, missingRightToRead } from './permissions.js';
-import type { Tables } from './task-row.js';
 
 /** The comment that tells a stand-in for the `user` table from Better Auth's own. */
 const STAND_IN_COMMENT = 'stand-in for the table of Better Auth, made by todo-backend';

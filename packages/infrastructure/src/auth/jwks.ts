@@ -2,9 +2,9 @@ import { UnauthenticatedError, UnavailableError } from '@todo-backend/applicatio
 import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
 import { type Kysely, sql } from 'kysely';
 import * as v from 'valibot';
-import type { Database } from './database.js';
-import { DatabaseSetupError, isRefusal } from './permissions.js';
-import type { Tables } from './task-row.js';
+import type { Database } from '../postgres/database.js';
+import { DatabaseSetupError, isRefusal } from '../postgres/permissions.js';
+import type { Tables } from '../schema/tables.js';
 
 /** Loads the public keys that are good now. */
 export type KeyLoader = () => Promise<JWK[]>;

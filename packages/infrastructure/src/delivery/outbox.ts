@@ -1,9 +1,9 @@
 import type { JournalEntry, Outbox, RequeuedEvent, Retry, Settlement, WaitingEvents } from '@todo-backend/application';
 import type { Timestamp, UserId } from '@todo-backend/domain';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { Database } from './database.js';
-import { entry, toEntry } from './task-journal.js';
-import { exactText, type Tables, utcText } from './task-row.js';
+import { type StoredEntry, storedEntry, toEntry, utcText } from '../journal/entry.js';
+import type { Database } from '../postgres/database.js';
+import type { Tables } from '../schema/tables.js';
 
 /** An event that the sink does not take, as an operator sees it. */
 export interface DeadLetter {
@@ -188,7 +188,7 @@ async function claimUsers(db: Kysely<Tables>, lease: number): Promise<WaitingEve
     claim: string;
     attempts: number;
     sequence: number;
-    entries: Parameters<typeof toEntry>[0][];
+    entries: StoredEntry[];
   }>`
     with claimed as (
       update task_ledgers set "deliverAfter" = ${after(lease)}
@@ -202,7 +202,7 @@ async function claimUsers(db: Kysely<Tables>, lease: number): Promise<WaitingEve
            claimed."deliveryAttempts" as attempts, claimed."sequence", coalesce(events.entries, '[]') as entries
     from claimed, lateral (
       select json_agg(event.entry) as entries from (
-        select ${entry} as entry from task_events
+        select ${storedEntry} as entry from task_events
         where task_events."userId" = claimed."userId"
           and task_events."sequence" > claimed."deliveredSequence" and task_events."sequence" <= claimed."sequence"
         order by task_events."sequence" limit ${EVENTS_AT_ONCE}
@@ -216,7 +216,7 @@ async function claimUsers(db: Kysely<Tables>, lease: number): Promise<WaitingEve
 }
 
 async function claimRequeued(db: Kysely<Tables>, lease: number): Promise<RequeuedEvent[]> {
-  const { rows } = await sql<{ entry: Parameters<typeof toEntry>[0]; claim: string; attempts: number }>`
+  const { rows } = await sql<{ entry: StoredEntry; claim: string; attempts: number }>`
     with claimed as (
       update dead_letters set "deliverAfter" = ${after(lease)}
       where ("userId", "sequence") in (
@@ -225,9 +225,14 @@ async function claimRequeued(db: Kysely<Tables>, lease: number): Promise<Requeue
       )
       returning "userId", "sequence", "deliverAfter", "deliveryAttempts"
     )
-    select ${entry} as entry, to_json(claimed."deliverAfter") as claim, claimed."deliveryAttempts" as attempts
+    select ${storedEntry} as entry, to_json(claimed."deliverAfter") as claim, claimed."deliveryAttempts" as attempts
     from task_events join claimed using ("userId", "sequence")`.execute(db);
   return rows.map(({ entry: stored, ...claimed }) => ({ ...claimed, entry: toEntry(stored) }));
+}
+
+/** As JSON, because PGlite drops a byte order mark from the beginning of a text that it reads. */
+function exactText(column: string) {
+  return sql<string>`to_json(${sql.ref(column)})`;
 }
 
 function after(milliseconds: number) {

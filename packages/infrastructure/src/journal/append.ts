@@ -1,0 +1,59 @@
+import { isCompleted, type Task, type TaskTransition } from '@todo-backend/domain';
+import { type QueryCreator, type RawBuilder, sql } from 'kysely';
+import { rowOfValues, rowsOfJson, value } from '../postgres/statements.js';
+import type { Tables } from '../schema/tables.js';
+import { EVENT_COLUMNS, EVENT_TYPES, type NewEventRow } from './entry.js';
+
+/** The events of {@link appendEvents}: one by its values, or any number as JSON in the value `events`. */
+export const ONE_EVENT = rowOfValues<NewEventRow>(EVENT_TYPES);
+export const EVENTS_OF_JSON = rowsOfJson<NewEventRow>(EVENT_TYPES, 'events');
+
+/** By how much transitions, each of which has an event, change the ledger: the values of {@link updateLedger}. */
+export function ledgerChanges(transitions: readonly TaskTransition[]) {
+  const sum = (weight: (task: Task) => number) =>
+    transitions.reduce(
+      (sum, { before, after }) => sum + (after ? weight(after) : 0) - (before ? weight(before) : 0),
+      0,
+    );
+  return {
+    moreEvents: transitions.length,
+    moreTasks: sum(() => 1),
+    moreCompleted: sum((task) => Number(isCompleted(task))),
+  };
+}
+
+const moreEvents = sql<number>`${value('moreEvents')}::int`;
+const moreTasks = sql<number>`${value('moreTasks')}::int`;
+const moreCompleted = sql<number>`${value('moreCompleted')}::int`;
+
+/**
+ * Moves the numbers of the owner's ledger, and makes it where there is none. Its row stays locked until the commit, so
+ * that the sequence has no gap, and a later number never becomes visible before an earlier one.
+ *
+ * @param source a common table expression with one row, or with none where nothing is to be written after all
+ */
+export function updateLedger(db: QueryCreator<Tables>, source: RawBuilder<unknown>) {
+  return db
+    .insertInto('task_ledgers')
+    .columns(['userId', 'sequence', 'tasks', 'completed'])
+    .expression(sql`select ${value('owner')}, ${moreEvents}, ${moreTasks}, ${moreCompleted} from ${source}`)
+    .onConflict((conflict) =>
+      conflict.column('userId').doUpdateSet(({ ref }) => ({
+        sequence: sql<number>`${ref('task_ledgers.sequence')} + ${ref('excluded.sequence')}`,
+        tasks: sql<number>`${ref('task_ledgers.tasks')} + ${ref('excluded.tasks')}`,
+        completed: sql<number>`${ref('task_ledgers.completed')} + ${ref('excluded.completed')}`,
+      })),
+    )
+    .returning('sequence');
+}
+
+/** Appends events to the owner's journal, numbered from what {@link updateLedger} has returned as `ledger`. */
+export function appendEvents(db: QueryCreator<Tables>, events: RawBuilder<unknown>) {
+  const columns = sql.join(EVENT_COLUMNS.map((column) => sql.ref(column)));
+  return db
+    .insertInto('task_events')
+    .columns(['userId', 'sequence', ...EVENT_COLUMNS])
+    .expression(sql`
+      select ${value('owner')}, "ledger"."sequence" - ${moreEvents} + "event"."position"::int, ${columns}
+      from "ledger", ${events} as "event"`);
+}

@@ -1,0 +1,55 @@
+import type { JournalEntry } from '@todo-backend/application';
+import type { TaskEvent } from '@todo-backend/domain';
+import { type Insertable, sql } from 'kysely';
+import type { Tables } from '../schema/tables.js';
+
+/** An event as a row, but for the owner and the sequence. */
+export type NewEventRow = Required<Omit<Insertable<Tables['task_events']>, 'userId' | 'sequence'>>;
+
+/** The row that stores an event. */
+export function toEventRow({
+  id,
+  type,
+  time,
+  userId: _,
+  taskId,
+  actor,
+  correlationId,
+  ...data
+}: TaskEvent): NewEventRow {
+  return { eventId: id, type, time, taskId, actorType: actor.type, actorId: actor.id, correlationId, data };
+}
+
+/** The SQL types of {@link toEventRow}. A column that is missing here does not compile. */
+export const EVENT_TYPES = {
+  eventId: 'uuid',
+  type: 'text',
+  time: 'timestamptz',
+  taskId: 'uuid',
+  actorType: 'text',
+  actorId: 'text',
+  correlationId: 'text',
+  data: 'json',
+} as const satisfies Record<keyof NewEventRow, string>;
+
+/** All columns of an event but the owner and the sequence. */
+export const EVENT_COLUMNS = Object.keys(EVENT_TYPES) as (keyof NewEventRow)[];
+
+/** What {@link storedEntry} reads. */
+export type StoredEntry = Omit<JournalEntry, 'task' | 'changes'> & { readonly data: object };
+
+/** Reads a row of `task_events` as one JSON value. */
+export const storedEntry = sql<StoredEntry>`json_build_object(
+  'sequence', "sequence", 'id', "eventId", 'type', "type", 'time', ${utcText('time')}, 'userId', "userId",
+  'taskId', "taskId", 'actor', json_build_object('type', "actorType", 'id', "actorId"),
+  'correlationId', "correlationId", 'data', "data")`;
+
+/** The entry that {@link storedEntry} has read. */
+export function toEntry({ data, ...envelope }: StoredEntry): JournalEntry {
+  return { ...envelope, ...data } as JournalEntry;
+}
+
+/** A `timestamptz` as the domain spells it. */
+export function utcText(column: string) {
+  return sql<string>`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+}

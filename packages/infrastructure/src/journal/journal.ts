@@ -1,0 +1,65 @@
+import type { Journal, JournalEntry, JournalQuery } from '@todo-backend/application';
+import type { UserId } from '@todo-backend/domain';
+import { type ExpressionBuilder, type RawBuilder, sql } from 'kysely';
+import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
+import type { Database } from '../postgres/database.js';
+import { Statements, value } from '../postgres/statements.js';
+import { type StoredEntry, storedEntry, toEntry } from './entry.js';
+
+/** The journal in PostgreSQL, on a server or embedded, as its users read it. */
+export class SqlJournal implements Journal {
+  readonly #database: Database;
+  readonly #statements: Statements;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#statements = new Statements(database.builder);
+  }
+
+  async entries(owner: UserId, query: JournalQuery): Promise<JournalEntry[]> {
+    const filters = filtersOf(query);
+    const statement = this.#statements.get(
+      `entries ${filters}`,
+      (db) =>
+        asCaller(db)
+          .selectFrom('caller')
+          .innerJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('task_events')
+                .select(storedEntry.as('entry'))
+                .where((eb) => eb.and([this.ownedBy(), knowsCaller, ...filters.map((name) => FILTERS[name](eb))]))
+                .orderBy('sequence', 'desc')
+                .limit(value<number>('limit'))
+                .offset(noOffset)
+                .as('found'),
+            (join) => join.onTrue(),
+          )
+          .select('found.entry'),
+      { owner, ...query },
+    );
+    const rows = await this.#database.read<readonly [StoredEntry]>(statement);
+    return rows.map(([entry]) => toEntry(entry));
+  }
+
+  /** The owner predicate. Behind it row level security holds too. */
+  protected ownedBy(): RawBuilder<boolean> {
+    return sql<boolean>`"task_events"."userId" = ${value('owner')}`;
+  }
+}
+
+type Filter = Exclude<keyof JournalQuery, 'limit'>;
+type Filtered = ExpressionBuilder<CallerTables, 'task_events' | 'caller'>;
+
+/** The condition of each filter; its value is the query's own. A filter without a condition does not compile. */
+const FILTERS: { readonly [Name in Filter]: (eb: Filtered) => ReturnType<Filtered> } = {
+  taskId: (eb) => eb('taskId', '=', value<string>('taskId')),
+  type: (eb) => eb('type', '=', value<string>('type')),
+  since: (eb) => eb('time', '>=', value<string>('since')),
+  until: (eb) => eb('time', '<', value<string>('until')),
+  before: (eb) => eb('sequence', '<', value<number>('before')),
+};
+
+function filtersOf(query: JournalQuery): Filter[] {
+  return (Object.keys(FILTERS) as Filter[]).filter((name) => query[name] !== undefined);
+}

@@ -1,0 +1,47 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { text } from './columns.js';
+import { IS_OWN, IS_OWN_READ_ONCE, isTaskReadOnce } from './policies.js';
+import { TaskLedgerRow } from './task-ledgers.js';
+
+/** The journal. No policy lets anybody change an event, and only pruning may delete one. */
+export const TaskEventRow = defineEntity({
+  name: 'TaskEventRow',
+  tableName: 'task_events',
+  properties: {
+    userId: p
+      .manyToOne(TaskLedgerRow)
+      .mapToPk()
+      .joinColumn('userId')
+      .primary()
+      .deleteRule('cascade')
+      .updateRule('no action')
+      .foreignKeyName('task_events_userId_fkey')
+      .index(false),
+    /** Counts the events of a user from 1, without a gap. */
+    sequence: p.integer().primary(),
+    eventId: p.uuid(),
+    type: p.text(),
+    time: text('timestamptz(3)'),
+    taskId: p.uuid(),
+    actorType: p.text(),
+    actorId: p.text(),
+    correlationId: p.text().nullable(),
+    /** What the type of the event carries. */
+    data: p.json<object>().columnType('json'),
+  },
+  // Rows lie in the order of time, so one entry for each range of pages is enough.
+  indexes: [
+    {
+      name: 'task_events_time_index',
+      expression: `create index "task_events_time_index" on "task_events" using brin ("time")`,
+    },
+  ],
+  rowLevelSecurity: 'force',
+  policies: [
+    { name: 'events_of_the_user', command: 'select', using: IS_OWN_READ_ONCE },
+    { name: 'new_events_of_the_user', command: 'insert', check: IS_OWN },
+    { name: 'events_for_delivery', command: 'select', using: isTaskReadOnce('delivery') },
+    { name: 'events_for_pruning', command: 'select', using: isTaskReadOnce('pruning') },
+    { name: 'pruned_events', command: 'delete', using: isTaskReadOnce('pruning') },
+  ],
+});

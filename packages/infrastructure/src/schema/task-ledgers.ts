@@ -1,0 +1,34 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { owner, text } from './columns.js';
+import { IS_OWN, isTask } from './policies.js';
+
+/** One row for each user who ever had a task: numbers the journal, counts the tasks, and tells what has been delivered. */
+export const TaskLedgerRow = defineEntity({
+  name: 'TaskLedgerRow',
+  tableName: 'task_ledgers',
+  properties: {
+    userId: owner('task_ledgers_userId_fkey').primary(),
+    /** How many events the journal has ever had, and so the sequence of the newest. */
+    sequence: p.integer(),
+    tasks: p.integer(),
+    completed: p.integer(),
+    /** The sequence up to which events have been handed on. */
+    deliveredSequence: p.integer().default(0),
+    /** How often the next event has failed. */
+    deliveryAttempts: p.integer().default(0),
+    /** Until then a relay delivers, or waits before the next attempt. */
+    deliverAfter: text('timestamptz').default('-infinity'),
+  },
+  indexes: [
+    {
+      name: 'task_ledgers_waiting_index',
+      expression: `create index "task_ledgers_waiting_index" on "task_ledgers" ("deliverAfter") where "deliveredSequence" < "sequence"`,
+    },
+  ],
+  rowLevelSecurity: 'force',
+  policies: [
+    { name: 'ledger_of_the_user', using: IS_OWN, check: IS_OWN },
+    { name: 'ledgers_for_delivery', using: isTask('delivery') },
+    { name: 'ledgers_for_pruning', command: 'select', using: isTask('pruning') },
+  ],
+});

@@ -1,0 +1,315 @@
+import {
+  type Decision,
+  type Once,
+  type TaskCounts,
+  type TaskListing,
+  type TaskQuery,
+  type TaskRepository,
+  UserUnknownError,
+} from '@todo-backend/application';
+import type { Task, TaskEvent, TaskId, TaskTransition, UserId } from '@todo-backend/domain';
+import { type Kysely, type QueryCreator, type RawBuilder, sql } from 'kysely';
+import { appendEvents, EVENTS_OF_JSON, ledgerChanges, ONE_EVENT, updateLedger } from '../journal/append.js';
+import { toEventRow } from '../journal/entry.js';
+import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
+import type { Database } from '../postgres/database.js';
+import { isInTheWay } from '../postgres/errors.js';
+import { runIn, Statements, value, withParts } from '../postgres/statements.js';
+import type { Tables } from '../schema/tables.js';
+import { onlyOnce } from './idempotency.js';
+import { listShape, listValues, selectTasks } from './task-list.js';
+import { type StoredTask, storedTask, toRow, toTask } from './task-row.js';
+import {
+  deleteTasks,
+  insertStandIn,
+  insertTasks,
+  lockUnchanged,
+  ONE_ROW,
+  rowsOf,
+  updateLocked,
+  updateTasks,
+} from './task-writes.js';
+
+/** How to store tasks. */
+export interface SqlTaskRepositoryOptions {
+  /** Put the owner of a task into the stand-in `user` table when they are first seen. */
+  readonly standaloneUsers: boolean;
+}
+
+/** Tasks in PostgreSQL, on a server or embedded. */
+export class SqlTaskRepository implements TaskRepository {
+  readonly #database: Database;
+  readonly #standaloneUsers: boolean;
+  readonly #statements: Statements;
+
+  constructor(database: Database, { standaloneUsers }: SqlTaskRepositoryOptions) {
+    this.#database = database;
+    this.#standaloneUsers = standaloneUsers;
+    this.#statements = new Statements(database.builder);
+  }
+
+  async list(owner: UserId, query: TaskQuery): Promise<TaskListing> {
+    const statement = this.#statements.get(
+      `list ${listShape(query)}`,
+      (db) =>
+        asCaller(db)
+          .selectFrom('caller')
+          .leftJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('task_ledgers')
+                .select('sequence')
+                .where(this.#isOwn('task_ledgers'))
+                .offset(noOffset)
+                .as('ledger'),
+            (join) => join.onTrue(),
+          )
+          .leftJoinLateral(
+            (eb) => selectTasks(eb, query, [this.#isOwn('tasks')]).as('found'),
+            (join) => join.onTrue(),
+          )
+          .select([...storedTask, 'ledger.sequence as version']),
+      { owner, ...listValues(query) },
+    );
+    const rows = await this.#database.read<readonly [...StoredTask, version: number | null]>(statement);
+    // Without tasks, there is one row with the version alone.
+    const [facts, _title, _description, version] = rows[0] ?? [];
+    return { tasks: facts === '' ? [] : rows.map((row) => toTask(owner, row)), version: version ?? 0 };
+  }
+
+  async find(owner: UserId, id: TaskId): Promise<Task | undefined> {
+    const statement = this.#statements.get(
+      'find',
+      (db) =>
+        asCaller(db)
+          .selectFrom('caller')
+          .innerJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('tasks')
+                .select(storedTask)
+                .where('id', '=', value<string>('id'))
+                .where(this.#isOwn('tasks'))
+                .offset(noOffset)
+                .as('found'),
+            (join) => join.onTrue(),
+          )
+          .selectAll('found'),
+      { owner, id },
+    );
+    const [row] = await this.#database.read<StoredTask>(statement);
+    return row && toTask(owner, row);
+  }
+
+  async count(owner: UserId): Promise<TaskCounts> {
+    const statement = this.#statements.get(
+      'count',
+      (db) =>
+        asCaller(db)
+          .selectFrom('caller')
+          .innerJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('task_ledgers')
+                .select(['tasks', 'completed', 'sequence'])
+                .where(this.#isOwn('task_ledgers'))
+                .offset(noOffset)
+                .as('ledger'),
+            (join) => join.onTrue(),
+          )
+          .selectAll('ledger'),
+      { owner },
+    );
+    const [ledger] =
+      await this.#database.read<readonly [tasks: number, completed: number, sequence: number]>(statement);
+    const [total, completed, version] = ledger ?? [0, 0, 0];
+    return { total, pending: total - completed, completed, version };
+  }
+
+  async change<Result>(
+    owner: UserId,
+    ids: readonly TaskId[],
+    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+    once?: Once,
+  ): Promise<Result> {
+    if (once === undefined && ids.length <= 1) {
+      const done = await this.#changeOptimistically(owner, ids[0], decide);
+      if (done !== undefined) return done.result;
+    }
+    return this.#database.transaction(owner, (db) => {
+      const run = () => this.#changeLocked(db, owner, ids, decide);
+      return once === undefined ? run() : onlyOnce(db, owner, once, run);
+    });
+  }
+
+  /** The owner predicate, in every statement. Behind it row level security holds too. */
+  protected ownedBy(table: 'tasks' | 'task_ledgers'): RawBuilder<boolean> {
+    return sql<boolean>`${sql.ref(`${table}.userId`)} = ${value('owner')}`;
+  }
+
+  #isOwn(table: 'tasks' | 'task_ledgers'): RawBuilder<boolean> {
+    return sql<boolean>`${this.ownedBy(table)} and ${knowsCaller}`;
+  }
+
+  /**
+   * The usual change of one task: reads it, and writes if it is still as it was read. That takes two statements, or one
+   * for a new task, where a transaction takes five.
+   *
+   * @returns `undefined` where a transaction is needed: there is no such task, it is to be deleted, or another change
+   *   came first or is in the way
+   */
+  async #changeOptimistically<Result>(
+    owner: UserId,
+    id: TaskId | undefined,
+    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+  ): Promise<{ result: Result } | undefined> {
+    const found = id === undefined ? undefined : await this.find(owner, id);
+    if (id !== undefined && found === undefined) return undefined;
+    const { transitions, result } = decide(new Map(found && [[found.id, found]]));
+    const [transition, ...more] = transitions.filter(hasEvent);
+    if (transition === undefined) return { result };
+    const { before, after, event } = transition;
+    if (more.length > 0 || after === undefined) return undefined;
+    const { data, ...eventRow } = toEventRow(event);
+    const statement = this.#statements.get(
+      before === undefined ? 'create' : 'update',
+      (db) => (before === undefined ? this.#createOne(db) : this.#updateOne(db)),
+      {
+        owner,
+        email: standInEmail(owner),
+        readAt: before?.updatedAt,
+        ...toRow(after),
+        ...eventRow,
+        data: JSON.stringify(data),
+        ...ledgerChanges([transition]),
+      },
+    );
+    try {
+      return (await this.#database.write(statement)).length === 0 ? undefined : { result };
+    } catch (error) {
+      if (isInTheWay(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #createOne(db: Kysely<Tables>) {
+    const caller = sql.table('caller');
+    return withParts(asCaller(db), {
+      stand_in: this.#standIn,
+      created: (db) => insertTasks(db, caller, ONE_ROW),
+      ledger: (db) => updateLedger(db, caller),
+      appended: (db) => appendEvents(db, ONE_EVENT),
+    }).selectFrom('ledger');
+  }
+
+  #updateOne(db: Kysely<Tables>) {
+    return withParts(asCaller(db), {
+      locked: (db) => lockUnchanged(db as QueryCreator<CallerTables>, this.ownedBy('tasks')),
+      updated: (db) => updateLocked(db, sql.table('locked')),
+      ledger: (db) => updateLedger(db, sql.table('updated')),
+      appended: (db) => appendEvents(db, ONE_EVENT),
+    }).selectFrom('ledger');
+  }
+
+  /** Locks the rows first, in the transaction of `db`. */
+  async #changeLocked<Result>(
+    db: Kysely<Tables>,
+    owner: UserId,
+    ids: readonly TaskId[],
+    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+  ): Promise<Result> {
+    const found = ids.length === 0 ? [] : await this.#lock(db, owner, ids);
+    if (found.length < ids.length) await this.#requireUser(db, owner);
+    const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])));
+    const real = transitions.filter(hasEvent);
+    if (real.length > 0) await this.#save(db, owner, real);
+    return result;
+  }
+
+  /** In the order of the ids, so that two who lock the same tasks do not wait for each other. */
+  async #lock(db: Kysely<Tables>, owner: UserId, ids: readonly TaskId[]): Promise<Task[]> {
+    const statement = this.#statements.get(
+      'lock',
+      (db) =>
+        db
+          .selectFrom('tasks')
+          .select(storedTask)
+          .where('id', '=', sql<string>`any(${value('ids')}::uuid[])`)
+          .where(this.ownedBy('tasks'))
+          .orderBy('id')
+          .forUpdate(),
+      { owner, ids },
+    );
+    return (await runIn<StoredTask>(db, statement)).map((row) => toTask(owner, row));
+  }
+
+  /** Writes tasks and journal in one statement. */
+  async #save(db: Kysely<Tables>, owner: UserId, transitions: readonly RecordedTransition[]): Promise<void> {
+    const { created, updated, deleted } = outcome(transitions);
+    const isOwn = this.ownedBy('tasks');
+    const [creates, updates, deletes] = [created, updated, deleted].map(({ length }) => length > 0);
+    const statement = this.#statements.get(
+      `save ${[creates, updates, deletes]}`,
+      (db) =>
+        withParts(db, {
+          stand_in: creates ? this.#standIn : undefined,
+          created: creates ? (db) => insertTasks(db, ONCE, rowsOf('created')) : undefined,
+          updated: updates ? (db) => updateTasks(db, isOwn) : undefined,
+          deleted: deletes ? (db) => deleteTasks(db, isOwn) : undefined,
+          ledger: (db) => updateLedger(db, ONCE),
+          appended: (db) => appendEvents(db, EVENTS_OF_JSON),
+        }).selectFrom('ledger'),
+      {
+        owner,
+        email: standInEmail(owner),
+        created: JSON.stringify(created.map(toRow)),
+        updated: JSON.stringify(updated.map(toRow)),
+        deleted,
+        events: JSON.stringify(transitions.map(({ event }) => toEventRow(event))),
+        ...ledgerChanges(transitions),
+      },
+    );
+    await runIn(db, statement);
+  }
+
+  get #standIn() {
+    return this.#standaloneUsers ? insertStandIn : undefined;
+  }
+
+  /** Tasks are missing. Whether that is all, or their owner is gone as well, only the `user` table knows. */
+  async #requireUser(db: Kysely<Tables>, owner: UserId): Promise<void> {
+    if (this.#standaloneUsers) return;
+    const user = await db.selectFrom('user').where('id', '=', owner).select('id').executeTakeFirst();
+    if (user === undefined) throw new UserUnknownError();
+  }
+}
+
+/** A source of one row, for what is written whatever else there is. */
+const ONCE = sql`(select) as "once"`;
+
+/** A transition that changes something. */
+type RecordedTransition = TaskTransition & { readonly event: TaskEvent };
+
+function hasEvent(transition: TaskTransition): transition is RecordedTransition {
+  return transition.event !== undefined;
+}
+
+/** An address that belongs to nobody: the column must not be empty, nor the same for two users. */
+function standInEmail(owner: UserId): string {
+  return `${owner}@standalone.invalid`;
+}
+
+/** What there is to write: of a task that changes more than once, its state in the end. */
+function outcome(transitions: readonly TaskTransition[]) {
+  const states = new Map<TaskId, { before: Task | undefined; after: Task | undefined }>();
+  for (const { before, after } of transitions) {
+    const id = (after ?? before)?.id;
+    if (id !== undefined) states.set(id, { before: states.has(id) ? states.get(id)?.before : before, after });
+  }
+  const all = [...states.values()];
+  return {
+    created: all.flatMap(({ before, after }) => (!before && after ? [after] : [])),
+    updated: all.flatMap(({ before, after }) => (before && after ? [after] : [])),
+    deleted: all.flatMap(({ before, after }) => (before && !after ? [before.id] : [])),
+  };
+}

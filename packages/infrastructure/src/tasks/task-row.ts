@@ -1,0 +1,92 @@
+import { type DueDate, isFloating, type Task, type UserId } from '@todo-backend/domain';
+import { type Insertable, sql } from 'kysely';
+import type { Tables } from '../schema/tables.js';
+
+/** A task as a row that is inserted. */
+export type NewRow = Required<Insertable<Tables['tasks']>>;
+
+/** The row that stores a task. */
+export function toRow({ dueDate, ...task }: Task): NewRow {
+  return { ...task, dueDate, dueDateIsFloating: dueDate !== null && isFloating(dueDate) };
+}
+
+/** The SQL types of {@link toRow}. A column that is missing here does not compile. */
+export const ROW_TYPES = {
+  id: 'uuid',
+  title: 'text',
+  description: 'text',
+  priority: 'task_priority',
+  category: 'task_category',
+  status: 'task_status',
+  dueDate: 'timestamp',
+  dueDateIsFloating: 'boolean',
+  createdAt: 'timestamptz',
+  updatedAt: 'timestamptz',
+  userId: 'text',
+} as const satisfies Record<keyof NewRow, string>;
+
+/** All columns that are written. */
+export const ROW_COLUMNS = Object.keys(ROW_TYPES) as (keyof NewRow)[];
+
+/** The columns that never change. */
+const FIXED = ['id', 'userId', 'createdAt'] as const satisfies (keyof NewRow)[];
+
+/** The columns that an update writes: all the others. */
+export const CONTENT_COLUMNS = ROW_COLUMNS.filter(
+  (column): column is Exclude<keyof NewRow, (typeof FIXED)[number]> => !FIXED.some((fixed) => fixed === column),
+);
+
+/** What {@link storedTask} reads. */
+export type StoredTask = readonly [facts: string, title: string, description: string | null];
+
+/**
+ * Reads a task, but for the owner, who is known. The columns that nobody writes freely come as one text with commas in
+ * between, because the driver takes as long for a word as for a title; the due date is the last of them, because nulls
+ * are left out. Times are in PostgreSQL's own spelling: `to_char` would take most of the time of a list. A dot is put
+ * before the description, because PGlite drops a byte order mark from the beginning of a text.
+ */
+export const storedTask = [
+  sql<string>`concat_ws(',', "id", "priority", "category", "status", "createdAt" at time zone 'UTC',
+    "updatedAt" at time zone 'UTC', "dueDateIsFloating", "dueDate")`.as('facts'),
+  sql<string>`"title"`.as('title'),
+  sql<string | null>`'.' || "description"`.as('description'),
+] as const;
+
+/** The task that {@link storedTask} has read. */
+export function toTask(owner: UserId, [facts, title, description]: readonly [...StoredTask, ...unknown[]]): Task {
+  const [id, priority, category, status, createdAt, updatedAt, dueDateIsFloating, dueDate] = facts.split(',') as Facts;
+  return {
+    id,
+    userId: owner,
+    title,
+    description: description === null ? null : description.slice(1),
+    priority,
+    category,
+    status,
+    dueDate: dueDate === undefined ? null : toDueDate(dueDate, dueDateIsFloating === 't'),
+    createdAt: `${toIso(createdAt)}Z`,
+    updatedAt: `${toIso(updatedAt)}Z`,
+  };
+}
+
+type Facts = [
+  id: string,
+  priority: Task['priority'],
+  category: Task['category'],
+  status: Task['status'],
+  createdAt: string,
+  updatedAt: string,
+  dueDateIsFloating: 't' | 'f',
+  dueDate?: string,
+];
+
+/** PostgreSQL's `2026-03-10 09:30:00.5` as `2026-03-10T09:30:00.500`. */
+function toIso(text: string): string {
+  return `${text.slice(0, 10)}T${text.slice(11)}${'.000'.slice(text.length - 19)}`;
+}
+
+/** A wall clock has a fraction only where there is one. */
+function toDueDate(stored: string, isFloating: boolean): DueDate {
+  if (!isFloating) return `${toIso(stored)}Z` as DueDate;
+  return (stored.includes('.') ? toIso(stored) : stored.replace(' ', 'T')) as DueDate;
+}

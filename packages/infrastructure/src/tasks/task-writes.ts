@@ -1,0 +1,84 @@
+import { type QueryCreator, type RawBuilder, sql } from 'kysely';
+import { type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
+import { rowOfValues, rowsOfJson, value } from '../postgres/statements.js';
+import type { Tables } from '../schema/tables.js';
+import { CONTENT_COLUMNS, type NewRow, ROW_COLUMNS, ROW_TYPES } from './task-row.js';
+
+/** One row by its values, or any number as JSON in the value of that name. */
+export const ONE_ROW = rowOfValues<NewRow>(ROW_TYPES);
+export const rowsOf = (name: 'created' | 'updated') => rowsOfJson<NewRow>(ROW_TYPES, name);
+
+/** Puts the owner into the stand-in table where they are missing. */
+export function insertStandIn(db: QueryCreator<Tables>) {
+  return db
+    .insertInto('user')
+    .values({
+      id: value<string>('owner'),
+      name: value<string>('owner'),
+      email: value<string>('email'),
+      emailVerified: false,
+    })
+    .onConflict((conflict) => conflict.doNothing());
+}
+
+/** Inserts the rows, once for each row of `source`. */
+export function insertTasks(db: QueryCreator<Tables>, source: RawBuilder<unknown>, rows: RawBuilder<unknown>) {
+  const columns = sql.join(ROW_COLUMNS.map((column) => sql.ref(column)));
+  return db
+    .insertInto('tasks')
+    .columns(ROW_COLUMNS)
+    .expression(sql`select ${columns} from ${source}, ${rows} as "row"`);
+}
+
+/** Locks the task of the value `id` where it is as it was read: one row, or none. */
+export function lockUnchanged(db: QueryCreator<CallerTables>, isOwn: RawBuilder<boolean>) {
+  return db
+    .selectFrom('caller')
+    .innerJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('tasks')
+          .select(sql.lit(true).as('isUnchanged'))
+          .where('id', '=', value<string>('id'))
+          .where('updatedAt', '=', value<string>('readAt'))
+          .where(isOwn)
+          .where(knowsCaller)
+          .offset(noOffset)
+          .forUpdate()
+          .as('found'),
+      (join) => join.onTrue(),
+    )
+    .select('found.isUnchanged');
+}
+
+/**
+ * Updates the one task that `source` has locked. It is written as an insert with a conflict, because an insert looks at
+ * no row of the table before it has one to insert: by then the setting of the caller is made, whatever the plan.
+ */
+export function updateLocked(db: QueryCreator<Tables>, source: RawBuilder<unknown>) {
+  return insertTasks(db, source, ONE_ROW)
+    .onConflict((conflict) =>
+      conflict
+        .column('id')
+        .doUpdateSet((eb) => Object.fromEntries(CONTENT_COLUMNS.map((name) => [name, eb.ref(`excluded.${name}`)]))),
+    )
+    .returning(sql<number>`1`.as('updated'));
+}
+
+/** Updates the tasks of the value `updated`, whose rows the transaction has locked. */
+export function updateTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
+  return db
+    .updateTable('tasks')
+    .from(rowsOf('updated').as('row'))
+    .set((eb) => Object.fromEntries(CONTENT_COLUMNS.map((name) => [name, eb.ref(`row.${name}`)])))
+    .whereRef('tasks.id', '=', 'row.id')
+    .where(isOwn);
+}
+
+/** Deletes the tasks whose ids are the value `deleted`. */
+export function deleteTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
+  return db
+    .deleteFrom('tasks')
+    .where('id', '=', sql<string>`any(${value('deleted')}::uuid[])`)
+    .where(isOwn);
+}
