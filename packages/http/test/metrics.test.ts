@@ -143,7 +143,7 @@ serverTest('the pool is seen: connections in use, who waits, and how many there 
       );
     });
   }
-  const waiting = database.statement((db) => sql`select 1`.execute(db));
+  const waiting = database.query((db) => sql`select 1`.execute(db));
   while (database.pool?.().waiting === 0) await new Promise(setImmediate);
   t.deepEqual(await pool(), [2, 1, 2, 2]);
   finish();

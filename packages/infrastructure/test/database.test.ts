@@ -223,7 +223,7 @@ serverTest('a transaction that another one got in the way of is tried three time
   let attempts = 0;
   const conflict = (state: string, failures: number) => {
     attempts = 0;
-    return database.transaction('alice', async (db) => {
+    return database.transaction({ user: 'alice' }, async (db) => {
       attempts++;
       const raise = `do $$ begin raise exception 'on purpose' using errcode = '${state}'; end $$`;
       if (attempts <= failures) await sql.raw(raise).execute(db);

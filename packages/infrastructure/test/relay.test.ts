@@ -305,7 +305,9 @@ serverTest(
     t.deepEqual(await outbox.backlog(), { waiting: 90, dead: 0 });
 
     sink.answer = () => 204;
-    await database.delivery((db) => db.updateTable('task_ledgers').set({ deliverAfter: '-infinity' }).execute());
+    await database.transaction({ task: 'delivery' }, (db) =>
+      db.updateTable('task_ledgers').set({ deliverAfter: '-infinity' }).execute(),
+    );
     // With patience: on a busy machine 300 ms are soon over, and ten minutes are not.
     await drain(outbox, eventRelay({ outbox, sink: cloudEventsSink(url) }, FAST));
     for (const user of users) t.deepEqual(inOrder(sink, user), [1, 2]);
@@ -539,11 +541,13 @@ serverTest(
     await database.migrate(STANDALONE);
     t.deepEqual(await database.check(), { rowSecurity: true });
     await fill(database, ['alice'], 2);
-    const changed = await database.transaction('alice', (db) =>
+    const changed = await database.transaction({ user: 'alice' }, (db) =>
       db.updateTable('task_events').set({ type: 'forged' }).executeTakeFirst(),
     );
     t.is(changed.numUpdatedRows, 0n);
-    const deleted = await database.transaction('alice', (db) => db.deleteFrom('task_events').executeTakeFirst());
+    const deleted = await database.transaction({ user: 'alice' }, (db) =>
+      db.deleteFrom('task_events').executeTakeFirst(),
+    );
     t.is(deleted.numDeletedRows, 0n);
     const outbox = new SqlOutbox(database);
     t.is((await outbox.backlog()).waiting, 4);

@@ -53,17 +53,17 @@ async function assertSecondWall(t: ExecutionContext, database: Database): Promis
   t.is((await journal.entries(alice, { limit: 10 })).length, 1);
   t.is((await journal.entries(bob, { limit: 10 }))[0]?.userId, bob);
   await t.throwsAsync(
-    database.transaction(alice, (db) => db.updateTable('tasks').set({ userId: bob }).execute()),
+    database.transaction({ user: alice }, (db) => db.updateTable('tasks').set({ userId: bob }).execute()),
     { message: /row-level security/ },
   );
   await t.throwsAsync(
-    database.transaction(alice, (db) =>
+    database.transaction({ user: alice }, (db) =>
       sql`insert into tasks ("id", "title", "priority", "category", "status", "dueDateIsFloating", "createdAt", "updatedAt", "userId")
           values (${randomUUID()}, 'planted', 'low', 'work', 'pending', false, now(), now(), ${bob})`.execute(db),
     ),
     { message: /row-level security/ },
   );
-  const unset = await database.statement((db) => db.selectFrom('tasks').select('id').execute());
+  const unset = await database.query((db) => db.selectFrom('tasks').select('id').execute());
   t.deepEqual(unset, [], 'who does not say whose tasks gets none');
   t.deepEqual(await tasks.find(bob, his.id), his);
 }
@@ -219,10 +219,10 @@ serverTest('the API role can do what queries need, and no more', async (t) => {
     'delete from task_ledgers',
   ];
   for (const attempt of attempts) {
-    const run = database.statement((db) => sql.raw(attempt).execute(db));
+    const run = database.query((db) => sql.raw(attempt).execute(db));
     await t.throwsAsync(run, { code: '42501' }, attempt);
   }
-  await t.notThrowsAsync(database.statement((db) => sql`select id, "publicKey" from jwks`.execute(db)));
+  await t.notThrowsAsync(database.query((db) => sql`select id, "publicKey" from jwks`.execute(db)));
   await database.close();
 });
 

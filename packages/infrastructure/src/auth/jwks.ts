@@ -45,7 +45,7 @@ const GRACE_PERIOD = '30 days';
  * half only.
  */
 export function keysFromTable(database: Database): KeyLoader {
-  const read = () => database.statement(readKeys);
+  const read = () => database.query(readKeys);
   return async () => {
     const rows = await read().catch(async (error) => {
       if (!isRefusal(error)) throw error;

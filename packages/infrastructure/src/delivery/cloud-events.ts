@@ -1,11 +1,11 @@
 import type { Delivery, EventSink, JournalEntry } from '@todo-backend/application';
+import { isUnreachable } from '../network-errors.js';
 
 /** Statuses that say that this event is wrong, whoever sends it and whenever. */
 const REJECTED = new Set([400, 413, 415, 422]);
 
-/** Errors of making a connection, TLS included: no event is to blame for them. */
-const UNREACHABLE =
-  /^(?:E(?:CONNREFUSED|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH|PROTO)|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.*|ERR_SSL_.*|CERT_.*|.*_CERT(?:_.*)?|UNABLE_TO_.*)$/;
+/** More codes of connections that could not be made: those of fetch. */
+const UNREACHABLE_BY_FETCH = new Set(['EPROTO', 'UND_ERR_CONNECT_TIMEOUT']);
 
 /**
  * Hands events on as CloudEvents 1.0 in the structured content mode of its HTTP binding, which Dapr, Knative and the
@@ -45,7 +45,8 @@ function deliveryOf(error: Error, timeout: number): Delivery {
   if (error.name === 'TimeoutError') return { outcome: 'failed', reason: `There was no answer within ${timeout} ms.` };
   const { code } = (error.cause ?? {}) as { code?: unknown };
   if (typeof code !== 'string') return { outcome: 'failed', reason: error.message };
-  return { outcome: UNREACHABLE.test(code) ? 'unreachable' : 'failed', reason: `${error.message} (${code})` };
+  const outcome = isUnreachable(code) || UNREACHABLE_BY_FETCH.has(code) ? 'unreachable' : 'failed';
+  return { outcome, reason: `${error.message} (${code})` };
 }
 
 /** The event in the JSON format of CloudEvents; its `data` is the entry of the journal. */

@@ -36,14 +36,14 @@ export class SqlOutbox implements Outbox {
   }
 
   claim(lease: number): Promise<{ waiting: WaitingEvents[]; requeued: RequeuedEvent[] }> {
-    return this.#database.delivery(async (db) => ({
+    return this.#database.transaction({ task: 'delivery' }, async (db) => ({
       waiting: await claimUsers(db, lease),
       requeued: await claimRequeued(db, lease),
     }));
   }
 
   settle({ userId, claim }: WaitingEvents, { reached, attempts, delay, buried }: Settlement): Promise<boolean> {
-    return this.#database.delivery(async (db) => {
+    return this.#database.transaction({ task: 'delivery' }, async (db) => {
       const { numUpdatedRows } = await db
         .updateTable('task_ledgers')
         .where('userId', '=', userId)
@@ -78,14 +78,14 @@ export class SqlOutbox implements Outbox {
   }
 
   async unbury({ userId, sequence }: JournalEntry): Promise<void> {
-    await this.#database.delivery((db) =>
+    await this.#database.transaction({ task: 'delivery' }, (db) =>
       db.deleteFrom('dead_letters').where('userId', '=', userId).where('sequence', '=', sequence).execute(),
     );
   }
 
   async #settleRequeued({ entry, claim }: RequeuedEvent, change: RawBuilder<unknown>): Promise<boolean> {
     const { userId, sequence } = entry;
-    const { numAffectedRows } = await this.#database.delivery((db) =>
+    const { numAffectedRows } = await this.#database.transaction({ task: 'delivery' }, (db) =>
       sql`update dead_letters set ${change}
           where "userId" = ${userId} and "sequence" = ${sequence} and "deliverAfter" = ${moment(claim)}`.execute(db),
     );
@@ -94,7 +94,7 @@ export class SqlOutbox implements Outbox {
 
   /** How many events have not been handed on, and how many of those that should have been are dead letters. */
   async backlog(): Promise<{ waiting: number; dead: number }> {
-    return this.#database.delivery((db) =>
+    return this.#database.transaction({ task: 'delivery' }, (db) =>
       db
         .selectNoFrom([
           sql<number>`(select coalesce(sum("sequence" - "deliveredSequence"), 0)::float8 from task_ledgers
@@ -107,7 +107,7 @@ export class SqlOutbox implements Outbox {
 
   /** The dead letters, oldest first. */
   deadLetters(): Promise<DeadLetter[]> {
-    return this.#database.delivery((db) =>
+    return this.#database.transaction({ task: 'delivery' }, (db) =>
       db
         .selectFrom('dead_letters')
         .innerJoin('task_events', (join) =>
@@ -135,7 +135,7 @@ export class SqlOutbox implements Outbox {
    * @returns how many
    */
   async requeue(eventId?: string): Promise<number> {
-    return this.#database.delivery(async (db) => {
+    return this.#database.transaction({ task: 'delivery' }, async (db) => {
       let query = db.updateTable('dead_letters').set({ deliveryAttempts: 0, deliverAfter: sql<string>`now()` });
       if (eventId !== undefined) {
         query = query.where(({ exists, selectFrom }) =>
@@ -162,7 +162,7 @@ export class SqlOutbox implements Outbox {
   async prune(before: Timestamp, onlyDelivered: boolean, onProgress: (events: number) => void): Promise<number> {
     const delivered = onlyDelivered ? sql`e."sequence" <= l."deliveredSequence"` : sql`true`;
     for (let total = 0; ; ) {
-      const deleted = await this.#database.pruning(async (db) => {
+      const deleted = await this.#database.transaction({ task: 'pruning' }, async (db) => {
         const { rows } = await sql<{ count: number }>`
           with old as (
             select e."userId", e."sequence" from task_events e join task_ledgers l using ("userId")

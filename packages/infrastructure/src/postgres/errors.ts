@@ -1,4 +1,5 @@
 import { UnavailableError, UserUnknownError } from '@todo-backend/application';
+import { isUnreachable } from '../network-errors.js';
 
 /** SQLSTATEs that say "not now" rather than "never". Not all of class 08: a NUL byte in a text gives 08P01. */
 const UNAVAILABLE_STATES = new Set([
@@ -30,9 +31,8 @@ const UNAVAILABLE_STATES = new Set([
 /** What refers to the `user` table. */
 const USER_TABLES = new Set(['tasks', 'task_ledgers', 'idempotency_keys']);
 
-/** Errors of sockets and TLS. */
-const UNAVAILABLE_CODES =
-  /^(?:E(?:CONNREFUSED|CONNRESET|CONNABORTED|NOTFOUND|AI_AGAIN|TIMEDOUT|PIPE|HOSTUNREACH|NETUNREACH|NOENT|ACCES)|ERR_TLS_.*|ERR_SSL_.*|CERT_.*|.*_CERT(?:_.*)?|UNABLE_TO_.*)$/;
+/** Codes of connections that were lost, and of sockets in the file system. */
+const UNAVAILABLE_CODES = new Set(['ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EPIPE', 'ENOENT', 'EACCES']);
 
 /** The driver has no code for these. */
 const UNAVAILABLE_MESSAGES =
@@ -48,7 +48,7 @@ export function translateDatabaseError(error: unknown): unknown {
   if (code === '23503' && USER_TABLES.has(String(table))) return new UserUnknownError({ cause: error });
   const unavailable =
     typeof code === 'string'
-      ? UNAVAILABLE_STATES.has(code) || UNAVAILABLE_CODES.test(code)
+      ? UNAVAILABLE_STATES.has(code) || UNAVAILABLE_CODES.has(code) || isUnreachable(code)
       : UNAVAILABLE_MESSAGES.test(error.message);
   if (!unavailable) return error;
   return new UnavailableError('The database cannot be reached right now. Please try again in a moment.', {

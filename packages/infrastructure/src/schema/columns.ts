@@ -6,6 +6,11 @@ class PlainText extends Type<string, string> {
   override getColumnType(): string {
     return 'text';
   }
+
+  /** The driver of the embedded database has made a `Date` of it already. */
+  override convertToJSValue(value: string | Date): string {
+    return value instanceof Date ? value.toISOString() : value;
+  }
 }
 
 /** A column whose values are read and written as texts. */

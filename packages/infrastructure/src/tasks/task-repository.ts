@@ -7,28 +7,20 @@ import {
   type TaskRepository,
   UserUnknownError,
 } from '@todo-backend/application';
-import type { Task, TaskEvent, TaskId, TaskTransition, UserId } from '@todo-backend/domain';
-import { type Kysely, type QueryCreator, type RawBuilder, sql } from 'kysely';
-import { appendEvents, EVENTS_OF_JSON, ledgerChanges, ONE_EVENT, updateLedger } from '../journal/append.js';
+import type { Task, TaskId, UserId } from '@todo-backend/domain';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { ledgerChanges } from '../journal/append.js';
 import { toEventRow } from '../journal/entry.js';
-import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
+import { asCaller, knowsCaller, noOffset } from '../postgres/caller.js';
 import type { Database } from '../postgres/database.js';
 import { isInTheWay } from '../postgres/errors.js';
-import { runIn, Statements, value, withParts } from '../postgres/statements.js';
+import { runIn, Statements, value } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
 import { onlyOnce } from './idempotency.js';
+import { hasEvent, outcomeOf, type RecordedTransition } from './outcome.js';
 import { listShape, listValues, selectTasks } from './task-list.js';
 import { type StoredTask, storedTask, toRow, toTask } from './task-row.js';
-import {
-  deleteTasks,
-  insertStandIn,
-  insertTasks,
-  lockUnchanged,
-  ONE_ROW,
-  rowsOf,
-  updateLocked,
-  updateTasks,
-} from './task-writes.js';
+import { createOne, insertStandIn, saveMany, updateOne } from './task-writes.js';
 
 /** How to store tasks. */
 export interface SqlTaskRepositoryOptions {
@@ -136,7 +128,7 @@ export class SqlTaskRepository implements TaskRepository {
       const done = await this.#changeOptimistically(owner, ids[0], decide);
       if (done !== undefined) return done.result;
     }
-    return this.#database.transaction(owner, (db) => {
+    return this.#database.transaction({ user: owner }, (db) => {
       const run = () => this.#changeLocked(db, owner, ids, decide);
       return once === undefined ? run() : onlyOnce(db, owner, once, run);
     });
@@ -173,7 +165,7 @@ export class SqlTaskRepository implements TaskRepository {
     const { data, ...eventRow } = toEventRow(event);
     const statement = this.#statements.get(
       before === undefined ? 'create' : 'update',
-      (db) => (before === undefined ? this.#createOne(db) : this.#updateOne(db)),
+      (db) => (before === undefined ? createOne(db, this.#standIn) : updateOne(db, this.ownedBy('tasks'))),
       {
         owner,
         email: standInEmail(owner),
@@ -190,25 +182,6 @@ export class SqlTaskRepository implements TaskRepository {
       if (isInTheWay(error)) return undefined;
       throw error;
     }
-  }
-
-  #createOne(db: Kysely<Tables>) {
-    const caller = sql.table('caller');
-    return withParts(asCaller(db), {
-      stand_in: this.#standIn,
-      created: (db) => insertTasks(db, caller, ONE_ROW),
-      ledger: (db) => updateLedger(db, caller),
-      appended: (db) => appendEvents(db, ONE_EVENT),
-    }).selectFrom('ledger');
-  }
-
-  #updateOne(db: Kysely<Tables>) {
-    return withParts(asCaller(db), {
-      locked: (db) => lockUnchanged(db as QueryCreator<CallerTables>, this.ownedBy('tasks')),
-      updated: (db) => updateLocked(db, sql.table('locked')),
-      ledger: (db) => updateLedger(db, sql.table('updated')),
-      appended: (db) => appendEvents(db, ONE_EVENT),
-    }).selectFrom('ledger');
   }
 
   /** Locks the rows first, in the transaction of `db`. */
@@ -245,20 +218,13 @@ export class SqlTaskRepository implements TaskRepository {
 
   /** Writes tasks and journal in one statement. */
   async #save(db: Kysely<Tables>, owner: UserId, transitions: readonly RecordedTransition[]): Promise<void> {
-    const { created, updated, deleted } = outcome(transitions);
-    const isOwn = this.ownedBy('tasks');
-    const [creates, updates, deletes] = [created, updated, deleted].map(({ length }) => length > 0);
+    const { created, updated, deleted } = outcomeOf(transitions);
+    const [creates = false, updates = false, deletes = false] = [created, updated, deleted].map(
+      ({ length }) => length > 0,
+    );
     const statement = this.#statements.get(
       `save ${[creates, updates, deletes]}`,
-      (db) =>
-        withParts(db, {
-          stand_in: creates ? this.#standIn : undefined,
-          created: creates ? (db) => insertTasks(db, ONCE, rowsOf('created')) : undefined,
-          updated: updates ? (db) => updateTasks(db, isOwn) : undefined,
-          deleted: deletes ? (db) => deleteTasks(db, isOwn) : undefined,
-          ledger: (db) => updateLedger(db, ONCE),
-          appended: (db) => appendEvents(db, EVENTS_OF_JSON),
-        }).selectFrom('ledger'),
+      (db) => saveMany(db, { creates, updates, deletes }, this.ownedBy('tasks'), this.#standIn),
       {
         owner,
         email: standInEmail(owner),
@@ -284,32 +250,7 @@ export class SqlTaskRepository implements TaskRepository {
   }
 }
 
-/** A source of one row, for what is written whatever else there is. */
-const ONCE = sql`(select) as "once"`;
-
-/** A transition that changes something. */
-type RecordedTransition = TaskTransition & { readonly event: TaskEvent };
-
-function hasEvent(transition: TaskTransition): transition is RecordedTransition {
-  return transition.event !== undefined;
-}
-
 /** An address that belongs to nobody: the column must not be empty, nor the same for two users. */
 function standInEmail(owner: UserId): string {
   return `${owner}@standalone.invalid`;
-}
-
-/** What there is to write: of a task that changes more than once, its state in the end. */
-function outcome(transitions: readonly TaskTransition[]) {
-  const states = new Map<TaskId, { before: Task | undefined; after: Task | undefined }>();
-  for (const { before, after } of transitions) {
-    const id = (after ?? before)?.id;
-    if (id !== undefined) states.set(id, { before: states.has(id) ? states.get(id)?.before : before, after });
-  }
-  const all = [...states.values()];
-  return {
-    created: all.flatMap(({ before, after }) => (!before && after ? [after] : [])),
-    updated: all.flatMap(({ before, after }) => (before && after ? [after] : [])),
-    deleted: all.flatMap(({ before, after }) => (before && !after ? [before.id] : [])),
-  };
 }

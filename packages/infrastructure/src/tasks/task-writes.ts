@@ -1,12 +1,56 @@
-import { type QueryCreator, type RawBuilder, sql } from 'kysely';
-import { type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
-import { rowOfValues, rowsOfJson, value } from '../postgres/statements.js';
+import { type Kysely, type QueryCreator, type RawBuilder, sql } from 'kysely';
+import { appendEvents, EVENTS_OF_JSON, ONE_EVENT, updateLedger } from '../journal/append.js';
+import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
+import { rowOfValues, rowsOfJson, value, withParts } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
 import { CONTENT_COLUMNS, type NewRow, ROW_COLUMNS, ROW_TYPES } from './task-row.js';
 
+type Part = typeof insertStandIn;
+
+/** Creates one task, with its event. */
+export function createOne(db: Kysely<Tables>, standIn: Part | undefined) {
+  const caller = sql.table('caller');
+  return withParts(asCaller(db), {
+    stand_in: standIn,
+    created: (db) => insertTasks(db, caller, ONE_ROW),
+    ledger: (db) => updateLedger(db, caller),
+    appended: (db) => appendEvents(db, ONE_EVENT),
+  }).selectFrom('ledger');
+}
+
+/** Updates one task, with its event, if it is still as it was read. Gives a row where it was. */
+export function updateOne(db: Kysely<Tables>, isOwn: RawBuilder<boolean>) {
+  return withParts(asCaller(db), {
+    locked: (db) => lockUnchanged(db as QueryCreator<CallerTables>, isOwn),
+    updated: (db) => updateLocked(db, sql.table('locked')),
+    ledger: (db) => updateLedger(db, sql.table('updated')),
+    appended: (db) => appendEvents(db, ONE_EVENT),
+  }).selectFrom('ledger');
+}
+
+/** Writes any number of tasks and their events, in a transaction that has locked them. */
+export function saveMany(
+  db: Kysely<Tables>,
+  { creates, updates, deletes }: Readonly<Record<'creates' | 'updates' | 'deletes', boolean>>,
+  isOwn: RawBuilder<boolean>,
+  standIn: Part | undefined,
+) {
+  return withParts(db, {
+    stand_in: creates ? standIn : undefined,
+    created: creates ? (db) => insertTasks(db, ONCE, rowsOf('created')) : undefined,
+    updated: updates ? (db) => updateTasks(db, isOwn) : undefined,
+    deleted: deletes ? (db) => deleteTasks(db, isOwn) : undefined,
+    ledger: (db) => updateLedger(db, ONCE),
+    appended: (db) => appendEvents(db, EVENTS_OF_JSON),
+  }).selectFrom('ledger');
+}
+
+/** A source of one row, for what is written whatever else there is. */
+const ONCE = sql`(select) as "once"`;
+
 /** One row by its values, or any number as JSON in the value of that name. */
-export const ONE_ROW = rowOfValues<NewRow>(ROW_TYPES);
-export const rowsOf = (name: 'created' | 'updated') => rowsOfJson<NewRow>(ROW_TYPES, name);
+const ONE_ROW = rowOfValues<NewRow>(ROW_TYPES);
+const rowsOf = (name: 'created' | 'updated') => rowsOfJson<NewRow>(ROW_TYPES, name);
 
 /** Puts the owner into the stand-in table where they are missing. */
 export function insertStandIn(db: QueryCreator<Tables>) {
@@ -22,7 +66,7 @@ export function insertStandIn(db: QueryCreator<Tables>) {
 }
 
 /** Inserts the rows, once for each row of `source`. */
-export function insertTasks(db: QueryCreator<Tables>, source: RawBuilder<unknown>, rows: RawBuilder<unknown>) {
+function insertTasks(db: QueryCreator<Tables>, source: RawBuilder<unknown>, rows: RawBuilder<unknown>) {
   const columns = sql.join(ROW_COLUMNS.map((column) => sql.ref(column)));
   return db
     .insertInto('tasks')
@@ -31,7 +75,7 @@ export function insertTasks(db: QueryCreator<Tables>, source: RawBuilder<unknown
 }
 
 /** Locks the task of the value `id` where it is as it was read: one row, or none. */
-export function lockUnchanged(db: QueryCreator<CallerTables>, isOwn: RawBuilder<boolean>) {
+function lockUnchanged(db: QueryCreator<CallerTables>, isOwn: RawBuilder<boolean>) {
   return db
     .selectFrom('caller')
     .innerJoinLateral(
@@ -55,7 +99,7 @@ export function lockUnchanged(db: QueryCreator<CallerTables>, isOwn: RawBuilder<
  * Updates the one task that `source` has locked. It is written as an insert with a conflict, because an insert looks at
  * no row of the table before it has one to insert: by then the setting of the caller is made, whatever the plan.
  */
-export function updateLocked(db: QueryCreator<Tables>, source: RawBuilder<unknown>) {
+function updateLocked(db: QueryCreator<Tables>, source: RawBuilder<unknown>) {
   return insertTasks(db, source, ONE_ROW)
     .onConflict((conflict) =>
       conflict
@@ -66,7 +110,7 @@ export function updateLocked(db: QueryCreator<Tables>, source: RawBuilder<unknow
 }
 
 /** Updates the tasks of the value `updated`, whose rows the transaction has locked. */
-export function updateTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
+function updateTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
   return db
     .updateTable('tasks')
     .from(rowsOf('updated').as('row'))
@@ -76,7 +120,7 @@ export function updateTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>
 }
 
 /** Deletes the tasks whose ids are the value `deleted`. */
-export function deleteTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
+function deleteTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
   return db
     .deleteFrom('tasks')
     .where('id', '=', sql<string>`any(${value('deleted')}::uuid[])`)

@@ -1,0 +1,189 @@
+import { EntityCaseNamingStrategy } from '@mikro-orm/core';
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM } from '@mikro-orm/sql';
+import { migrations } from '../migrations/index.js';
+import { entities, UNMANAGED_TABLES } from '../schema/index.js';
+import { type Client, startSession } from './session.js';
+import { SharedConnections } from './shared-connections.js';
+
+/** How to reach a PostgreSQL server, and how long to wait for it. */
+export interface PostgresOptions {
+  /** A `postgres://` URL. `sslmode` is honoured, and where there is TLS the certificate is verified. */
+  readonly url: string;
+  /**
+   * Connections at the most. A third of them is shared by statements that read, a third by single statements that write;
+   * the rest is for transactions. Default {@link POSTGRES_DEFAULTS}.
+   */
+  readonly poolSize?: number | undefined;
+  /** Milliseconds to wait for a free connection. */
+  readonly connectTimeout?: number | undefined;
+  /** Milliseconds that one statement may take, and a transaction may wait for its next one. */
+  readonly statementTimeout?: number | undefined;
+  /**
+   * Whether the URL is that of a transaction pooler (PgBouncer, Neon's pooler), which keeps no settings of a session.
+   * Then the login has to be one that row level security applies to, and its statements are limited by the role:
+   * `alter role … set statement_timeout`, and `idle_in_transaction_session_timeout`.
+   */
+  readonly transactionPooler?: boolean | undefined;
+}
+
+/** What {@link PostgresOptions} are when they are left out. */
+export const POSTGRES_DEFAULTS = {
+  poolSize: 10,
+  connectTimeout: 3_000,
+  statementTimeout: 10_000,
+  transactionPooler: false,
+} as const satisfies Partial<PostgresOptions>;
+
+/** The state of a pool of connections. */
+export interface PoolState {
+  readonly size: number;
+  readonly idle: number;
+  /** Statements that wait for a connection, or on a shared one for those before them. */
+  readonly waiting: number;
+  /** How many connections there may be. */
+  readonly limit: number;
+}
+
+/** The ways to a database. */
+export interface Connections {
+  /** Transactions, and single statements that need objects for rows. */
+  readonly orm: MikroORM;
+  /** What only a server has; the embedded database has one connection for everything. */
+  readonly server?: {
+    /** For single statements. Missing where there are too few connections, or a pooler keeps none. */
+    readonly shared?: { readonly reading: SharedConnections; readonly writing: SharedConnections } | undefined;
+    /** Opens connections that keep the role of the login, which migrates and prunes. */
+    readonly openLogin: () => Promise<MikroORM>;
+    readonly pool: () => PoolState;
+  };
+  close(): Promise<void>;
+}
+
+const ormOptions = {
+  entities,
+  extensions: [Migrator],
+  namingStrategy: EntityCaseNamingStrategy,
+  migrations: { migrationsList: migrations, snapshot: false },
+  schemaGenerator: { skipTables: [...UNMANAGED_TABLES] },
+  // The library would print to the console; what matters is thrown.
+  logger: () => {},
+};
+
+/** Milliseconds that a single statement waits for a lock, and those of other users behind it. */
+const LOCK_TIMEOUT = 100;
+
+/** Opens pools on a PostgreSQL server. Connects when first used. */
+export async function connectToServer(options: PostgresOptions): Promise<Connections> {
+  const {
+    url,
+    poolSize = POSTGRES_DEFAULTS.poolSize,
+    connectTimeout = POSTGRES_DEFAULTS.connectTimeout,
+    statementTimeout = POSTGRES_DEFAULTS.statementTimeout,
+    transactionPooler = POSTGRES_DEFAULTS.transactionPooler,
+  } = options;
+  const [{ PostgreSqlDriver }, { default: pg }, { parseDatabaseUrl }] = await Promise.all([
+    import('@mikro-orm/postgresql'),
+    import('pg'),
+    import('./database-url.js'),
+  ]);
+  const location = parseDatabaseUrl(url);
+  const client = { ...location, connectionTimeoutMillis: connectTimeout, application_name: 'todo-backend' };
+  const open = async (driverOptions: object) => {
+    const orm = await MikroORM.init({
+      ...ormOptions,
+      driver: PostgreSqlDriver,
+      dbName: location.database,
+      driverOptions: { ...client, ...driverOptions },
+    });
+    return orm satisfies MikroORM as MikroORM;
+  };
+  // The server has a second to say that a statement took too long.
+  const patience = statementTimeout + 1_000;
+  const session = (rowMode?: 'array') => ({
+    ...(!transactionPooler && {
+      statement_timeout: statementTimeout,
+      // A server that is frozen, or cut off from the database, holds the locks of a user no longer than a slow one.
+      idle_in_transaction_session_timeout: statementTimeout,
+    }),
+    // A connection on which this fails never gets into the pool.
+    onConnect: (client: Client) => startSession(client, { silence: patience, transactionPooler, rowMode }),
+  });
+  // A transaction pooler shares the connections itself.
+  const third = transactionPooler ? 0 : Math.floor(poolSize / 3);
+  const share = (more: object = {}) => {
+    // The server's own time limit begins anew for each of the statements that wait for one another.
+    const limits = { max: third, pipeline: true, query_timeout: patience };
+    const pool = new pg.Pool({ ...client, ...session('array'), ...limits, ...more } as object);
+    return new SharedConnections(pool, connectTimeout);
+  };
+  const shared = third > 0 ? { reading: share(), writing: share({ lock_timeout: LOCK_TIMEOUT }) } : undefined;
+  let pool: Pool | undefined;
+  const onPoolCreated = (created: Pool) => {
+    pool = created;
+  };
+  const orm = await open({ ...session(), max: poolSize - 2 * third, onPoolCreated });
+  return {
+    orm,
+    server: {
+      shared,
+      // One connection for the lock, one for the migrations.
+      openLogin: () => open({ max: 2 }),
+      pool: () => poolState(poolSize, pool, shared ? [shared.reading, shared.writing] : []),
+    },
+    async close() {
+      await Promise.all([shared?.reading.close(), shared?.writing.close()]);
+      await orm.close();
+    },
+  };
+}
+
+/**
+ * Opens the embedded PostgreSQL (PGlite). It does not guard its directory: hold the directory's lock.
+ *
+ * @param directory where the data lies; in memory when left out
+ */
+export async function openEmbedded(directory = 'memory://'): Promise<Connections> {
+  const { PGlite } = await import('@electric-sql/pglite');
+  const pglite = await PGlite.create(directory);
+  const connections = await connectToPGlite(pglite);
+  return {
+    ...connections,
+    async close() {
+      await connections.close();
+      await pglite.close();
+    },
+  };
+}
+
+/** Uses a PGlite that somebody else has opened and closes. */
+export async function connectToPGlite(pglite: object): Promise<Connections> {
+  const { PgliteDriver } = await import('@mikro-orm/pglite');
+  const orm = await MikroORM.init({
+    ...ormOptions,
+    driver: PgliteDriver,
+    dbName: 'postgres',
+    driverOptions: { pglite },
+  });
+  return { orm, close: () => orm.close() };
+}
+
+/** As much of the driver's pool as is used here. */
+interface Pool {
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
+}
+
+function poolState(limit: number, pool: Pool | undefined, shared: readonly SharedConnections[]): PoolState {
+  const states = [
+    { size: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 },
+    ...shared.map(({ state }) => state),
+  ];
+  return {
+    size: states.reduce((sum, { size }) => sum + size, 0),
+    idle: states.reduce((sum, { idle }) => sum + idle, 0),
+    waiting: states.reduce((sum, { waiting }) => sum + waiting, 0),
+    limit,
+  };
+}

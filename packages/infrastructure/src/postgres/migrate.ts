@@ -1,0 +1,64 @@
+import type { MikroORM } from '@mikro-orm/sql';
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from '../schema/tables.js';
+import { DatabaseSetupError, isRefusal, missingRightBehind } from './permissions.js';
+import { createStandInUsers, grantKeysToApiRole, grantToApiRole, requireUserTable } from './setup.js';
+import { inTransaction, translated } from './transactions.js';
+
+/** How to migrate. */
+export interface MigrateOptions {
+  /** Create a stand-in for Better Auth's `user` table where there is none. */
+  readonly standaloneUsers: boolean;
+}
+
+/** Connects as the role of the login, for as long as something takes. */
+type AsLogin = <T>(run: (orm: MikroORM) => Promise<T>) => Promise<T>;
+
+/**
+ * Brings the schema up to date, as `Database.migrate` tells.
+ *
+ * @param isAlone whether nobody else can migrate meanwhile; a lock would take a second connection
+ */
+export async function migrate(asLogin: AsLogin, options: MigrateOptions, isAlone: boolean): Promise<string[]> {
+  const run = (orm: MikroORM) => runMigrations(orm, options);
+  try {
+    return await asLogin((orm) => (isAlone ? run(orm) : withLock(orm, () => run(orm))));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    const missing = await missingRightBehind(error, (query) => asLogin((orm) => inTransaction(orm, query)));
+    if (missing === undefined) throw error;
+    throw new DatabaseSetupError(`${missing.problem} ${missing.remedy}`, { cause: error });
+  }
+}
+
+async function runMigrations(orm: MikroORM, { standaloneUsers }: MigrateOptions): Promise<string[]> {
+  if (standaloneUsers) await inTransaction(orm, createStandInUsers);
+  await inTransaction(orm, requireUserTable);
+  const done = await translated(() => orm.migrator.up());
+  await inTransaction(orm, (db) => grantToApiRole(db, standaloneUsers));
+  return done.map(({ name }) => name);
+}
+
+/** Lets the API read the public keys of Better Auth, where the login may grant that. */
+export function grantKeys(orm: MikroORM): Promise<void> {
+  return inTransaction(orm, async (db) => {
+    // Two servers that grant the same at once would fail; users are waiting for this one.
+    await sql`select set_config('lock_timeout', '3s', true)`.execute(db);
+    await lockMigrations(db);
+    await grantKeysToApiRole(db);
+  });
+}
+
+function withLock<T>(orm: MikroORM, run: () => Promise<T>): Promise<T> {
+  return inTransaction(orm, async (db) => {
+    await sql`select set_config('statement_timeout', '0', true),
+                     set_config('idle_in_transaction_session_timeout', '0', true)`.execute(db);
+    await lockMigrations(db);
+    return run();
+  });
+}
+
+/** A transaction's lock, not a session's: it works behind a pooler too, and ends with the connection. */
+async function lockMigrations(db: Kysely<Tables>): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('todo-backend migrations'))`.execute(db);
+}
