@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite';
-import { createContainer, listen, loadConfig, parts } from '@todo-backend/http';
+import { createApp, createContainer, listen, loadConfig } from '@todo-backend/http';
 import { cachedKeySet, Database, keysFromTable, tokenVerifier } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import type { BetterAuthOptions } from 'better-auth';
@@ -83,19 +83,19 @@ for (const { name, open, declare } of databases) {
     const apis: Host[] = [];
     let minutes = 0;
     const startApi = async (keys: 'table' | 'url') => {
-      const container = createContainer({
+      const parts = createContainer({
         config: { ...config, auth: { ...config.auth, keys } },
         logger,
         database: shared.database,
       });
-      if (keys === 'table') {
-        // The same as the container's own, with a clock that the test can move.
-        const now = () => minutes * 60_000;
-        const keySet = cachedKeySet(keysFromTable(shared.database), { onLoadError: () => t.fail(), now });
-        container.register(parts.tokens, { useValue: tokenVerifier({ keys: keySet, issuer: betterAuth.url }) });
-      }
-      const options = { host: '127.0.0.1', port: 0, requestTimeout: 10_000, logger };
-      const server = await listen(container.resolve(parts.app), options);
+      // The same as the container's own, with a clock that the test can move.
+      const now = () => minutes * 60_000;
+      const keySet = cachedKeySet(keysFromTable(shared.database), { onLoadError: () => t.fail(), now });
+      const tokens = tokenVerifier({ keys: keySet, issuer: betterAuth.url });
+      const { corsOrigins, trustedProxies } = config;
+      const app =
+        keys === 'url' ? parts.app : createApp({ ...parts, tokens, corsOrigins, trustedProxies, version: 'test' });
+      const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout: 10_000, logger });
       const api = hostAt(server.port, () => server.close());
       apis.push(api);
       return api;

@@ -1,8 +1,8 @@
 import { Agent, request } from 'node:http';
-import { taskUseCases } from '@todo-backend/application';
+import { type Journal, journalUseCases, type TaskRepository, taskUseCases } from '@todo-backend/application';
 import { fixedClock, InMemoryTaskRepository, sequentialIds } from '@todo-backend/application/testing';
 import type { Task } from '@todo-backend/domain';
-import { Database, SqlTaskRepository } from '@todo-backend/infrastructure';
+import { Database, SqlJournal, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { ORIGIN, onMemory, person } from './hosts.ts';
@@ -17,12 +17,15 @@ function failing(error: Error): InMemoryTaskRepository {
     find: fail,
     count: fail,
     change: fail,
-    history: fail,
+    entries: fail,
   });
 }
 
-function useCases(tasks: InMemoryTaskRepository | SqlTaskRepository) {
-  return taskUseCases({ tasks, clock: fixedClock(), newId: sequentialIds() });
+function useCases(repository: TaskRepository, journal: Journal) {
+  return {
+    tasks: taskUseCases({ tasks: repository, clock: fixedClock(), newId: sequentialIds() }),
+    journal: journalUseCases({ journal }),
+  };
 }
 
 const json = { title: 't', priority: 'low', category: 'work' };
@@ -45,8 +48,8 @@ function assertRetryLater(t: ExecutionContext, { status, headers }: { status: nu
 
 test('a database that is away: 503 with Retry-After on every route and on /ready, and /health knows nothing of it', async (t) => {
   const database = await Database.postgres({ url: 'postgres://nobody@127.0.0.1:9/none' });
-  const tasks = useCases(new SqlTaskRepository(database, { standaloneUsers: false }));
-  const host = await onMemory({ tasks, readiness: database });
+  const repository = new SqlTaskRepository(database, { standaloneUsers: false });
+  const host = await onMemory({ ...useCases(repository, new SqlJournal(database)), readiness: database });
   const alice = await person(host);
   for (const [method, path, call] of routes) {
     const answer = await alice.call(method, path, call);
@@ -69,7 +72,8 @@ test('a server that does not isolate users by the database says so', async (t) =
 test('a bug: 500 that tells nothing, logged under the request id', async (t) => {
   const lines: string[] = [];
   const logger = pino({ level: 'error' }, { write: (line: string) => lines.push(line) });
-  const host = await onMemory({ tasks: useCases(failing(new Error('insert into secret_table'))), logger });
+  const repository = failing(new Error('insert into secret_table'));
+  const host = await onMemory({ ...useCases(repository, repository), logger });
   const alice = await person(host);
   for (const [method, path, call] of routes) {
     const headers = { Origin: ORIGIN, ...('json' in call && { 'Content-Type': 'application/json' }) };
@@ -87,7 +91,7 @@ test('a rejected request never reaches the repository', async (t) => {
   const untouchable = new Proxy({} as InMemoryTaskRepository, {
     get: () => () => t.fail('the repository was asked') as never as Promise<Task>,
   });
-  const host = await onMemory({ tasks: useCases(untouchable) });
+  const host = await onMemory(useCases(untouchable, untouchable));
   const [alice, bob] = [await person(host), await person(host)];
   for (const [method, path, call] of routes) {
     t.is((await host.call(method, `/api/${alice.id}${path}`, call)).status, 401);

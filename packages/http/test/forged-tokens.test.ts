@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign as signBytes } from 'node:crypto';
-import { type TaskRepository, taskUseCases } from '@todo-backend/application';
+import { type Journal, journalUseCases, type TaskRepository, taskUseCases } from '@todo-backend/application';
 import { fixedClock, sequentialIds } from '@todo-backend/application/testing';
 import { cachedKeySet, type KeyLoader, tokenVerifier } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
@@ -304,7 +304,7 @@ const cases: Case[] = [
 /** A server that must not get as far as a task; tells how often it did, and how often keys were loaded. */
 async function guarded(t: ExecutionContext, milliseconds: () => number = () => 0) {
   const counts = { touched: 0, loaded: 0 };
-  const untouchable = new Proxy({} as TaskRepository, {
+  const untouchable = new Proxy({} as TaskRepository & Journal, {
     get: (_, name) => {
       counts.touched++;
       throw new Error(`An unauthenticated request got as far as ${String(name)}.`);
@@ -317,7 +317,8 @@ async function guarded(t: ExecutionContext, milliseconds: () => number = () => 0
   const keys = cachedKeySet(load, { onLoadError: assert.ifError, now: milliseconds });
   const tokens = tokenVerifier({ now: () => Date.parse(clock()), secret: SECRET, keys, issuer: ISSUER });
   const tasks = taskUseCases({ tasks: untouchable, clock, newId: sequentialIds() });
-  const host = await onMemory({ tasks, tokens, clock });
+  const journal = journalUseCases({ journal: untouchable });
+  const host = await onMemory({ tasks, journal, tokens, clock });
   t.teardown(() => host.close());
   return { tokens, counts, host };
 }

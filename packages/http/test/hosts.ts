@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { taskUseCases } from '@todo-backend/application';
+import { journalUseCases, taskUseCases } from '@todo-backend/application';
 import { InMemoryTaskRepository } from '@todo-backend/application/testing';
 import {
   type AppOptions,
@@ -8,7 +8,8 @@ import {
   createContainer,
   listen,
   loadConfig,
-  parts,
+  type Route,
+  routes,
   type ServerOptions,
 } from '@todo-backend/http';
 import { Database, issueToken, tokenVerifier } from '@todo-backend/infrastructure';
@@ -70,18 +71,27 @@ export const hosts: { name: string; declare: TestFn; open(): Promise<Host> }[] =
   { name: 'PostgreSQL', declare: await postgresTest(test), open: onPostgres },
 ];
 
-/** The operations below `/api/{user_id}`, those on one task on the one with this id. */
-export function operations(id: string): { method: string; path: string; json?: object }[] {
-  return [
-    { method: 'GET', path: '/tasks' },
-    { method: 'POST', path: '/tasks', json: { title: 'a task', priority: 'low', category: 'work' } },
-    { method: 'GET', path: `/tasks/${id}` },
-    { method: 'PUT', path: `/tasks/${id}`, json: { title: 'changed' } },
-    { method: 'PATCH', path: `/tasks/${id}/complete` },
-    { method: 'DELETE', path: `/tasks/${id}` },
-    { method: 'GET', path: '/stats' },
-    { method: 'GET', path: '/audit' },
-  ];
+/** A body that each route takes which needs one; the id is that of the task that it is about. */
+const BODIES: Readonly<Record<string, (id: string) => object>> = {
+  createTask: () => ({ title: 'a task', priority: 'low', category: 'work' }),
+  updateTask: () => ({ title: 'changed' }),
+  batchTasks: (id) => ({ operations: [{ op: 'update', id, changes: { title: 'changed' } }] }),
+  importTasks: () => ({ tasks: [{ title: 'a task', priority: 'low', category: 'work' }] }),
+};
+
+/** Every route below `/api/{user_id}`, those on one task on the one with this id. */
+export function operations(id: string): { method: string; path: string; json?: object; namesTask: boolean }[] {
+  const prefix = '/api/{user_id}';
+  const ofUser = routes.filter(({ path }: Route) => path.startsWith(prefix));
+  return ofUser.map((route: Route) => {
+    const json = BODIES[route.id]?.(id);
+    if (route.body?.required && json === undefined) throw new Error(`Say which body ${route.id} takes.`);
+    const path = route.path.slice(prefix.length).replace('{task_id}', id);
+    const namesTask = [route.path, JSON.stringify(json)].some(
+      (text) => text?.includes('{task_id}') || text?.includes(id),
+    );
+    return { method: route.method.toUpperCase(), path, ...(json && { json }), namesTask };
+  });
 }
 
 /** As much of AVA's `t` as helpers use. */
@@ -215,8 +225,10 @@ export async function onMemory({
   ...own
 }: Partial<AppOptions & ServerOptions> = {}): Promise<Host> {
   const clock = () => new Date().toISOString();
+  const repository = new InMemoryTaskRepository();
   const app = createApp({
-    tasks: taskUseCases({ tasks: new InMemoryTaskRepository(), clock, newId: uuidv7 }),
+    tasks: taskUseCases({ tasks: repository, clock, newId: uuidv7 }),
+    journal: journalUseCases({ journal: repository }),
     tokens: tokenVerifier({ secret: SECRET }),
     readiness: { check: async () => ({ rowSecurity: false }) },
     clock,
@@ -255,9 +267,9 @@ export async function onDatabase(database: Database, stop: () => Promise<void> =
     RATE_LIMIT_FAILURES_PER_ADDRESS: '1000000',
   });
   await database.migrate(config);
-  const container = createContainer({ config, logger, database });
+  const { app } = createContainer({ config, logger, database });
   const options = { host: '127.0.0.1', port: 0, requestTimeout: PATIENCE, logger };
-  const server = await listen(container.resolve(parts.app), options);
+  const server = await listen(app, options);
   return hostAt(server.port, async () => {
     await server.close();
     await database.close();

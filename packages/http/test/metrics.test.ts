@@ -136,7 +136,7 @@ serverTest('the pool is seen: connections in use, who waits, and how many there 
   for (const user of ['alice', 'bob']) {
     await new Promise<void>((begun) => {
       done.push(
-        database.transaction(user, () => {
+        database.transaction({ user }, () => {
           begun();
           return finished;
         }),

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type Router from '@koa/router';
 import { parseDueDate } from '@todo-backend/domain';
-import { createContainer, loadConfig, openApiDocument, parts } from '@todo-backend/http';
+import { createContainer, loadConfig, openApiDocument } from '@todo-backend/http';
 import { Database } from '@todo-backend/infrastructure';
 import test from 'ava';
 import fc from 'fast-check';
@@ -19,7 +19,7 @@ const ROOT = join(import.meta.dirname, '..', '..', '..');
 async function routes(): Promise<string[]> {
   const database = await Database.postgres({ url: 'postgres://nobody@127.0.0.1:9/none' });
   const config = loadConfig({ BETTER_AUTH_SECRET: SECRET });
-  const app = createContainer({ config, logger: pino({ level: 'silent' }), database }).resolve(parts.app);
+  const { app } = createContainer({ config, logger: pino({ level: 'silent' }), database });
   await database.close();
   const routers = app.middleware.flatMap((used) => ('router' in used ? [used.router as Router] : []));
   return routers.flatMap(({ stack }) =>

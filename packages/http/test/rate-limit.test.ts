@@ -1,4 +1,4 @@
-import { createContainer, listen, loadConfig, parts } from '@todo-backend/http';
+import { createContainer, listen, loadConfig } from '@todo-backend/http';
 import { Database } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
@@ -95,7 +95,7 @@ serverTest(
     const open = async () => {
       const database = await Database.postgres({ ...config.postgres, url });
       await database.migrate(config);
-      const app = createContainer({ config, logger, database }).resolve(parts.app);
+      const { app } = createContainer({ config, logger, database });
       const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout: 10_000, logger });
       return hostAt(server.port, async () => {
         await server.close();

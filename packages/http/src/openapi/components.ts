@@ -1,5 +1,6 @@
-import { TaskIdSchema } from '@todo-backend/application';
-import { type Schema, schemaOf } from './schemas.js';
+import { IDEMPOTENCY_HOURS, TaskIdSchema } from '@todo-backend/application';
+import type { AnswerHeader, RequestHeader, Schema, Tag } from '../routes/route.js';
+import { schemaOf } from './schemas.js';
 
 /** What the operations are grouped by. */
 export const tags = {
@@ -7,7 +8,7 @@ export const tags = {
   Journal: 'What happened to them.',
   System: 'What this is, and how it is. No token is needed.',
   Documentation: 'This document, and a page to read and to try it.',
-};
+} satisfies Record<Tag, string>;
 
 /** Parameters outside of the query string, by name. */
 export const parameters = {
@@ -47,8 +48,7 @@ export const parameters = {
   'Idempotency-Key': {
     in: 'header',
     required: false,
-    description:
-      'A name for this request, such as a UUID. Sent again with the same name within 24 hours, it is not done again, and answered as it was the first time.',
+    description: `A name for this request, such as a UUID. Sent again with the same name within ${IDEMPOTENCY_HOURS} hours, it is not done again, and answered as it was the first time.`,
     schema: { type: 'string', pattern: '^"?[\\x21\\x23-\\x7e]{1,255}"?$' },
   },
   'X-Request-Id': {
@@ -57,7 +57,7 @@ export const parameters = {
     description: 'What to call this request in logs and in the answer. One that is not of this form is replaced.',
     schema: { type: 'string', pattern: '^[\\w.-]{1,128}$' },
   },
-} satisfies Record<string, Schema>;
+} satisfies Record<RequestHeader | 'user_id' | 'task_id' | 'file' | 'X-Request-Id', Schema>;
 
 /** Headers of answers, by name; `required` where every answer has it that is said to have it. */
 export const headers = {
@@ -113,4 +113,7 @@ export const headers = {
     schema: { type: 'string', pattern: '^"user";q=\\d+;w=\\d+$' },
     example: '"user";q=1200;w=60',
   },
-} satisfies Record<string, Schema>;
+} satisfies Record<
+  AnswerHeader | 'X-Request-Id' | 'WWW-Authenticate' | 'Retry-After' | 'RateLimit' | 'RateLimit-Policy',
+  Schema
+>;

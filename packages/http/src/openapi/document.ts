@@ -1,13 +1,15 @@
-import { parseInput, TaskIdSchema } from '@todo-backend/application';
+import { type Checked, check, outputsOf, TaskIdSchema } from '@todo-backend/application';
 import { InvalidInputError } from '@todo-backend/domain';
-import type { GenericSchema } from 'valibot';
-import { type ProblemCode, problemOf, statusOf } from '../problem-details.js';
-import { tooLarge } from '../request-body.js';
+import { tooLarge } from '../middleware/json-body.js';
+import { type ProblemCode, problemOf, statusOf } from '../middleware/problem-details.js';
+import { routes } from '../routes/index.js';
+import { onTheWire } from '../routes/problems.js';
+import { decoder } from '../routes/query.js';
+import { type Answer, bodies, needsToken, type Query, type Route, ref, type Schema } from '../routes/route.js';
 import { license, version as ownVersion } from '../version.js';
 import { headers, parameters, tags } from './components.js';
-import { type Answer, type Operation, operations } from './operations.js';
 import { problems } from './problems.js';
-import { bodies, ref, type Schema, schemaOf, schemas } from './schemas.js';
+import { schemaOf, schemas } from './schemas.js';
 
 /** As much of an OpenAPI document as there is here. */
 export interface OpenApiDocument {
@@ -43,8 +45,8 @@ type Examples = Readonly<Record<string, { readonly value: unknown }>>;
  */
 export function openApiDocument(version: string = ownVersion): OpenApiDocument {
   const paths: Record<string, Record<string, OperationObject>> = {};
-  for (const operation of operations) {
-    paths[operation.path] = { ...paths[operation.path], [operation.method]: operationObject(operation) };
+  for (const route of routes) {
+    paths[route.path] = { ...paths[route.path], [route.method]: operationObject(route) };
   }
   return {
     openapi: '3.1.0',
@@ -76,15 +78,15 @@ export function openApiDocument(version: string = ownVersion): OpenApiDocument {
   };
 }
 
-function operationObject(operation: Operation): OperationObject {
-  const { id, tag, summary, description, body } = operation;
+function operationObject(route: Route): OperationObject {
+  const { id, tag, summary, description, body } = route;
   return {
     operationId: id,
     tags: [tag],
     summary,
     description,
-    security: needsToken(operation) ? [{ bearerAuth: [] }] : [],
-    parameters: parametersOf(operation),
+    security: needsToken(route) ? [{ bearerAuth: [] }] : [],
+    parameters: parametersOf(route),
     ...(body && {
       requestBody: {
         required: body.required,
@@ -93,43 +95,46 @@ function operationObject(operation: Operation): OperationObject {
     }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(operation.answers).map(([status, answer]) => [status, success(answer, needsToken(operation))]),
+        Object.entries(route.answers).map(([status, answer]) => [status, success(answer, needsToken(route))]),
       ),
       ...Object.fromEntries(
-        Object.entries(Object.groupBy(errorsOf(operation), statusOf)).map(([status, codes = []]) => [
+        Object.entries(Object.groupBy(errorsOf(route), statusOf)).map(([status, codes = []]) => [
           status,
-          failure(Number(status), codes, operation),
+          failure(Number(status), codes, route),
         ]),
       ),
     },
   };
 }
 
-function needsToken({ path }: Operation): boolean {
-  return path.startsWith('/api/{user_id}/');
-}
-
-function pathParameters({ path }: Operation): (keyof typeof parameters)[] {
+function pathParameters({ path }: Route): (keyof typeof parameters)[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as keyof typeof parameters);
 }
 
-function parametersOf(operation: Operation): Schema[] {
-  const { properties = {}, required = [] } = (operation.query ? schemaOf(operation.query.schema) : {}) as {
+function parametersOf(route: Route): Schema[] {
+  const shared = (names: readonly string[]) => names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
+  return [
+    ...shared(pathParameters(route)),
+    ...(route.query === undefined ? [] : queryParameters(route.query)),
+    ...shared([...(route.headers ?? []), 'X-Request-Id']),
+  ];
+}
+
+function queryParameters({ schema: querySchema, names = {}, emptyIsAbsent = [] }: Query): Schema[] {
+  const { properties = {}, required = [] } = schemaOf(querySchema) as {
     properties?: Record<string, Schema>;
     required?: string[];
   };
-  const shared = (names: readonly string[]) => names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
-  return [
-    ...shared(pathParameters(operation)),
-    ...Object.entries(properties).map(([name, { description, ...schema }]) => ({
-      name,
-      in: 'query',
-      required: required.includes(name),
-      description,
-      schema,
-    })),
-    ...shared([...(operation.parameters ?? []), 'X-Request-Id']),
-  ];
+  const onWire = Object.fromEntries(Object.entries(names).map(([wire, name]) => [name, wire]));
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name: onWire[name] ?? name,
+    in: 'query',
+    required: required.includes(name),
+    description: emptyIsAbsent.includes(name)
+      ? String(description).replace(/\.$/, '; an empty value is as if absent.')
+      : description,
+    schema,
+  }));
 }
 
 function success({ description, headers = [], content }: Answer, isLimited: boolean): ResponseObject {
@@ -147,26 +152,26 @@ function success({ description, headers = [], content }: Answer, isLimited: bool
   };
 }
 
-/** The errors that an operation may answer, for what it takes and for what it does. */
-function errorsOf(operation: Operation): ProblemCode[] {
-  const { method, query, body, parameters = [], errors = [] } = operation;
-  const namesTask = pathParameters(operation).includes('task_id');
+/** The errors that an route may answer, for what it takes and for what it does. */
+function errorsOf(route: Route): ProblemCode[] {
+  const { method, query, body, headers = [], errors = [] } = route;
+  const namesTask = pathParameters(route).includes('task_id');
   const codes: [ProblemCode, boolean][] = [
     ['MALFORMED_REQUEST', true],
-    ['UNAUTHENTICATED', needsToken(operation)],
-    ['USER_UNKNOWN', needsToken(operation) && method !== 'get'],
-    ['FORBIDDEN', needsToken(operation)],
+    ['UNAUTHENTICATED', needsToken(route)],
+    ['USER_UNKNOWN', needsToken(route) && method !== 'get'],
+    ['FORBIDDEN', needsToken(route)],
     ['TASK_NOT_FOUND', namesTask],
     ['REQUEST_TIMEOUT', true],
-    ['TASK_CHANGED', parameters.includes('If-Match')],
+    ['TASK_CHANGED', headers.includes('If-Match')],
     ['BODY_TOO_LARGE', body !== undefined],
     ['UNSUPPORTED_MEDIA_TYPE', body !== undefined],
     ['INVALID_INPUT', namesTask || query !== undefined || body !== undefined],
-    ['IDEMPOTENCY_KEY_REUSED', parameters.includes('Idempotency-Key')],
-    ['RATE_LIMITED', needsToken(operation)],
+    ['IDEMPOTENCY_KEY_REUSED', headers.includes('Idempotency-Key')],
+    ['RATE_LIMITED', needsToken(route)],
     ['HEADERS_TOO_LARGE', true],
     ['INTERNAL_ERROR', true],
-    ['UNAVAILABLE', needsToken(operation)],
+    ['UNAVAILABLE', needsToken(route)],
   ];
   return [...new Set([...codes.filter(([, answered]) => answered).map(([code]) => code), ...errors])];
 }
@@ -177,26 +182,26 @@ const HEADERS_BY_STATUS: Readonly<Record<number, readonly (keyof typeof headers)
   503: ['Retry-After'],
 };
 
-function failure(status: number, codes: readonly ProblemCode[], operation: Operation): ResponseObject {
+function failure(status: number, codes: readonly ProblemCode[], route: Route): ResponseObject {
   return {
     description: codes.map((code) => problems[code].when).join(' '),
     headers: headersOf(HEADERS_BY_STATUS[status] ?? []),
     content: {
       'application/problem+json': {
         schema: ref('Problem'),
-        examples: examplesOf(Object.fromEntries(codes.map((code) => [code, problemExample(code, operation)]))),
+        examples: examplesOf(Object.fromEntries(codes.map((code) => [code, problemExample(code, route)]))),
       },
     },
   };
 }
 
-function problemExample(code: ProblemCode, operation: Operation): object {
+function problemExample(code: ProblemCode, route: Route): object {
   // The parser answers these, before there is a path.
   const isUnread = code === 'REQUEST_TIMEOUT' || code === 'HEADERS_TOO_LARGE';
   const { path, detail, errors } =
     code === 'INVALID_INPUT'
-      ? refusal(operation)
-      : { detail: detailOf(code, operation), path: examplePath(operation), errors: undefined };
+      ? refusal(route)
+      : { detail: detailOf(code, route), path: examplePath(route), errors: undefined };
   return problemOf(code, {
     detail,
     ...(!isUnread && { instance: path }),
@@ -205,31 +210,36 @@ function problemExample(code: ProblemCode, operation: Operation): object {
   });
 }
 
-function detailOf(code: ProblemCode, { body }: Operation): string {
+function detailOf(code: ProblemCode, { body }: Route): string {
   return code === 'BODY_TOO_LARGE' && body?.limit ? tooLarge(body.limit).message : problems[code].detail;
 }
 
-/** What the schemas of an operation say about its mistakes; where it takes an id alone, about that. */
-function refusal(operation: Operation) {
-  const { query, body } = operation;
+/** What the schemas of a route say about its mistakes; where it takes an id alone, about that. */
+function refusal(route: Route) {
+  const { query, body } = route;
   const id = '1';
-  const checks: Record<string, [GenericSchema, unknown]> = {
-    ...(query && { query: [query.schema, query.mistake] }),
-    ...(body && { body: [bodies[body.schema], body.mistake] }),
-    ...(!query && !body && { task_id: [TaskIdSchema, id] }),
+  const checks: Record<string, Checked<unknown>> = {
+    ...(query && { query: check(query.schema, mistaken(query)) }),
+    ...(body && { body: check(bodies[body.schema], body.mistake) }),
+    ...(!query && !body && { id: check(TaskIdSchema, id, 'taskId') }),
   };
-  const pick = (index: 0 | 1) => Object.fromEntries(Object.entries(checks).map(([name, pair]) => [name, pair[index]]));
   try {
-    parseInput(pick(0) as Record<string, GenericSchema>, pick(1));
+    outputsOf(checks);
   } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error;
-    const path = examplePath(operation, 'task_id' in checks ? { task_id: id } : {});
-    return { path, detail: error.message, errors: error.problems };
+    const told = onTheWire(error, query, '');
+    if (!(told instanceof InvalidInputError)) throw error;
+    const path = examplePath(route, 'id' in checks ? { task_id: id } : {});
+    return { path, detail: told.message, errors: told.problems };
   }
-  throw new Error(`The mistakes of ${operation.id} are none.`);
+  throw new Error(`The mistakes of ${route.id} are none.`);
 }
 
-function examplePath({ path }: Operation, values: Readonly<Record<string, string>> = {}): string {
+/** The mistake of a query, decoded. */
+function mistaken(query: Query): object {
+  return decoder(query)(String(new URLSearchParams(query.mistake)));
+}
+
+function examplePath({ path }: Route, values: Readonly<Record<string, string>> = {}): string {
   return path.replace(/\{(\w+)\}/g, (_, name: keyof typeof parameters) => {
     const { example }: Schema = parameters[name];
     return values[name] ?? String(example);

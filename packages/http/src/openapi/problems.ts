@@ -1,12 +1,16 @@
-import { ForbiddenError, IdempotencyKeyReusedError, UserUnknownError } from '@todo-backend/application';
+import { IdempotencyKeyReusedError, UserUnknownError } from '@todo-backend/application';
 import { TaskChangedError, TaskNotFoundError } from '@todo-backend/domain';
-import { INTERNAL_DETAIL, type ProblemCode } from '../problem-details.js';
-import { BODY_LIMIT, tooLarge } from '../request-body.js';
+import { BODY_LIMIT, MAX_DEPTH, sizeOf, tooLarge } from '../middleware/json-body.js';
+import { INTERNAL_DETAIL, type ProblemCode } from '../middleware/problem-details.js';
+import { FORBIDDEN_DETAIL } from '../middleware/user.js';
+import { MAX_TARGET_LENGTH } from '../middleware/well-formed-target.js';
+import { BATCH_LIMIT } from '../routes/batch.js';
+import { IMPORT_LIMIT } from '../routes/import-export.js';
 
 /** When each error is answered, and what its `detail` may say. A code without a line here does not compile. */
 export const problems: Record<ProblemCode, { readonly when: string; readonly detail: string }> = {
   MALFORMED_REQUEST: {
-    when: 'The body is not JSON in UTF-8, or nested more than 64 levels deep; the address is not well-formed, or longer than 8 KB; this is no HTTP, or can be read in two ways.',
+    when: `The body is not JSON in UTF-8, or nested more than ${MAX_DEPTH} levels deep; the address is not well-formed, or longer than ${sizeOf(MAX_TARGET_LENGTH)}; this is no HTTP, or can be read in two ways.`,
     detail: 'The address is not correctly percent-encoded UTF-8.',
   },
   UNAUTHENTICATED: {
@@ -17,7 +21,7 @@ export const problems: Record<ProblemCode, { readonly when: string; readonly det
     when: 'The token is good, and its user does not exist any more.',
     detail: new UserUnknownError().message,
   },
-  FORBIDDEN: { when: "The user in the path is not the token's.", detail: new ForbiddenError().message },
+  FORBIDDEN: { when: "The user in the path is not the token's.", detail: FORBIDDEN_DETAIL },
   TASK_NOT_FOUND: {
     when: "The user has no such task; somebody else's looks just the same.",
     detail: new TaskNotFoundError().message,
@@ -36,7 +40,7 @@ export const problems: Record<ProblemCode, { readonly when: string; readonly det
     detail: new TaskChangedError().message,
   },
   BODY_TOO_LARGE: {
-    when: 'The body is larger than 100 KB (a batch: than 2 MB, an import: than 10 MB), compressed or not.',
+    when: `The body is larger than ${sizeOf(BODY_LIMIT)} (a batch: than ${sizeOf(BATCH_LIMIT)}, an import: than ${sizeOf(IMPORT_LIMIT)}), compressed or not.`,
     detail: tooLarge(BODY_LIMIT).message,
   },
   UNSUPPORTED_MEDIA_TYPE: {

@@ -1,40 +1,19 @@
-import {
-  BatchSchema,
-  CompletionSchema,
-  ImportedTaskSchema,
-  ImportSchema,
-  NewTaskSchema,
-  OperationSchema,
-  TaskChangesSchema,
-  TaskIdSchema,
-} from '@todo-backend/application';
+import { TaskIdSchema } from '@todo-backend/application';
 import {
   CATEGORIES,
   DESCRIPTION_MAX_LENGTH,
   PRIORITIES,
   STATUSES,
   TASK_EVENT_TYPES,
+  TASK_EVENTS,
   type Task,
   type TaskEventType,
   TITLE_MAX_LENGTH,
 } from '@todo-backend/domain';
 import { type ConversionConfig, toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema';
-import { type GenericSchema, unwrap } from 'valibot';
-import { PROBLEM_CODES, problemType } from '../problem-details.js';
-
-/** A schema as JSON Schema has it (draft 2020-12). */
-export type Schema = Readonly<Record<string, unknown>>;
-
-/** The bodies that are taken, and their parts, by the name of their component: the very schemas that check them. */
-export const bodies = {
-  NewTask: NewTaskSchema,
-  TaskChanges: TaskChangesSchema,
-  Completion: unwrap(CompletionSchema),
-  Batch: BatchSchema,
-  BatchOperation: OperationSchema,
-  Import: ImportSchema,
-  ImportedTask: ImportedTaskSchema,
-} satisfies Record<string, GenericSchema>;
+import type { GenericSchema } from 'valibot';
+import { PROBLEM_CODES, problemType } from '../middleware/problem-details.js';
+import { type AnswerSchema, bodies, ref, type Schema, type SchemaName } from '../routes/route.js';
 
 const conversion: ConversionConfig = {
   target: 'draft-2020-12',
@@ -125,7 +104,15 @@ function entry(description: string, types: readonly TaskEventType[], more: Recor
   });
 }
 
-const [CREATED, UPDATED, COMPLETED, REOPENED, DELETED] = TASK_EVENT_TYPES;
+/** The types of events that carry the same. */
+function carrying(payload: (typeof TASK_EVENTS)[TaskEventType]): TaskEventType[] {
+  return TASK_EVENT_TYPES.filter((type) => TASK_EVENTS[type] === payload);
+}
+
+/** How types of events read in a sentence: `created or deleted`. */
+function inWords(types: readonly TaskEventType[]): string {
+  return new Intl.ListFormat('en', { type: 'disjunction' }).format(types.map((type) => type.split('.')[2] ?? type));
+}
 
 /** What is answered, by the name of its component. */
 const answers = {
@@ -136,10 +123,10 @@ const answers = {
   JournalEntry: {
     description: 'Something that happened to a task.',
     oneOf: [
-      entry('A task was created or deleted.', [CREATED, DELETED], {
+      entry(`A task was ${inWords(carrying('task'))}.`, carrying('task'), {
         task: object('The whole task, as it was made or as it last was.', stored),
       }),
-      entry('A task was changed.', [UPDATED, COMPLETED, REOPENED], {
+      entry('A task was changed.', carrying('changes'), {
         changes: object(
           'Each field that differs.',
           Object.fromEntries(
@@ -201,10 +188,7 @@ const answers = {
     field: { type: 'string', description: 'The field or parameter, as it was named; `body` for all of it.' },
     message: { type: 'string', description: 'One sentence for a person.' },
   }),
-} satisfies Record<string, Schema>;
-
-/** The name of a schema that others can refer to. */
-export type SchemaName = keyof typeof answers | keyof typeof bodies;
+} satisfies Record<AnswerSchema, Schema>;
 
 /** The schemas that others refer to, by name. */
 export function schemas(): Record<SchemaName, Schema> {
@@ -213,11 +197,6 @@ export function schemas(): Record<SchemaName, Schema> {
   Object.assign(taken.Batch?.properties?.operations ?? {}, { items: ref('BatchOperation') });
   Object.assign(taken.Import?.properties?.tasks ?? {}, { items: ref('ImportedTask') });
   return { ...answers, ...(taken as Record<keyof typeof bodies, Schema>) };
-}
-
-/** A reference to a schema. */
-export function ref(name: SchemaName): Schema {
-  return { $ref: componentOf(name) };
 }
 
 function componentOf(name: string): string {

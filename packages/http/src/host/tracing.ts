@@ -19,10 +19,10 @@ import { KoaInstrumentation, KoaLayerType, type KoaRequestInfo } from '@opentele
 import { PgInstrumentation, type PgRequestHookInformation } from '@opentelemetry/instrumentation-pg';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import { routeOf } from '../middleware/request-log.js';
+import { version } from '../version.js';
 import type { Config } from './config.js';
 import { createLogger } from './logger.js';
-import { routeOf } from './request-log.js';
-import { version } from './version.js';
 
 /** Tracing that was started. */
 export interface Tracing {

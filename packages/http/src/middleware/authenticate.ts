@@ -1,12 +1,12 @@
 import type { RouterContext } from '@koa/router';
 import {
   type AuthenticationFailure,
-  ForbiddenError,
   type TokenVerifier,
   UnauthenticatedError,
   UserUnknownError,
 } from '@todo-backend/application';
 import type { UserId } from '@todo-backend/domain';
+import { RequestError } from './request-error.js';
 
 /** Why a caller was not let in: for logs and counters, not for the caller. */
 export type Refusal = AuthenticationFailure | 'forbidden' | 'user_unknown';
@@ -31,6 +31,6 @@ function bearerToken([header = '', ...more]: readonly string[] = []): string {
 /** Why `error` keeps a caller out, if it does. */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof UnauthenticatedError) return error.reason;
-  if (error instanceof ForbiddenError) return 'forbidden';
+  if (error instanceof RequestError && error.code === 'FORBIDDEN') return 'forbidden';
   return error instanceof UserUnknownError ? 'user_unknown' : undefined;
 }

@@ -32,7 +32,7 @@ class UsageError extends Error {
 async function main(): Promise<void> {
   const { values, positionals } = readArguments();
   if (values.help) return console.log(HELP);
-  if (values.version) return console.log((await import('./version.js')).version);
+  if (values.version) return console.log((await import('../version.js')).version);
   const [command = 'start', ...rest] = positionals;
   if (rest.length > 0)
     throw new UsageError(`"${rest.join(' ')}" is one word too many; see --help. (npm wants -- before options.)`);
@@ -90,8 +90,8 @@ async function main(): Promise<void> {
   async function requeue(): Promise<void> {
     const { event, all } = values;
     if ((event === undefined) === (all === undefined)) throw new UsageError('Say which: requeue --event ID, or --all');
-    if (event !== undefined && !/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(event))
-      throw new UsageError('--event must be a UUID');
+    const { UUID } = await import('@todo-backend/application');
+    if (event !== undefined && !UUID.test(event)) throw new UsageError('--event must be a UUID');
     await (await import('./maintenance.js')).requeue(loadConfig(loadEnvironment()), event);
   }
 

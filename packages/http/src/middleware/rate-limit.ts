@@ -4,7 +4,7 @@ import type { UserId } from '@todo-backend/domain';
 import ipaddr from 'ipaddr.js';
 import type { Context } from 'koa';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
-import { RequestError } from './problem-details.js';
+import { RequestError } from './request-error.js';
 
 /** How much one user, and one address that fails to prove who it is, may ask for. */
 export interface RateLimits {

@@ -1,19 +1,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { PoolState } from '@todo-backend/infrastructure';
 import type { Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Refusal } from './authenticate.js';
-import type { AnsweredRequest } from './request-log.js';
-
-/** The connections of a pool. */
-export interface PoolState {
-  readonly size: number;
-  readonly idle: number;
-  /** Statements that wait for a connection, or on a shared one for those before them. */
-  readonly waiting: number;
-  /** How many connections there may be. */
-  readonly limit: number;
-}
+import type { Refusal } from '../middleware/authenticate.js';
+import type { AnsweredRequest } from '../middleware/request-log.js';
 
 /** What there is to measure besides requests. */
 export interface MetricsOptions {

@@ -5,8 +5,9 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type Koa from 'koa';
 import type { Logger } from 'pino';
+import { problemOf, statusOf } from '../middleware/problem-details.js';
+import { RequestError } from '../middleware/request-error.js';
 import { limitPipelining } from './pipelining.js';
-import { problemOf, RequestError, statusOf } from './problem-details.js';
 
 /** Where to listen, and for how long to wait for a client. */
 export interface ServerOptions {

@@ -1,12 +1,12 @@
 import type { Context, Middleware } from 'koa';
 import bodyParser from 'koa-bodyparser';
-import { RequestError } from './problem-details.js';
+import { RequestError } from './request-error.js';
 
 /** Bytes on the wire, and once more when decompressed, where nothing else is said. */
 export const BODY_LIMIT = 100 * 1024;
 
 /** Objects and arrays in one another; a task has one level. */
-const MAX_DEPTH = 64;
+export const MAX_DEPTH = 64;
 
 /**
  * Reads a JSON body of up to `limit` bytes into `ctx.request.body`; leaves it `undefined` where there is none.
@@ -78,11 +78,15 @@ function isDeeperThan(value: unknown, limit: number): boolean {
   return false;
 }
 
-/** What is said of a body of more than `limit` bytes. */
+/** A number of bytes in words, such as `100 KB`. */
+export function sizeOf(bytes: number): string {
+  const kilobytes = bytes / 1024;
+  return kilobytes < 1024 ? `${kilobytes} KB` : `${kilobytes / 1024} MB`;
+}
+
+/** The error of a body of more than `limit` bytes. */
 export function tooLarge(limit: number, options?: ErrorOptions): RequestError {
-  const kilobytes = limit / 1024;
-  const size = kilobytes < 1024 ? `${kilobytes} KB` : `${kilobytes / 1024} MB`;
-  return new RequestError('BODY_TOO_LARGE', `The body must not be larger than ${size}.`, options);
+  return new RequestError('BODY_TOO_LARGE', `The body must not be larger than ${sizeOf(limit)}.`, options);
 }
 
 function bodyError(error: Error & { status?: number; code?: string }, limit: number): Error {

@@ -1,7 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventRelay, UnavailableError } from '@todo-backend/application';
 import {
-  cloudEventsSink,
   Database,
   DatabaseSetupError,
   issueToken,
@@ -9,13 +7,13 @@ import {
   signingSecret,
 } from '@todo-backend/infrastructure';
 import type { Logger } from 'pino';
+import { version } from '../version.js';
 import type { Config } from './config.js';
-import { createContainer, parts } from './container.js';
-import { createLogger, droppedLogLines, flushLog } from './logger.js';
+import { createContainer } from './container.js';
+import { createLogger, flushLog } from './logger.js';
 import type { MetricsServer } from './metrics.js';
 import { startRelay } from './relay.js';
 import { listen } from './server.js';
-import { version } from './version.js';
 
 /** An open database, and what to let go of after it. */
 export interface OpenDatabase {
@@ -73,34 +71,23 @@ export async function serve(given: Config, activeTraceId?: () => string | undefi
   const { database, close: closeDatabase } = await openDatabase(config);
   let metrics: MetricsServer | undefined;
   try {
-    const migrations = await database.migrate(config);
-    if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
-    const { rowSecurity } = await database.check();
-    logger.info({ rowSecurity }, 'row level security');
-    if (!rowSecurity) await withoutRowSecurity(config, database, logger);
-    const container = createContainer({ config, logger, database });
-    let isClosing = false;
-    const check = async () => {
-      if (isClosing) throw new UnavailableError('The server is shutting down.');
-      return database.check();
-    };
-    container.register(parts.readiness, { useValue: { check } });
-    if (activeTraceId) container.register(parts.activeTraceId, { useValue: activeTraceId });
-    metrics = await serveMetrics(container);
-    const server = await listen(container.resolve(parts.app), { ...config, logger });
+    await prepare(database, config, logger);
+    const { createMetrics, listenForMetrics } = config.metricsPort === undefined ? {} : await import('./metrics.js');
+    const parts = createContainer({ config, logger, database, createMetrics, activeTraceId });
+    if (parts.metrics && listenForMetrics) {
+      metrics = await listenForMetrics(parts.metrics, { host: config.host, port: config.metricsPort ?? 0 });
+      logger.info({ host: config.host, port: metrics.port }, 'listening for metrics');
+    }
+    const server = await listen(parts.app, { ...config, logger });
     logger.info({ host: config.host, port: server.port, version }, 'listening');
-    const { sinkUrl } = config.events;
-    const relay =
-      sinkUrl === undefined
-        ? undefined
-        : startRelay(eventRelay({ outbox: container.resolve(parts.outbox), sink: cloudEventsSink(sinkUrl) }), logger);
+    const relay = parts.relay && startRelay(parts.relay, logger);
     const { generateSecret, secret } = config.auth;
     if (generateSecret && secret !== undefined) await printTour(config, server.port, secret);
     return {
       port: server.port,
       async close(error) {
         if (error) logger.fatal({ err: error }, 'stopping because of an error that nobody caught');
-        isClosing = true;
+        parts.shutdown.begin();
         await Promise.all([server.close(), relay?.stop()]);
         await metrics?.close();
         await Promise.race([closeDatabase(), sleep(DATABASE_CLOSE_TIMEOUT)]);
@@ -115,26 +102,13 @@ export async function serve(given: Config, activeTraceId?: () => string | undefi
   }
 }
 
-/** Serves metrics where that is asked for; otherwise their library is not even loaded. */
-async function serveMetrics(container: ReturnType<typeof createContainer>): Promise<MetricsServer | undefined> {
-  const { host, metricsPort, events } = container.resolve(parts.config);
-  if (metricsPort === undefined) return undefined;
-  const { createMetrics, listenForMetrics } = await import('./metrics.js');
-  const logger = container.resolve(parts.logger);
-  const metrics = createMetrics({
-    logger,
-    pool: container.resolve(parts.database).pool,
-    droppedLogLines,
-    // Without a sink nobody waits for an event.
-    ...(events.sinkUrl !== undefined && {
-      eventsWaiting: async () => (await container.resolve(parts.outbox).backlog()).waiting,
-      eventsDead: async () => (await container.resolve(parts.outbox).backlog()).dead,
-    }),
-  });
-  container.register(parts.metrics, { useValue: metrics });
-  const server = await listenForMetrics(metrics, { host, port: metricsPort });
-  logger.info({ host, port: server.port }, 'listening for metrics');
-  return server;
+/** Migrates the database, and looks whether it can be used. */
+async function prepare(database: Database, config: Config, logger: Logger): Promise<void> {
+  const migrations = await database.migrate(config);
+  if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
+  const { rowSecurity } = await database.check();
+  logger.info({ rowSecurity }, 'row level security');
+  if (!rowSecurity) await withoutRowSecurity(config, database, logger);
 }
 
 /** The second wall does not stand: the login role passes every policy, and could not become one that does not. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ChangeOptions, RevisionOptions } from '@todo-backend/application';
 import type { Task, Timestamp } from '@todo-backend/domain';
 import type { Context, ParameterizedContext } from 'koa';
-import { RequestError } from './problem-details.js';
+import { RequestError } from './request-error.js';
 
 /** The entity tag (RFC 9110, section 8.8.3) of a task: its version, which is the time of its last change. */
 export function taskTag({ updatedAt }: Task): string {

@@ -1,5 +1,7 @@
-import { SqlOutbox } from '@todo-backend/infrastructure';
+import type { SqlOutbox } from '@todo-backend/infrastructure';
 import type { Config } from './config.js';
+import { createContainer } from './container.js';
+import { createLogger } from './logger.js';
 import { openDatabase } from './serve.js';
 
 const DAY = 86_400_000;
@@ -39,7 +41,8 @@ async function withOutbox(config: Config, run: (outbox: SqlOutbox) => Promise<vo
   const { database, close } = await openDatabase(config);
   try {
     await database.check();
-    await run(new SqlOutbox(database));
+    const { outbox } = createContainer({ config, logger: await createLogger(config), database });
+    await run(outbox);
   } finally {
     await close();
   }

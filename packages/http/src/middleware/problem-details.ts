@@ -4,24 +4,7 @@ import { InvalidInputError, type Problem, TodoError } from '@todo-backend/domain
 import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
 import { refusalOf } from './authenticate.js';
-
-/** What is wrong with a request before any use case hears of it. */
-export class RequestError extends TodoError {
-  readonly code:
-    | 'MALFORMED_REQUEST'
-    | 'ROUTE_NOT_FOUND'
-    | 'METHOD_NOT_ALLOWED'
-    | 'REQUEST_TIMEOUT'
-    | 'BODY_TOO_LARGE'
-    | 'UNSUPPORTED_MEDIA_TYPE'
-    | 'HEADERS_TOO_LARGE'
-    | 'RATE_LIMITED';
-
-  constructor(code: RequestError['code'], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
+import type { RequestError } from './request-error.js';
 
 /** Every error that a client may meet, and its status. A code without a line here does not compile. */
 const STATUS_BY_CODE: Record<ApplicationError['code'] | RequestError['code'] | 'INTERNAL_ERROR', number> = {

@@ -1,0 +1,181 @@
+import 'reflect-metadata';
+import {
+  type Clock,
+  type EventSink,
+  eventRelay,
+  type IdGenerator,
+  type Journal,
+  type JournalUseCases,
+  journalUseCases,
+  type ReadinessProbe,
+  type TaskRepository,
+  type TaskUseCases,
+  type TokenVerifier,
+  taskUseCases,
+  UnavailableError,
+} from '@todo-backend/application';
+import { timestamp } from '@todo-backend/domain';
+import {
+  cachedKeySet,
+  cloudEventsSink,
+  type Database,
+  type KeySet,
+  keysFromTable,
+  keysFromUrl,
+  SqlJournal,
+  SqlOutbox,
+  SqlTaskRepository,
+  tokenVerifier,
+} from '@todo-backend/infrastructure';
+import type Koa from 'koa';
+import type { Logger } from 'pino';
+import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible';
+import { instanceCachingFactory, container as root } from 'tsyringe';
+import { uuidv7 } from 'uuidv7';
+import { createApp } from '../app.js';
+import type { RateLimits } from '../middleware/rate-limit.js';
+import { version } from '../version.js';
+import type { Config } from './config.js';
+import { droppedLogLines } from './logger.js';
+import type { createMetrics, Metrics } from './metrics.js';
+
+/** What has to be there before the rest can be made. */
+export interface Foundations {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly database: Database;
+  /** Loaded only where metrics are asked for: their library is large. */
+  readonly createMetrics?: typeof createMetrics | undefined;
+  /** The id of the trace that is being recorded, where traces are asked for. */
+  readonly activeTraceId?: (() => string | undefined) | undefined;
+}
+
+/** What the system is made of, besides its foundations. */
+export interface Parts extends Foundations {
+  readonly clock: Clock;
+  readonly newId: IdGenerator;
+  readonly taskRepository: TaskRepository;
+  readonly tasks: TaskUseCases;
+  readonly journalReader: Journal;
+  readonly journal: JournalUseCases;
+  /** `undefined` where tokens are verified with a secret only. */
+  readonly keys: KeySet | undefined;
+  readonly tokens: TokenVerifier;
+  readonly limits: RateLimits;
+  readonly outbox: SqlOutbox;
+  /** `undefined` where events go nowhere. */
+  readonly sink: EventSink | undefined;
+  /** Does one round of delivery; `undefined` where events go nowhere. */
+  readonly relay: ReturnType<typeof eventRelay> | undefined;
+  readonly metrics: Metrics | undefined;
+  /** Says that the server is shutting down, from `begin` on. */
+  readonly shutdown: Shutdown;
+  readonly readiness: ReadinessProbe;
+  readonly app: Koa;
+}
+
+interface Shutdown {
+  readonly hasBegun: boolean;
+  begin(): void;
+}
+
+type Factories = { readonly [Name in Exclude<keyof Parts, keyof Foundations>]: (parts: Parts) => Parts[Name] };
+
+/** How each part is made of others. A part without a factory does not compile. */
+const factories: Factories = {
+  clock: () => () => timestamp(new Date()),
+  newId: () => uuidv7,
+  taskRepository: ({ database, config }) => new SqlTaskRepository(database, config),
+  tasks: ({ taskRepository: tasks, clock, newId }) => taskUseCases({ tasks, clock, newId }),
+  journalReader: ({ database }) => new SqlJournal(database),
+  journal: ({ journalReader: journal }) => journalUseCases({ journal }),
+  keys({ config: { auth }, database, logger }) {
+    if (auth.url === undefined) return undefined;
+    const load = auth.keys === 'url' ? keysFromUrl(`${auth.url}/api/auth/jwks`) : keysFromTable(database);
+    return cachedKeySet(load, {
+      onLoadError: (err) => logger.error({ err }, 'could not load the keys of the auth server'),
+    });
+  },
+  tokens: ({ config: { auth }, keys }) =>
+    tokenVerifier({ secret: auth.secret, keys, issuer: auth.url, maxLifetime: auth.maxLifetime }),
+  limits({ config, database }) {
+    const { perUser, failuresPerAddress, store } = config.limits;
+    const limiter = (keyPrefix: string, points: number) => {
+      const inMemory = new RateLimiterMemory({ keyPrefix, points, duration: 60 });
+      if (store === 'memory') return inMemory;
+      return new RateLimiterPostgres({
+        keyPrefix,
+        points,
+        duration: 60,
+        storeClient: database.client(),
+        storeType: 'client',
+        tableName: 'rate_limits',
+        tableCreated: true,
+        // A limit must not be what keeps people out while the database is away.
+        insuranceLimiter: inMemory,
+      });
+    };
+    return { perUser: limiter('user', perUser), failuresPerAddress: limiter('address', failuresPerAddress) };
+  },
+  outbox: ({ database }) => new SqlOutbox(database),
+  sink: ({ config: { events } }) => (events.sinkUrl === undefined ? undefined : cloudEventsSink(events.sinkUrl)),
+  relay: ({ outbox, sink }) => sink && eventRelay({ outbox, sink }),
+  metrics: ({ createMetrics, logger, database, sink, outbox }) =>
+    createMetrics?.({
+      logger,
+      pool: database.pool,
+      droppedLogLines,
+      // Without a sink nobody waits for an event.
+      ...(sink && {
+        eventsWaiting: async () => (await outbox.backlog()).waiting,
+        eventsDead: async () => (await outbox.backlog()).dead,
+      }),
+    }),
+  shutdown() {
+    let hasBegun = false;
+    return {
+      get hasBegun() {
+        return hasBegun;
+      },
+      begin: () => {
+        hasBegun = true;
+      },
+    };
+  },
+  readiness: ({ database, shutdown }) => ({
+    async check() {
+      if (shutdown.hasBegun) throw new UnavailableError('The server is shutting down.');
+      return database.check();
+    },
+  }),
+  app: (parts) => {
+    const { corsOrigins, trustedProxies } = parts.config;
+    return createApp({ ...pick(parts), corsOrigins, trustedProxies, version, onAnswer: parts.metrics?.observe });
+  },
+};
+
+/** The parts that the app takes as they are. */
+function pick({ tasks, journal, tokens, limits, readiness, clock, logger, activeTraceId }: Parts) {
+  return { tasks, journal, tokens, limits, readiness, clock, logger, activeTraceId };
+}
+
+/** Wires the system. Every part is made when it is first asked for, once. */
+export function createContainer(foundations: Foundations): Parts {
+  const container = root.createChildContainer();
+  const given: Record<keyof Foundations, unknown> = {
+    createMetrics: undefined,
+    activeTraceId: undefined,
+    ...foundations,
+  };
+  const parts = {} as Parts;
+  for (const name of [...Object.keys(given), ...Object.keys(factories)]) {
+    Object.defineProperty(parts, name, { enumerable: true, get: () => container.resolve(name) });
+  }
+  for (const [name, value] of Object.entries(given)) {
+    container.register(name, { useFactory: () => value });
+  }
+  for (const [name, make] of Object.entries<(parts: Parts) => unknown>(factories)) {
+    container.register(name, { useFactory: instanceCachingFactory(() => make(parts)) });
+  }
+  return parts;
+}

@@ -1,0 +1,22 @@
+import type { RouterContext } from '@koa/router';
+import type { TokenVerifier } from '@todo-backend/application';
+import { authenticate } from './authenticate.js';
+import { limitFailures, limitUser, type RateLimits } from './rate-limit.js';
+import { RequestError } from './request-error.js';
+
+/** What a client hears who asks for what belongs to somebody else. */
+export const FORBIDDEN_DETAIL = "You can only use your own tasks: the user in the path is not the token's user.";
+
+/**
+ * Lets the user in whose token it is, if the path is theirs: limits failures, authenticates, compares, limits requests, in
+ * this order. It is one step because the router looks at the address anew for each.
+ */
+export function onlyTheUser(tokens: TokenVerifier, limits: RateLimits) {
+  return async (ctx: RouterContext, next: () => Promise<unknown>) => {
+    const userId = await limitFailures(ctx, limits.failuresPerAddress, () => authenticate(ctx, tokens));
+    ctx.state.userId = userId;
+    if (ctx.params.user_id !== userId) throw new RequestError('FORBIDDEN', FORBIDDEN_DETAIL);
+    await limitUser(ctx, limits.perUser, userId);
+    return next();
+  };
+}

@@ -1,0 +1,137 @@
+import { IMPORT_MAX_TASKS, type PresentedTask, parse, presentTask, unchecked } from '@todo-backend/application';
+import { stringify } from 'csv-stringify/sync';
+import * as v from 'valibot';
+import { changeOptions } from '../middleware/conditions.js';
+import { sizeOf } from '../middleware/json-body.js';
+import { later, milk } from './examples.js';
+import { decoder } from './query.js';
+import { json, type Query, type Route, ref } from './route.js';
+
+/** Bytes of an import: ten thousand tasks of a kilobyte. */
+export const IMPORT_LIMIT = 10 * 1024 * 1024;
+
+const ExportQuerySchema = v.object({
+  format: v.optional(
+    v.pipe(
+      v.picklist(['json', 'csv'], 'Parameter format must be json or csv.'),
+      v.metadata({ description: 'JSON can be imported again; CSV is for spreadsheets.' }),
+    ),
+    'json',
+  ),
+});
+
+/** The columns of the CSV, in their order. A field that is missing here does not compile. */
+const COLUMNS: Readonly<Record<keyof PresentedTask, string>> = {
+  id: 'id',
+  title: 'title',
+  description: 'description',
+  priority: 'priority',
+  category: 'category',
+  status: 'status',
+  completed: 'completed',
+  dueDate: 'dueDate',
+  createdAt: 'createdAt',
+  updatedAt: 'updatedAt',
+  userId: 'userId',
+};
+
+/** A table for spreadsheets, which must not take a title for a formula. */
+function toCsv(tasks: readonly object[]): string {
+  const cast = { boolean: String };
+  return stringify([...tasks], { header: true, columns: COLUMNS, cast, escape_formulas: true, bom: true });
+}
+
+const exportQuery: Query = { schema: ExportQuerySchema, mistake: { format: 'xml' } };
+
+export const exportTasks: Route = {
+  id: 'exportTasks',
+  method: 'get',
+  path: '/api/{user_id}/tasks/export',
+  tag: 'Tasks',
+  summary: 'Export all tasks',
+  description: 'All tasks of the user, oldest first, as a file.',
+  query: exportQuery,
+  answers: {
+    200: {
+      description: 'The file.',
+      headers: ['Content-Disposition'],
+      content: {
+        ...json(
+          {
+            type: 'object',
+            properties: { tasks: { type: 'array', items: ref('Task') } },
+            required: ['tasks'],
+          },
+          { tasks: { tasks: [milk] } },
+        ),
+        'text/csv': {
+          schema: {
+            type: 'string',
+            description: 'With a line of names, and what a spreadsheet takes for a formula escaped.',
+          },
+          examples: { tasks: toCsv([milk]) },
+        },
+      },
+    },
+  },
+  handle({ tasks }) {
+    const decode = decoder(exportQuery);
+    return async (ctx) => {
+      const { format } = parse(ExportQuerySchema, decode(ctx.querystring));
+      const { tasks: found } = await tasks.list(ctx.state.userId, { sortOrder: 'asc' });
+      ctx.attachment(`tasks.${format}`);
+      if (format === 'json') ctx.body = { tasks: found.map(presentTask) };
+      else ctx.body = toCsv(found.map(presentTask));
+    };
+  },
+};
+
+export const importTasks: Route = {
+  id: 'importTasks',
+  method: 'post',
+  path: '/api/{user_id}/tasks/import',
+  tag: 'Tasks',
+  summary: 'Import tasks',
+  description: `Creates up to ${IMPORT_MAX_TASKS.toLocaleString('en')} tasks as an export has them, with their status and times, and new ids: all of them or, with every problem, none. The body may have ${sizeOf(IMPORT_LIMIT)}.`,
+  headers: ['Idempotency-Key'],
+  body: {
+    schema: 'Import',
+    required: true,
+    examples: {
+      tasks: {
+        tasks: [
+          {
+            title: 'Buy milk',
+            priority: 'high',
+            category: 'home',
+            status: 'completed',
+            createdAt: milk.createdAt,
+            updatedAt: later,
+          },
+        ],
+      },
+    },
+    mistake: { tasks: [] },
+    limit: IMPORT_LIMIT,
+  },
+  answers: {
+    201: {
+      description: 'They are created.',
+      content: json(
+        {
+          type: 'object',
+          properties: { imported: { type: 'integer', minimum: 1, description: 'How many.' } },
+          required: ['imported'],
+        },
+        { one: { imported: 1 } },
+      ),
+    },
+  },
+  handle:
+    ({ tasks }) =>
+    async (ctx) => {
+      const imported = await tasks.import(ctx.state.userId, unchecked(ctx.request.body), changeOptions(ctx));
+      ctx.status = 201;
+      ctx.body = { imported };
+    },
+};

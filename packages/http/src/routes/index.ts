@@ -1,0 +1,22 @@
+import { batchTasks } from './batch.js';
+import { docsRoutes } from './docs.js';
+import { exportTasks, importTasks } from './import-export.js';
+import { listJournal } from './journal.js';
+import type { Route } from './route.js';
+import { systemRoutes } from './system.js';
+import { taskRoutes } from './tasks.js';
+
+const { listTasks, createTask, ...ofOneTask } = taskRoutes;
+
+/** All that the API does, in the order in which addresses are matched. */
+export const routes: readonly Route[] = [
+  listTasks,
+  createTask,
+  batchTasks,
+  exportTasks,
+  importTasks,
+  ...Object.values(ofOneTask),
+  listJournal,
+  ...Object.values(systemRoutes),
+  ...Object.values(docsRoutes),
+];

@@ -1,0 +1,43 @@
+import type { Query } from './route.js';
+
+/** Decodes the query string for a use case, which checks it. */
+export type Decode = (querystring: string) => Record<string, unknown>;
+
+/**
+ * Prepares the decoding of a query string: names on the wire become those of the input, texts become numbers where the
+ * schema wants a number. A parameter that is given more than once stays a list, which no schema takes.
+ */
+export function decoder({ schema, names = {}, emptyIsAbsent = [] }: Query): Decode {
+  const entries = (schema as { readonly entries?: Readonly<Record<string, unknown>> }).entries ?? {};
+  const numbers = new Set(Object.keys(entries).filter((name) => wantsNumber(entries[name])));
+  return (querystring) => {
+    const input: Record<string, unknown> = {};
+    if (querystring === '') return input;
+    for (const [name, text] of new URLSearchParams(querystring)) {
+      const field = names[name] ?? name;
+      if (!Object.hasOwn(entries, field) || isHidden(field, name, names)) continue;
+      const earlier = input[field];
+      if (earlier === undefined) input[field] = text;
+      else if (Array.isArray(earlier)) earlier.push(text);
+      else input[field] = [earlier, text];
+    }
+    for (const field of emptyIsAbsent) if (input[field] === '') delete input[field];
+    for (const field of numbers) if (isWholeNumber(input[field])) input[field] = Number(input[field]);
+    return input;
+  };
+}
+
+/** Whether a name is that of the input, where the wire has another one for it. */
+function isHidden(field: string, name: string, names: Readonly<Record<string, string>>): boolean {
+  return field === name && Object.values(names).includes(field);
+}
+
+function isWholeNumber(value: unknown): boolean {
+  return typeof value === 'string' && /^[1-9]\d{0,9}$/.test(value);
+}
+
+/** Whether a schema, within what makes it optional, takes a number. */
+function wantsNumber(schema: unknown): boolean {
+  const { type, wrapped } = schema as { readonly type?: string; readonly wrapped?: unknown };
+  return wrapped === undefined ? type === 'number' : wantsNumber(wrapped);
+}

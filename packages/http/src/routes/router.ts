@@ -1,0 +1,38 @@
+import Router, { type RouterMiddleware } from '@koa/router';
+import { jsonBody } from '../middleware/json-body.js';
+import { onTheWire } from './problems.js';
+import { needsToken, type Route, type RouteParts, USER_PATH } from './route.js';
+
+/** The routes of a user, behind `authenticate`, and those that need no token. */
+export function routers(routes: readonly Route[], parts: RouteParts, authenticate: RouterMiddleware): Router[] {
+  const options = { sensitive: true, strict: true };
+  const ofUser = new Router({ ...options, prefix: koaPath(USER_PATH) });
+  const open = new Router(options);
+  ofUser.use(authenticate);
+  const body = jsonBody();
+  for (const route of routes) {
+    const isOfUser = needsToken(route);
+    const path = koaPath(isOfUser ? route.path.slice(USER_PATH.length) : route.path);
+    const reading =
+      route.body === undefined ? [] : [route.body.limit === undefined ? body : jsonBody(route.body.limit)];
+    (isOfUser ? ofUser : open)[route.method](path, ...reading, handlerOf(route, parts));
+  }
+  // The routes that are asked for most come first.
+  return [ofUser, open];
+}
+
+function handlerOf({ handle, query }: Route, parts: RouteParts): RouterMiddleware {
+  const handler = handle(parts);
+  return async (ctx) => {
+    try {
+      await handler(ctx);
+    } catch (error) {
+      throw onTheWire(error, query, ctx.querystring);
+    }
+  };
+}
+
+/** `{name}` of OpenAPI is `:name` of the router. */
+function koaPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}

@@ -1,0 +1,206 @@
+import {
+  type CompletionInput,
+  parse,
+  presentTask,
+  type TaskPatchInput,
+  type TaskQueryInput,
+  TaskQuerySchema,
+  unchecked,
+} from '@todo-backend/application';
+import { changeOptions, isNotModified, revisionOptions, taskTag, versionTag } from '../middleware/conditions.js';
+import { later, milk, taskAnswer } from './examples.js';
+import { decoder } from './query.js';
+import { linkToNext, sendTask } from './responses.js';
+import { json, notModified, type Query, type Route, ref } from './route.js';
+
+const listQuery: Query = {
+  schema: TaskQuerySchema,
+  names: { sort_by: 'sortBy', sort_order: 'sortOrder' },
+  emptyIsAbsent: ['status', 'priority', 'category'],
+  mistake: { status: 'done', sort_by: 'id' },
+};
+
+const listTasks: Route = {
+  id: 'listTasks',
+  method: 'get',
+  path: '/api/{user_id}/tasks',
+  tag: 'Tasks',
+  summary: 'List tasks',
+  description:
+    'All tasks of the user, newest first, or those that are asked for, in the order that is asked for. With `limit` they come in parts, each of which links to the next.',
+  query: listQuery,
+  headers: ['If-None-Match'],
+  answers: {
+    200: {
+      description: 'The tasks; none is no error.',
+      headers: ['ETag', 'Link'],
+      content: json({ type: 'array', items: ref('Task') }, { some: [milk], none: [] }),
+    },
+    304: notModified,
+  },
+  handle({ tasks }) {
+    const decode = decoder(listQuery);
+    return async (ctx) => {
+      const { userId } = ctx.state;
+      const query = unchecked<TaskQueryInput>(decode(ctx.querystring));
+      if (ctx.get('If-None-Match') !== '') {
+        // A wrong query is an error, whatever the client has already.
+        parse(TaskQuerySchema, query);
+        if (isNotModified(ctx, versionTag((await tasks.count(userId)).version))) return;
+      }
+      const page = await tasks.list(userId, query);
+      ctx.set('ETag', `"${versionTag(page.version)}"`);
+      linkToNext(ctx, page.next);
+      ctx.body = page.tasks.map(presentTask);
+    };
+  },
+};
+
+const createTask: Route = {
+  id: 'createTask',
+  method: 'post',
+  path: '/api/{user_id}/tasks',
+  tag: 'Tasks',
+  summary: 'Create a task',
+  description: 'Creates a pending task. Fields that are not named here are ignored.',
+  headers: ['Idempotency-Key'],
+  body: {
+    schema: 'NewTask',
+    required: true,
+    examples: {
+      short: { title: 'Buy milk', priority: 'high', category: 'home' },
+      full: {
+        title: 'Buy milk',
+        description: 'Two litres.',
+        priority: 'high',
+        category: 'home',
+        dueDate: '2026-12-24',
+      },
+    },
+    mistake: { title: ' ', priority: 'urgent', category: 'home' },
+  },
+  answers: { 201: { ...taskAnswer('The new task.', milk), headers: ['ETag', 'Location'] } },
+  handle:
+    ({ tasks }) =>
+    async (ctx) => {
+      const task = await tasks.create(ctx.state.userId, unchecked(ctx.request.body), changeOptions(ctx));
+      ctx.status = 201;
+      ctx.set('Location', `/api/${encodeURIComponent(task.userId)}/tasks/${task.id}`);
+      sendTask(ctx, task);
+    },
+};
+
+const getTask: Route = {
+  id: 'getTask',
+  method: 'get',
+  path: '/api/{user_id}/tasks/{task_id}',
+  tag: 'Tasks',
+  summary: 'Get a task',
+  description: 'One task, by its id.',
+  headers: ['If-None-Match'],
+  answers: { 200: taskAnswer('The task.', milk), 304: notModified },
+  handle:
+    ({ tasks }) =>
+    async (ctx) => {
+      const task = await tasks.get(ctx.state.userId, unchecked(ctx.params.task_id));
+      if (!isNotModified(ctx, taskTag(task))) ctx.body = presentTask(task);
+    },
+};
+
+const updateTask: Route = {
+  id: 'updateTask',
+  method: 'put',
+  path: '/api/{user_id}/tasks/{task_id}',
+  tag: 'Tasks',
+  summary: 'Change a task',
+  description:
+    'Changes what is named and leaves the rest; null clears `description` and `dueDate`. The whole task can be sent as it was read: what only the server decides is ignored. Where nothing changes, `updatedAt` stays.',
+  headers: ['If-Match', 'Idempotency-Key'],
+  body: {
+    schema: 'TaskChanges',
+    required: true,
+    examples: { one: { description: 'Two litres.' }, clear: { description: null, dueDate: null } },
+    mistake: { title: '', dueDate: '2026-02-30' },
+  },
+  answers: { 200: taskAnswer('The task as it is now.', { ...milk, description: 'Two litres.', updatedAt: later }) },
+  handle:
+    ({ tasks }) =>
+    async (ctx) => {
+      const { task_id } = ctx.params;
+      const patch = unchecked<TaskPatchInput>(ctx.request.body);
+      sendTask(ctx, await tasks.update(ctx.state.userId, unchecked(task_id), patch, revisionOptions(ctx)));
+    },
+};
+
+const completeTask: Route = {
+  id: 'completeTask',
+  method: 'patch',
+  path: '/api/{user_id}/tasks/{task_id}/complete',
+  tag: 'Tasks',
+  summary: 'Complete or reopen a task',
+  description:
+    'Completes a pending task and reopens a completed one. With `completed` in the body it becomes what that says, so that trying again is harmless.',
+  headers: ['If-Match', 'Idempotency-Key'],
+  body: {
+    schema: 'Completion',
+    required: false,
+    examples: { complete: { completed: true }, reopen: { completed: false }, toggle: {} },
+    mistake: { completed: 'yes' },
+  },
+  answers: {
+    200: taskAnswer('The task as it is now.', { ...milk, status: 'completed', completed: true, updatedAt: later }),
+  },
+  handle:
+    ({ tasks }) =>
+    async (ctx) => {
+      const { task_id } = ctx.params;
+      const completion = unchecked<CompletionInput | undefined>(ctx.request.body);
+      sendTask(ctx, await tasks.complete(ctx.state.userId, unchecked(task_id), completion, revisionOptions(ctx)));
+    },
+};
+
+const deleteTask: Route = {
+  id: 'deleteTask',
+  method: 'delete',
+  path: '/api/{user_id}/tasks/{task_id}',
+  tag: 'Tasks',
+  summary: 'Delete a task',
+  description: 'Deletes a task for good. The second time there is no such task.',
+  headers: ['If-Match'],
+  answers: { 204: { description: 'The task is gone.' } },
+  handle:
+    ({ tasks }) =>
+    async (ctx) => {
+      // Deleting twice is harmless without a key.
+      const { once: _, ...options } = revisionOptions(ctx);
+      await tasks.delete(ctx.state.userId, unchecked(ctx.params.task_id), options);
+      ctx.status = 204;
+    },
+};
+
+const getStats: Route = {
+  id: 'getStats',
+  method: 'get',
+  path: '/api/{user_id}/stats',
+  tag: 'Tasks',
+  summary: 'Count tasks',
+  description: 'How many tasks the user has, and how many of them are done.',
+  headers: ['If-None-Match'],
+  answers: {
+    200: {
+      description: 'The counts.',
+      headers: ['ETag'],
+      content: json(ref('Stats'), { counts: { total: 3, pending: 2, completed: 1 } }),
+    },
+    304: notModified,
+  },
+  handle:
+    ({ tasks }) =>
+    async (ctx) => {
+      const { version, ...counts } = await tasks.count(ctx.state.userId);
+      if (!isNotModified(ctx, versionTag(version))) ctx.body = counts;
+    },
+};
+
+/** The routes of a user's tasks. `{task_id}` would match the words of other routes: those have to come before it. */
+export const taskRoutes = { listTasks, createTask, getTask, updateTask, completeTask, deleteTask, getStats };
