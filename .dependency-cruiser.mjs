@@ -4,73 +4,135 @@
  */
 const published = (...packages) => packages.map((name) => `(^|/)packages/${name}/dist/[^/]+[.]d?[.]?[jt]s$`);
 const library = (...names) => names.map((name) => `(^|/)node_modules/${name}/`);
+const node = (...names) => [`^(node:)?(${names.join('|')})$`];
+
+/** The rooms of a package, and which of its own rooms each one may use besides itself. */
+const rooms = (source, allowed) =>
+  Object.entries(allowed).map(([room, others]) => ({
+    from: { path: `^${source}/${room}` },
+    to: { path: [room, ...others].map((other) => `^${source}/${other}`) },
+  }));
+
+/** Files at the root of `application/src`, which every room of it may use. */
+const SHARED = '(clock|errors|ids|readiness|caller|task-id|validation)[.]ts$';
 
 const allowed = [
   { from: { path: '^packages/domain/src/' }, to: { path: '^packages/domain/src/' } },
   { from: { path: '^packages/client/src/' }, to: { path: '^packages/client/src/' } },
-  {
-    from: { path: '^packages/application/src/' },
-    to: { path: ['^packages/application/src/', ...published('domain'), ...library('valibot')] },
-  },
+
+  // application: tasks and the journal know nothing of each other, and neither knows how events are delivered.
+  { from: { path: '^packages/application/src/' }, to: { path: [...published('domain'), ...library('valibot')] } },
+  { from: { path: '^packages/application/src/index[.]ts$' }, to: { path: '^packages/application/src/' } },
+  ...rooms('packages/application/src', {
+    [SHARED]: [],
+    'tasks/': [SHARED],
+    'journal/': [SHARED],
+    'delivery/': [SHARED, 'journal/'],
+  }),
   {
     from: { path: '^packages/application/testing/' },
     to: {
       path: [
         '^packages/application/testing/',
         ...published('domain', 'application'),
-        '^(node:)?(assert/strict|crypto)$',
+        ...node('assert/strict', 'crypto'),
       ],
     },
   },
+
+  // infrastructure: the schema is the ground; tasks and delivery stand on the journal, the journal on postgres.
   {
     from: { path: '^packages/infrastructure/src/' },
     to: {
       path: [
-        '^packages/infrastructure/src/',
         ...published('domain', 'application'),
-        ...library('@mikro-orm', '@electric-sql/pglite', 'kysely', 'pg', '@types/pg', 'pg-connection-string', 'jose'),
-        ...library('valibot', 'fs-native-extensions', 'lru-cache'),
-        '^(node:)?(crypto|fs/promises|net|path|tls)$',
+        ...library('kysely'),
+        '^packages/infrastructure/src/network-errors[.]ts$',
       ],
     },
   },
+  { from: { path: '^packages/infrastructure/src/index[.]ts$' }, to: { path: '^packages/infrastructure/src/' } },
+  ...rooms('packages/infrastructure/src', {
+    'schema/': [],
+    'migrations/': [],
+    'postgres/': ['schema/', 'migrations/', 'fs-native-extensions[.]d[.]ts$'],
+    'journal/': ['schema/', 'postgres/'],
+    'tasks/': ['schema/', 'postgres/', 'journal/'],
+    'delivery/': ['schema/', 'postgres/', 'journal/'],
+    'auth/': ['schema/', 'postgres/'],
+  }),
   {
-    from: { path: '^packages/http/src/' },
+    from: { path: '^packages/infrastructure/src/(schema|migrations|postgres)/' },
+    to: { path: library('@mikro-orm') },
+  },
+  {
+    from: { path: '^packages/infrastructure/src/postgres/' },
     to: {
       path: [
-        '^packages/http/src/',
-        ...published('domain', 'application'),
-        ...library('koa', '@koa/router', '@koa/cors', 'koa-bodyparser', '@types/koa', '@types/koa-bodyparser'),
-        ...library('@types/koa__cors', 'helmet', 'rate-limiter-flexible', 'ipaddr.js', 'pino', 'valibot'),
-        '^(node:)?(crypto|http|net|stream|timers/promises)$',
+        ...library('@electric-sql/pglite', 'pg', '@types/pg', 'pg-connection-string', 'fs-native-extensions'),
+        ...node('crypto', 'fs/promises', 'net', 'path', 'tls'),
       ],
     },
   },
-  // The exceptions: the composition root, and what starts it.
   {
-    from: { path: '^packages/http/src/(container|serve|main|config|maintenance)[.]ts$' },
-    to: { path: published('infrastructure') },
+    from: { path: '^packages/infrastructure/src/auth/' },
+    to: { path: [...library('jose', 'valibot', 'lru-cache'), ...node('crypto')] },
+  },
+
+  // http: host → app → routes → middleware. The document reads the routes. Only the host knows infrastructure.
+  { from: { path: '^packages/http/src/index[.]ts$' }, to: { path: '^packages/http/src/' } },
+  ...rooms('packages/http/src', {
+    'middleware/': [],
+    'routes/': ['middleware/'],
+    'openapi/': ['routes/', 'middleware/', 'version[.]ts$'],
+    'app[.]ts$': ['routes/', 'middleware/', 'openapi/'],
+    'host/': ['app[.]ts$', 'middleware/', 'version[.]ts$'],
+  }),
+  {
+    from: { path: '^packages/http/src/(middleware|routes|openapi|app|host)' },
+    to: { path: [...published('domain', 'application'), ...library('koa', '@types/koa', 'pino')] },
   },
   {
-    from: { path: '^packages/http/src/container[.]ts$' },
-    to: { path: library('tsyringe', 'reflect-metadata', 'uuidv7') },
+    from: { path: '^packages/http/src/middleware/' },
+    to: {
+      path: [
+        ...library('@koa/router', '@koa/cors', '@types/koa__cors', 'koa-bodyparser', '@types/koa-bodyparser'),
+        ...library('rate-limiter-flexible', 'ipaddr.js'),
+        ...node('crypto', 'http', 'net'),
+      ],
+    },
   },
   {
-    from: { path: '^packages/http/src/(main|config|log-destination|version)[.]ts$' },
-    to: { path: '^(node:)?(fs|path|util)$' },
+    from: { path: '^packages/http/src/routes/' },
+    to: {
+      path: [
+        ...library('@koa/router', 'valibot', 'csv-stringify', 'swagger-ui-dist'),
+        ...node('crypto', 'fs/promises', 'path'),
+      ],
+    },
   },
-  { from: { path: '^packages/http/src/main[.]ts$' }, to: { path: library('close-with-grace') } },
-  { from: { path: '^packages/http/src/task-routes[.]ts$' }, to: { path: library('csv-stringify') } },
+  { from: { path: '^packages/http/src/openapi/' }, to: { path: library('valibot', '@valibot/to-json-schema') } },
+  { from: { path: '^packages/http/src/version[.]ts$' }, to: { path: node('fs') } },
   {
-    from: { path: '^packages/http/src/docs-routes[.]ts$' },
-    to: { path: [...library('swagger-ui-dist'), '^(node:)?(fs/promises|path)$'] },
+    from: { path: '^packages/http/src/host/' },
+    to: {
+      path: [
+        ...published('infrastructure'),
+        ...library('valibot'),
+        ...node('crypto', 'fs', 'http', 'net', 'path', 'stream', 'timers/promises', 'util'),
+      ],
+    },
   },
-  { from: { path: '^packages/http/src/openapi/' }, to: { path: library('@valibot/to-json-schema') } },
-  { from: { path: '^packages/http/src/logger[.]ts$' }, to: { path: library('pino-pretty') } },
-  { from: { path: '^packages/http/src/metrics[.]ts$' }, to: { path: library('prom-client') } },
   {
-    from: { path: '^packages/http/src/tracing[.]ts$' },
-    to: { path: ['^(node:)?module$', ...library('@opentelemetry')] },
+    from: { path: '^packages/http/src/host/container[.]ts$' },
+    to: { path: library('tsyringe', 'reflect-metadata', 'uuidv7', 'rate-limiter-flexible') },
+  },
+  { from: { path: '^packages/http/src/host/main[.]ts$' }, to: { path: library('close-with-grace') } },
+  { from: { path: '^packages/http/src/host/logger[.]ts$' }, to: { path: library('pino-pretty') } },
+  { from: { path: '^packages/http/src/host/metrics[.]ts$' }, to: { path: library('prom-client') } },
+  {
+    from: { path: '^packages/http/src/host/tracing[.]ts$' },
+    to: { path: [...node('module'), ...library('@opentelemetry')] },
   },
 ];
 

@@ -7,6 +7,7 @@ export * from './errors.js';
 export * from './ids.js';
 export * from './journal/journal.js';
 export * from './readiness.js';
+export * from './task-id.js';
 export * from './tasks/batch.js';
 export * from './tasks/import.js';
 export * from './tasks/input.js';

@@ -4,6 +4,9 @@ import * as v from 'valibot';
 // What a schema cannot say about itself (the rules of the domain are functions) is in its metadata, in terms of JSON
 // Schema, for whoever describes the API.
 
+/** As a pattern of JSON Schema: a text that PostgreSQL can store. */
+export const NO_NUL = '^[^\\u0000]*$';
+
 /** The outcome of checking an input: what the schema made of it, or every problem found. */
 export type Checked<Output> = { readonly output: Output } | { readonly problems: readonly Problem[] };
 

@@ -202,8 +202,8 @@ test('neither the document nor the page is loaded before somebody asks', (t) => 
     return stdout;
   };
   const lazy = /openapi\/document\.js|to-json-schema|swagger-ui-dist/;
-  const start = loaded(`await import('./packages/http/dist/serve.js')`);
-  t.regex(start, /docs-routes\.js/);
+  const start = loaded(`await import('./packages/http/dist/host/serve.js')`);
+  t.regex(start, /routes\/docs\.js/);
   t.notRegex(start, lazy);
   t.regex(loaded(`await import('./packages/http/dist/openapi/document.js')`), lazy, 'the hook sees it');
 });

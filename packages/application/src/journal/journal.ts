@@ -7,7 +7,7 @@ import {
   type UserId,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { TaskIdSchema } from '../tasks/input.js';
+import { TaskIdSchema } from '../task-id.js';
 import { countUpTo, moment, parse } from '../validation.js';
 
 /** An event in its owner's journal. */

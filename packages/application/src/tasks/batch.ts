@@ -13,9 +13,10 @@ import {
   type TaskTransition,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
+import { TaskIdSchema } from '../task-id.js';
 import { type Checked, check, isRequired, parse, record } from '../validation.js';
 import type { ChangeContext } from './change-context.js';
-import { completed, type NewTaskInput, nested, TaskIdSchema, type TaskPatchInput } from './input.js';
+import { completed, type NewTaskInput, nested, type TaskPatchInput } from './input.js';
 import type { Decision } from './task-repository.js';
 
 /** The most operations of one batch. */

@@ -13,10 +13,9 @@ import {
   titleProblem,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { domainRule, moment, oneOf, record } from '../validation.js';
+import { domainRule, moment, NO_NUL, oneOf, record } from '../validation.js';
 
-/** As patterns of JSON Schema: a text that PostgreSQL can store, and the same where it must not be blank. */
-export const NO_NUL = '^[^\\u0000]*$';
+/** As a pattern of JSON Schema: a text that PostgreSQL can store, and that is not blank. */
 const NOT_BLANK = '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$';
 
 /** The content of a task as it is given. Letter case does not matter in `priority` and `category`. */
@@ -145,14 +144,3 @@ export const nested = {
   task: record(newTask, 'The task must be a JSON object.'),
   changes: record(patch, 'The changes must be a JSON object.'),
 };
-
-/** The grammar of a UUID (RFC 9562), in any letter case. */
-export const UUID = /^[\dA-Fa-f]{8}(?:-[\dA-Fa-f]{4}){3}-[\dA-Fa-f]{12}$/;
-
-/** Checks the id of a task: a UUID in any letter case. */
-export const TaskIdSchema = v.pipe(
-  v.string('The task id must be a UUID.'),
-  v.regex(UUID, 'The task id must be a UUID.'),
-  v.toLowerCase(),
-  v.metadata({ format: 'uuid' }),
-);

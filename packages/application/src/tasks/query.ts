@@ -13,8 +13,7 @@ import {
   titleProblem,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { countUpTo, domainRule, oneOf } from '../validation.js';
-import { NO_NUL } from './input.js';
+import { countUpTo, domainRule, NO_NUL, oneOf } from '../validation.js';
 
 /** What a list of tasks can be sorted by. */
 export const SORT_KEYS = ['createdAt', 'updatedAt', 'dueDate', 'priority', 'title'] as const;

@@ -17,6 +17,7 @@ import {
 } from '@todo-backend/domain';
 import type { Clock } from '../clock.js';
 import type { IdGenerator } from '../ids.js';
+import { TaskIdSchema } from '../task-id.js';
 import { check, outputsOf, parse } from '../validation.js';
 import { type BatchInput, type OperationResult, planBatch } from './batch.js';
 import { type ImportInput, planImport } from './import.js';
@@ -25,7 +26,6 @@ import {
   CompletionSchema,
   type NewTaskInput,
   NewTaskSchema,
-  TaskIdSchema,
   type TaskPatchInput,
   TaskPatchSchema,
 } from './input.js';

@@ -27,7 +27,7 @@ export interface RouteParts {
 }
 
 /** Answers a request that the middleware has let through. */
-export type Handler = (ctx: RouterContext) => unknown;
+type Handler = (ctx: RouterContext) => unknown;
 
 /** A schema as JSON Schema has it (draft 2020-12). */
 export type Schema = Readonly<Record<string, unknown>>;
