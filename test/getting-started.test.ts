@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -213,4 +213,45 @@ test('every command explains itself, and says what it cannot do', async (t) => {
     t.is(code, 1, args.join(' '));
     t.regex(stderr, message);
   }
+});
+
+/** The shell commands of a section of a page. */
+async function commandsOf(page: string, section: string): Promise<string> {
+  const text = await readFile(join(import.meta.dirname, '..', page), 'utf8');
+  const [found = ''] = new RegExp(`^## ${section}$.*?(?=^## )`, 'ms').exec(text) ?? [];
+  const blocks = [...found.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block);
+  if (blocks.length === 0) throw new Error(`${page} has no commands in "${section}".`);
+  return blocks.join('\n');
+}
+
+test('the tour of the README and the batch of the API page work when pasted one after the other', async (t) => {
+  const cwd = await newDirectory();
+  const { server, url } = await start(cwd);
+  t.teardown(() => stop(server, 'SIGTERM'));
+  const commands = [await commandsOf('README.md', 'Tour'), await commandsOf('docs/api.md', 'Batch')].join('\n');
+  // `npm run` would build first, and `-f` makes curl fail where the API does.
+  const script = `
+    npm() { shift 4; "$NODE" "$MAIN" token "$@"; }
+    curl() { command curl -sS --fail-with-body "$@" && echo; }
+    ${commands.replace('http://localhost:8000', url)}`;
+  const env = environment({ NODE: process.execPath, MAIN });
+  const { stdout } = await run('bash', ['--norc', '-ec', script], { cwd, env });
+  const answers = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.is(answers.length, 8);
+  t.like(answers[0], { title: 'Buy milk', dueDate: '2026-12-24T00:00:00' });
+  t.like(answers[1], { length: 1 });
+  t.like(answers[2], { description: 'two litres' });
+  t.like(answers[3], { completed: true });
+  t.deepEqual(answers[4], { total: 1, pending: 0, completed: 1 });
+  t.like(answers[5], { length: 2 });
+  t.deepEqual(
+    answers.slice(6).map(({ results }) => results.map(({ status }: { status: number }) => status)),
+    [
+      [201, 200, 200],
+      [201, 200, 200, 204],
+    ],
+  );
 });

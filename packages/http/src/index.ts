@@ -1,5 +1,5 @@
 export { type AppOptions, createApp } from './app.js';
-export { type Config, ConfigError, loadConfig, loadEnvironment } from './host/config.js';
+export { type Config, ConfigError, EnvironmentSchema, loadConfig, loadEnvironment } from './host/config.js';
 export { createContainer, type Foundations, type Parts } from './host/container.js';
 export { createLogger } from './host/logger.js';
 export {

@@ -19,3 +19,6 @@ export function presentTask(task: Task): PresentedTask {
     userId: task.userId,
   };
 }
+
+/** The fields of a presented task, in their order. */
+export const PRESENTED_FIELDS = Object.keys(presentTask({} as Task)) as readonly (keyof PresentedTask)[];

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseDatabaseUrl } from '@todo-backend/infrastructure';
+import { POSTGRES_DEFAULTS, parseDatabaseUrl } from '@todo-backend/infrastructure';
 import * as v from 'valibot';
 
 /** What the environment says, checked. Made by {@link loadConfig}. */
@@ -69,7 +69,8 @@ export class ConfigError extends Error {
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-const EnvironmentSchema = v.object({
+/** Every setting, and how it is checked. */
+export const EnvironmentSchema = v.object({
   NODE_ENV: v.optional(v.string()),
   API_HOST: v.optional(v.string(), '0.0.0.0'),
   API_PORT: wholeNumber(8000, 0, 65_535),
@@ -104,9 +105,9 @@ const EnvironmentSchema = v.object({
       }),
     ),
   ),
-  DATABASE_POOL_SIZE: wholeNumber(10, 2, 1000),
-  DATABASE_CONNECT_TIMEOUT_MS: wholeNumber(3_000, 100, 60_000),
-  DATABASE_STATEMENT_TIMEOUT_MS: wholeNumber(10_000, 100, 600_000),
+  DATABASE_POOL_SIZE: wholeNumber(POSTGRES_DEFAULTS.poolSize, 2, 1000),
+  DATABASE_CONNECT_TIMEOUT_MS: wholeNumber(POSTGRES_DEFAULTS.connectTimeout, 100, 60_000),
+  DATABASE_STATEMENT_TIMEOUT_MS: wholeNumber(POSTGRES_DEFAULTS.statementTimeout, 100, 600_000),
   DATABASE_POOLER: v.optional(v.picklist(['none', 'transaction'], 'must be none or transaction'), 'none'),
   ROW_SECURITY: v.optional(v.picklist(['required', 'optional'], 'must be required or optional')),
   STANDALONE_USERS: v.optional(

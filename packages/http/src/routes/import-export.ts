@@ -1,4 +1,4 @@
-import { IMPORT_MAX_TASKS, type PresentedTask, parse, presentTask, unchecked } from '@todo-backend/application';
+import { IMPORT_MAX_TASKS, PRESENTED_FIELDS, parse, presentTask, unchecked } from '@todo-backend/application';
 import { stringify } from 'csv-stringify/sync';
 import * as v from 'valibot';
 import { changeOptions } from '../middleware/conditions.js';
@@ -20,25 +20,16 @@ const ExportQuerySchema = v.object({
   ),
 });
 
-/** The columns of the CSV, in their order. A field that is missing here does not compile. */
-const COLUMNS: Readonly<Record<keyof PresentedTask, string>> = {
-  id: 'id',
-  title: 'title',
-  description: 'description',
-  priority: 'priority',
-  category: 'category',
-  status: 'status',
-  completed: 'completed',
-  dueDate: 'dueDate',
-  createdAt: 'createdAt',
-  updatedAt: 'updatedAt',
-  userId: 'userId',
-};
-
 /** A table for spreadsheets, which must not take a title for a formula. */
 function toCsv(tasks: readonly object[]): string {
   const cast = { boolean: String };
-  return stringify([...tasks], { header: true, columns: COLUMNS, cast, escape_formulas: true, bom: true });
+  return stringify([...tasks], {
+    header: true,
+    columns: [...PRESENTED_FIELDS],
+    cast,
+    escape_formulas: true,
+    bom: true,
+  });
 }
 
 const exportQuery: Query = { schema: ExportQuerySchema, mistake: { format: 'xml' } };
