@@ -35,7 +35,7 @@ const allowed = [
       path: [
         '^packages/application/testing/',
         ...published('domain', 'application'),
-        ...node('assert/strict', 'crypto'),
+        ...node('assert/strict', 'crypto', 'timers/promises'),
       ],
     },
   },

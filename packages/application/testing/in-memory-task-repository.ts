@@ -46,6 +46,11 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
     for (const task of this.#ownedBy(user)) this.#tasks.delete(task.id);
   }
 
+  /** The journals of all users, for `InMemoryOutbox`. */
+  journals(): ReadonlyMap<UserId, readonly JournalEntry[]> {
+    return structuredClone(this.#journals);
+  }
+
   async list(owner: UserId, query: TaskQuery): Promise<TaskListing> {
     const { sortBy, sortOrder, after, limit } = query;
     const direction = sortOrder === 'asc' ? 1 : -1;
