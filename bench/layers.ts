@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Router from '@koa/router';
-import { type TaskRepository, taskUseCases } from '@todo-backend/application';
+import { journalUseCases, type TaskRepository, taskUseCases } from '@todo-backend/application';
 import { createApp, createLogger } from '@todo-backend/http';
 import { issueToken, tokenVerifier } from '@todo-backend/infrastructure';
 import autocannon from 'autocannon';
@@ -73,8 +73,10 @@ const STAGES = {
     const found = { find: async () => stored } as unknown as TaskRepository;
     const tasks = taskUseCases({ tasks: found, clock, newId: () => ID });
     const limit = () => new RateLimiterMemory({ points: 1_000_000_000, duration: 60 });
+    const journal = journalUseCases({ journal: { entries: async () => [] } });
     const app = createApp({
       tasks,
+      journal,
       tokens: tokenVerifier({ secret: SECRET }),
       readiness: { check: async () => ({ rowSecurity: false }) },
       clock,

@@ -3,6 +3,7 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sql';
 import { migrations } from '../migrations/index.js';
 import { entities, UNMANAGED_TABLES } from '../schema/index.js';
+import { warnOfOtherDrivers } from './drivers.js';
 import { type Client, startSession } from './session.js';
 import { SharedConnections } from './shared-connections.js';
 
@@ -87,6 +88,7 @@ export async function connectToServer(options: PostgresOptions): Promise<Connect
     import('pg'),
     import('./database-url.js'),
   ]);
+  warnOfOtherDrivers();
   const location = parseDatabaseUrl(url);
   const client = { ...location, connectionTimeoutMillis: connectTimeout, application_name: 'todo-backend' };
   const open = async (driverOptions: object) => {
