@@ -1,4 +1,4 @@
-import { TodoApiError, TodoNetworkError } from './errors.js';
+import { errorOf, overNetwork, read, sleep } from './transport.js';
 import type {
   Batch,
   Completion,
@@ -7,7 +7,6 @@ import type {
   JournalQuery,
   NewTask,
   OperationResult,
-  Problem,
   Stats,
   Task,
   TaskChanges,
@@ -79,7 +78,7 @@ interface Request extends TaskCallOptions {
 
 /**
  * A client of the Todo backend, on nothing but `fetch`. Every operation takes the user's id first, which has to be the
- * token's. They reject with {@link TodoApiError} for what the API refuses, with {@link TodoNetworkError} where it cannot
+ * token's. They reject with `TodoApiError` for what the API refuses, with `TodoNetworkError` where it cannot
  * be reached or its answer cannot be read, and with the signal's reason when that is aborted.
  *
  * What the server has no time for (429, 503) is repeated when its `Retry-After` is over. That is safe: what changes
@@ -253,43 +252,4 @@ function searchOf(query: object = {}): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   const parameters = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
   return given.length === 0 ? '' : `?${parameters}`;
-}
-
-/** Does what the network may break; what the caller breaks off is not its fault. */
-async function overNetwork<T>(
-  work: () => Promise<T>,
-  signal: AbortSignal | null | undefined,
-  failure: string,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    signal?.throwIfAborted();
-    throw new TodoNetworkError(failure, { cause });
-  }
-}
-
-function read<T>(body: () => Promise<T>, { signal }: CallOptions): Promise<T> {
-  return overNetwork(body, signal, 'The answer of the server cannot be read.');
-}
-
-async function errorOf(response: Response): Promise<TodoApiError> {
-  const isProblem = response.headers.get('Content-Type')?.startsWith('application/problem+json');
-  const problem: Partial<Problem> = isProblem ? await response.json().catch(() => ({})) : {};
-  const retryAfter = Number(response.headers.get('Retry-After') ?? Number.NaN);
-  return new TodoApiError(response.status, problem, Number.isNaN(retryAfter) ? undefined : retryAfter);
-}
-
-function sleep(milliseconds: number, signal: AbortSignal | null): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', giveUp);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener('abort', giveUp, { once: true });
-  });
 }

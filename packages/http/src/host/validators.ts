@@ -1,0 +1,58 @@
+import { parseDatabaseUrl } from '@todo-backend/infrastructure';
+import * as v from 'valibot';
+
+export function wholeNumber(byDefault: number, least: number, most: number) {
+  return v.optional(digits(least, most), String(byDefault));
+}
+
+export function digits(least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return v.pipe(
+    v.string(),
+    v.regex(/^\d{1,9}$/, message),
+    v.transform(Number),
+    v.minValue(least, message),
+    v.maxValue(most, message),
+  );
+}
+
+export function baseUrl(what: string) {
+  return v.pipe(
+    v.string(),
+    v.check(isBaseUrl, `must be the http(s) URL ${what}`),
+    v.transform((url) => url.replace(/\/+$/, '')),
+  );
+}
+
+export function isOrigin(text: string): boolean {
+  return isHttpUrl(text) && new URL(text).origin === text;
+}
+
+export function originProblem(text: string): string {
+  return text === '*'
+    ? 'must not be *: the API allows credentials, so every origin has to be named'
+    : `must be a comma-separated list of origins such as https://app.example.com, and "${text}" is none`;
+}
+
+function isBaseUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return isHttpUrl(text) && url !== null && !url.search && !url.hash && !url.username && !url.password;
+}
+
+export function isSinkUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return isHttpUrl(text) && url !== null && !url.username && !url.password;
+}
+
+function isHttpUrl(text: string): boolean {
+  return ['http:', 'https:'].includes(URL.parse(text)?.protocol ?? '');
+}
+
+export function databaseUrlProblem(url: string): string | undefined {
+  try {
+    parseDatabaseUrl(url);
+    return undefined;
+  } catch (error) {
+    return `is not usable: ${(error as Error).message}`;
+  }
+}
