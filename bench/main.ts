@@ -131,6 +131,7 @@ async function main(): Promise<void> {
     if (unknown !== undefined) throw new Error(`There is no "${unknown}"; there is ${Object.keys(all).join(', ')}.`);
     return names as Name[];
   };
+  const tasks = Number(values.tasks ?? (quick ? 20_000 : 1_000_000));
   const plan: Plan = {
     servers: serversOf(values.baseline, chosen<ServerName>(values.servers, SERVERS)),
     workloads: chosen<WorkloadName>(values.workloads ?? (profile ? PROFILED : quick ? QUICK : undefined), WORKLOADS),
@@ -139,17 +140,18 @@ async function main(): Promise<void> {
     seconds: Number(values.seconds ?? (quick ? 0.5 : 3)),
     warmUp: quick ? 0.3 : 1,
     size: {
-      tasks: Number(values.tasks ?? (quick ? 20_000 : 1_000_000)),
+      tasks,
       users: Number(values.users ?? (quick ? 400 : 20_000)),
-      special: quick
-        ? new Map([
-            [10_000, 1],
-            [500, 2],
-          ])
-        : new Map([
-            [10_000, 12],
-            [500, 200],
-          ]),
+      special:
+        tasks < 300_000
+          ? new Map([
+              [10_000, 1],
+              [500, 2],
+            ])
+          : new Map([
+              [10_000, 12],
+              [500, 200],
+            ]),
     },
     activeUsers: 1_000,
     growth: numbers(values.sizes ?? (quick ? '2000,20000' : '10000,100000,1000000,5000000')),
