@@ -4,7 +4,7 @@ import { JOURNALLING, type RunningServer } from './servers.ts';
 import { type Call, callsOf, type Population, WORKLOADS, type WorkloadName } from './workloads.ts';
 
 /** Two servers answer the same request in different ways. */
-class DifferenceError extends Error {
+export class DifferenceError extends Error {
   override readonly name = 'DifferenceError';
 }
 

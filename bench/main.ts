@@ -2,26 +2,28 @@
  * Measures the project beside other servers that do the same work on the same rows, and writes docs/performance.md.
  * `npm run bench -- --help` tells how. This file needs nothing but what the project has: it installs the rest.
  */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { execute, startPrivatePostgres } from '../test/postgres.ts';
 import { Loader } from './loader.ts';
 import { type Bench, measureEmbedded, measureGrowth, measureProfile, measureThroughput, type Plan } from './measure.ts';
 import {
+  baselineReport,
   embeddedSections,
   growthSections,
   intoDocument,
   profileSections,
   type Sections,
   throughputSections,
+  type Versions,
 } from './report.ts';
-import { killServers, SERVERS, type ServerName, useBaseline } from './servers.ts';
+import { COMMAND, killServers, SERVERS, useBaseline } from './servers.ts';
 import { createKey } from './tokens.ts';
 import { WORKLOADS, type WorkloadName } from './workloads.ts';
 
@@ -39,11 +41,12 @@ private PostgreSQL server (Linux; PostgreSQL installed), and writes the tables o
   --quick               20,000 tasks, most workloads, one short round, 64 connections, results not kept: two minutes
   --growth              measure instead whether it gets slower as the data grows (this project alone)
   --profile             measure instead where the processor time of this project goes
-  --baseline DIR        measure this project beside another version of itself, in turns: a checkout that is built
-                        (git worktree add DIR REV && cd DIR && npm ci && npm run build)
+  --baseline REV        measure instead this version beside an earlier one, in turns, at 64 connections: a revision of
+                        git, checked out and built for the time it takes, or the directory of a checkout that is built.
+                        The results are shown, and written only with --output
   --servers LIST        of ${Object.keys(SERVERS).join(', ')}
   --workloads LIST      of ${Object.keys(WORKLOADS).join(', ')}
-  --connections LIST    default 1,64,1000
+  --connections LIST    default 1,64,1000; with --baseline 64
   --rounds N            default 5
   --seconds N           of each measurement, default 3
   --tasks N, --users N  how much is in the database, default 1000000 and 20000
@@ -62,6 +65,8 @@ const POSTGRES_SETTINGS = {
   checkpoint_timeout: '15min',
   max_connections: '200',
 };
+
+const runFile = promisify(execFile);
 
 /** What has to be let go of at the end, the last first. */
 const leftovers: (() => unknown)[] = [];
@@ -123,7 +128,10 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return console.log(HELP);
-  const { quick, growth, profile } = values;
+  const { quick, growth, profile, baseline } = values;
+  if (baseline !== undefined && (growth || profile || values.servers !== undefined)) {
+    throw new Error('--baseline measures something else: leave out --growth, --profile and --servers.');
+  }
   const numbers = (text: string) => text.split(',').map(Number);
   const chosen = <Name extends string>(text: string | undefined, all: Record<Name, unknown>): Name[] => {
     const names = text?.split(',') ?? Object.keys(all);
@@ -131,25 +139,27 @@ async function main(): Promise<void> {
     if (unknown !== undefined) throw new Error(`There is no "${unknown}"; there is ${Object.keys(all).join(', ')}.`);
     return names as Name[];
   };
+  const tasks = Number(values.tasks ?? (quick ? 20_000 : 1_000_000));
   const plan: Plan = {
-    servers: serversOf(values.baseline, chosen<ServerName>(values.servers, SERVERS)),
+    servers: baseline === undefined ? chosen(values.servers, SERVERS) : ['todo-backend', 'baseline'],
     workloads: chosen<WorkloadName>(values.workloads ?? (profile ? PROFILED : quick ? QUICK : undefined), WORKLOADS),
-    connections: numbers(values.connections ?? (quick ? '64' : '1,64,1000')),
+    connections: numbers(values.connections ?? (quick || baseline !== undefined ? '64' : '1,64,1000')),
     rounds: Number(values.rounds ?? (quick ? 1 : 5)),
     seconds: Number(values.seconds ?? (quick ? 0.5 : 3)),
     warmUp: quick ? 0.3 : 1,
     size: {
-      tasks: Number(values.tasks ?? (quick ? 20_000 : 1_000_000)),
+      tasks,
       users: Number(values.users ?? (quick ? 400 : 20_000)),
-      special: quick
-        ? new Map([
-            [10_000, 1],
-            [500, 2],
-          ])
-        : new Map([
-            [10_000, 12],
-            [500, 200],
-          ]),
+      special:
+        tasks < 300_000
+          ? new Map([
+              [10_000, 1],
+              [500, 2],
+            ])
+          : new Map([
+              [10_000, 12],
+              [500, 200],
+            ]),
     },
     activeUsers: 1_000,
     growth: numbers(values.sizes ?? (quick ? '2000,20000' : '10000,100000,1000000,5000000')),
@@ -159,12 +169,13 @@ async function main(): Promise<void> {
   await install(plan);
 
   const progress = (text: string) => console.log(`${new Date().toTimeString().slice(0, 8)}  ${text}`);
-  progress('starting PostgreSQL');
   const directory = await mkdtemp(join(tmpdir(), 'todo-bench-'));
   leftovers.push(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   // PostgreSQL's user has to get at its own directory, which is made in here too.
   await chmod(directory, 0o755);
   process.env.TMPDIR = directory;
+  const versions = baseline === undefined ? undefined : await prepareBaseline(baseline, directory);
+  progress('starting PostgreSQL');
   const starting = startPrivatePostgres(POSTGRES_SETTINGS);
   leftovers.push(async () => (await starting.catch(() => undefined))?.stop());
   const postgres = await starting;
@@ -191,7 +202,15 @@ async function main(): Promise<void> {
     progress,
   };
   const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
-  const circumstances = { plan, command, postgres: String(found?.version) };
+  const circumstances = { plan, command, postgres: String(found?.version), ...(versions && { versions }) };
+  if (versions !== undefined) {
+    const report = baselineReport(await measureThroughput(bench), circumstances);
+    console.log(`\n${report}`);
+    if (values.output === undefined) return;
+    await mkdir(dirname(values.output), { recursive: true });
+    await writeFile(values.output, report);
+    return console.log(`Written to ${values.output}.`);
+  }
   const results: Sections[] = [];
   if (growth) {
     results.push(growthSections(await measureGrowth(bench), circumstances));
@@ -199,17 +218,36 @@ async function main(): Promise<void> {
     results.push(profileSections(await measureProfile(bench), circumstances));
   } else {
     results.push(throughputSections(await measureThroughput(bench), circumstances));
-    if (values.baseline === undefined && plan.servers.includes('todo-backend'))
-      results.push(embeddedSections(await measureEmbedded(bench)));
+    if (plan.servers.includes('todo-backend')) results.push(embeddedSections(await measureEmbedded(bench)));
   }
-  const isWhole = !quick && [values.servers, values.workloads, values.baseline].every((value) => value === undefined);
+  const isWhole = !quick && values.servers === undefined && values.workloads === undefined;
   await write(values.output ?? (isWhole ? DOCUMENT : 'bench/results/performance.md'), results);
 }
 
-function serversOf(baseline: string | undefined, chosen: ServerName[]): ServerName[] {
-  if (baseline === undefined) return chosen.filter((name) => name !== 'baseline');
-  useBaseline(baseline);
-  return ['todo-backend', 'baseline'];
+/** Builds a revision in a checkout of its own, unless it is the directory of a built checkout. */
+async function prepareBaseline(baseline: string, directory: string): Promise<Versions> {
+  let checkout = baseline;
+  if (!existsSync(join(baseline, COMMAND))) {
+    const revision = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${baseline}^{commit}`];
+    const found = await runFile('git', revision).catch(() => undefined);
+    if (found === undefined) {
+      throw new Error(`"${baseline}" is neither a revision of this repository nor the directory of a built checkout.`);
+    }
+    checkout = join(directory, 'baseline');
+    console.log(`building ${baseline}`);
+    // Forced twice: an interrupted checkout is locked.
+    leftovers.push(() => runFile('git', ['worktree', 'remove', '--force', '--force', checkout]));
+    await run('git', ['worktree', 'add', '--quiet', '--detach', checkout, found.stdout.trim()], '.');
+    await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], checkout);
+    await run('npx', ['tsc', '-b'], checkout);
+  }
+  useBaseline(checkout);
+  return { current: await nameOf('.'), baseline: await nameOf(checkout) };
+}
+
+async function nameOf(checkout: string): Promise<string> {
+  const { stdout } = await runFile('git', ['describe', '--always', '--dirty', '--exclude=*'], { cwd: checkout });
+  return stdout.trim();
 }
 
 /** Puts the results into a document that is there, or into a copy of the one in the repository. */

@@ -1,7 +1,7 @@
 /** The measurements. All of them take what they compare in turn, round after round. */
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compareAnswers } from './compare.ts';
+import { compareAnswers, DifferenceError } from './compare.ts';
 import { createDatabase, fill, journalOf, ownersWith, type Queryable, type Size, setBack, withClient } from './data.ts';
 import type { Job, Measured } from './load.ts';
 import type { Loader } from './loader.ts';
@@ -62,6 +62,8 @@ export interface Throughput {
   readonly runs: Runs;
   /** Seconds until the first answer. */
   readonly starts: Map<ServerName, number[]>;
+  /** How the answers of the baseline differ from those of this version. */
+  readonly difference?: string;
 }
 
 export const keyOf = (workload: WorkloadName, connections: number) => `${workload} ${connections}`;
@@ -84,12 +86,20 @@ export async function measureThroughput(bench: Bench): Promise<Throughput> {
 
   const servers: RunningServer[] = [];
   let runs: Runs;
+  let difference: string | undefined;
   try {
     for (const name of plan.servers) {
       servers.push(await startServer(name, bench.directory, settings, isUp(population)));
     }
     progress('comparing the answers of all servers');
-    await compareAnswers(servers, plan.workloads, population, (task) => journalOf(database, task));
+    try {
+      await compareAnswers(servers, plan.workloads, population, (task) => journalOf(database, task));
+    } catch (error) {
+      // Versions of this project may differ on purpose.
+      if (!(error instanceof DifferenceError && plan.servers.includes('baseline'))) throw error;
+      difference = error.message;
+      progress(difference);
+    }
     progress('warming up');
     for (const { url } of servers) {
       for (const workload of plan.workloads) {
@@ -119,7 +129,7 @@ export async function measureThroughput(bench: Bench): Promise<Throughput> {
     }
     progress(`round ${round + 1} of ${plan.rounds}, start and memory`);
   }
-  return { starts, runs };
+  return { starts, runs, ...(difference !== undefined && { difference }) };
 }
 
 async function rounds(bench: Bench, servers: RunningServer[], database: string, population: Population): Promise<Runs> {

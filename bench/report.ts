@@ -7,11 +7,19 @@ import { keyOf } from './measure.ts';
 import { PEERS, type ServerName } from './servers.ts';
 import { WORKLOADS, type WorkloadName } from './workloads.ts';
 
+/** What git calls the commits that are measured, `-dirty` where files are changed. */
+export interface Versions {
+  readonly current: string;
+  readonly baseline: string;
+}
+
 /** How it was measured. */
 export interface Circumstances {
   readonly plan: Plan;
   readonly command: string;
   readonly postgres: string;
+  /** Where one version is measured beside another. */
+  readonly versions?: Versions;
 }
 
 /** What is aimed at: shares of the limit, and multiples of the best peer. */
@@ -48,10 +56,9 @@ export function throughputSections(measured: Throughput, circumstances: Circumst
   const parts = [preamble(circumstances)];
   if (plan.servers.includes('limit')) parts.push('![Requests a second beside the limit](images/performance.svg)');
   for (const connections of plan.connections) {
-    parts.push(`### ${number(connections)} ${connections === 1 ? 'connection' : 'connections'}`);
+    parts.push(`### ${connectionsTitle(connections)}`);
     parts.push(rates(runs, plan, connections));
   }
-  if (plan.servers.includes('baseline')) parts.push(besideBaseline(runs, plan));
   const middle = plan.connections.includes(64) ? 64 : (plan.connections[0] ?? 0);
   parts.push(
     `### Processor time\n\nMicroseconds for each request at ${number(middle)} connections: of the server + of PostgreSQL.`,
@@ -77,15 +84,38 @@ export function throughputSections(measured: Throughput, circumstances: Circumst
   };
 }
 
-function preamble({ plan, command, postgres }: Circumstances): string {
+/** This version beside the baseline, as a document of its own. */
+export function baselineReport(measured: Throughput, circumstances: Circumstances): string {
+  const { plan, versions } = circumstances;
+  const { runs, difference } = measured;
+  const parts = [
+    '# This version beside the baseline',
+    `${conditions(circumstances)}.`,
+    `\`${PROJECT}\` is ${versions?.current}, \`baseline\` is ${versions?.baseline}. The ratio is the median of those of the rounds, with the
+least and the most; the processor time is that of the server + of PostgreSQL, in microseconds for each request.`,
+  ];
+  if (difference !== undefined) parts.push(`**The versions answer differently.** ${difference}`);
+  for (const connections of plan.connections) {
+    parts.push(`## ${connectionsTitle(connections)}`, besideBaseline(runs, plan, connections));
+  }
+  if (runs.has('open')) parts.push('## Latency in the mix', openLoop(runs, plan));
+  parts.push('## Start and memory', startAndMemory(measured, plan));
+  return `${parts.join('\n\n')}\n`;
+}
+
+function preamble(circumstances: Circumstances): string {
   const { dependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
   const versions = ['pg', 'jose', 'koa', 'fastify', 'drizzle-orm', '@fastify/jwt', 'express', '@prisma/client']
     .map((name) => `${name} ${dependencies[name]}`)
     .join(', ');
+  return `${conditions(circumstances)}, ${versions}.`;
+}
+
+function conditions({ plan, command, postgres }: Circumstances): string {
   const gigabytes = Math.round(totalmem() / 2 ** 30);
   return `Measured on ${new Date().toISOString().slice(0, 10)} by \`${command}\` on ${cpus().length} cores and ${gigabytes} GB, shared by
 load, server and PostgreSQL: ${number(plan.size.tasks)} tasks of ${number(plan.size.users)} users, ${plan.rounds} ${plan.rounds === 1 ? 'round' : 'rounds'} of ${plan.seconds} s each
-after ${plan.warmUp} s of warming up, log level \`${plan.logLevel}\`. Node.js ${process.versions.node}, PostgreSQL ${postgres}, ${versions}.`;
+after ${plan.warmUp} s of warming up, log level \`${plan.logLevel}\`. Node.js ${process.versions.node}, PostgreSQL ${postgres}`;
 }
 
 function rates(runs: Runs, { servers, workloads }: Plan, connections: number): string {
@@ -104,25 +134,38 @@ function rates(runs: Runs, { servers, workloads }: Plan, connections: number): s
   return table(['requests/s', PROJECT, 'of the limit', 'of the best peer', ...others], rows);
 }
 
-function besideBaseline(runs: Runs, { workloads, connections }: Plan): string {
-  const rows = workloads.map((workload) => [
-    WORKLOADS[workload].title,
-    ...connections.map((many) => against(ratio(runs.get(keyOf(workload, many)), PROJECT, 'baseline'), BASELINE_GOAL)),
-  ]);
-  return `### Beside the baseline\n\n${table(['requests/s of the baseline', ...connections.map(String)], rows)}`;
+function besideBaseline(runs: Runs, { workloads }: Plan, connections: number): string {
+  const rows = workloads.map((workload) => {
+    const by = runs.get(keyOf(workload, connections));
+    return [
+      WORKLOADS[workload].title,
+      number(rate(by, PROJECT)),
+      number(rate(by, 'baseline')),
+      against(ratio(by, PROJECT, 'baseline'), BASELINE_GOAL),
+      processorTime(by, PROJECT),
+      processorTime(by, 'baseline'),
+    ];
+  });
+  return table(['requests/s', PROJECT, 'baseline', 'ratio', `µs, ${PROJECT}`, 'µs, baseline'], rows);
+}
+
+function connectionsTitle(connections: number): string {
+  return `${number(connections)} ${connections === 1 ? 'connection' : 'connections'}`;
 }
 
 function processorTimes(runs: Runs, { servers, workloads }: Plan, connections: number): string {
   const rows = workloads.map((workload) => {
     const by = runs.get(keyOf(workload, connections));
-    const times = servers.map((name) => {
-      const own = median(by?.get(name)?.map(({ serverTime }) => serverTime));
-      const database = median(by?.get(name)?.map(({ databaseTime }) => databaseTime));
-      return `${number(own)} + ${number(database)}`;
-    });
-    return [WORKLOADS[workload].title, ...times];
+    return [WORKLOADS[workload].title, ...servers.map((name) => processorTime(by, name))];
   });
   return table(['µs', ...servers], rows);
+}
+
+/** Of the server + of PostgreSQL. */
+function processorTime(by: Map<ServerName, Run[]> | undefined, name: ServerName): string {
+  const own = median(by?.get(name)?.map(({ serverTime }) => serverTime));
+  const database = median(by?.get(name)?.map(({ databaseTime }) => databaseTime));
+  return `${number(own)} + ${number(database)}`;
 }
 
 function openLoop(runs: Runs, { servers }: Plan): string {

@@ -12,9 +12,9 @@ export const SERVERS = {
   plain: 'Koa, `pg` and jose, as one writes it in an afternoon',
   'fastify-drizzle': 'Fastify 5, Drizzle and @fastify/jwt with its token cache',
   'express-prisma': 'Express 5, Prisma 7, jose and zod',
-  baseline: 'another version of this project, with --baseline',
 } as const;
-export type ServerName = keyof typeof SERVERS;
+/** `baseline` is another version of this project. */
+export type ServerName = keyof typeof SERVERS | 'baseline';
 
 /** Those that the project is compared with as its likes. */
 export const PEERS: readonly ServerName[] = ['plain', 'fastify-drizzle', 'express-prisma'];
@@ -41,11 +41,13 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-const COMMAND = 'packages/http/bin/todo-backend.js';
+/** The command of the project, in a checkout. */
+export const COMMAND = 'packages/http/bin/todo-backend.js';
 
-/** Where the version of the project is that this one is measured beside, built. */
+/** A built checkout. */
 let baseline: string | undefined;
 
+/** Says in which checkout the baseline is; it has to be built. */
 export function useBaseline(checkout: string): void {
   baseline = checkout;
 }
@@ -118,7 +120,7 @@ function commandOf(name: ServerName): string[] {
   // The project as its own command starts it.
   if (name === 'todo-backend') return [resolve(COMMAND)];
   if (name !== 'baseline') return [process.execPath, resolve(`bench/servers/${name}.ts`)];
-  if (baseline === undefined) throw new Error('Say with --baseline where the other version is.');
+  if (baseline === undefined) throw new Error('There is no checkout of the baseline.');
   return [resolve(baseline, COMMAND)];
 }
 
