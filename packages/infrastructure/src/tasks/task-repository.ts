@@ -64,9 +64,10 @@ export class SqlTaskRepository implements TaskRepository {
       { owner, ...listValues(query) },
     );
     const rows = await this.#database.read<readonly [...StoredTask, version: number | null]>(statement);
-    // Without tasks, there is one row with the version alone.
-    const [facts, _title, _description, version] = rows[0] ?? [];
-    return { tasks: facts === '' ? [] : rows.map((row) => toTask(owner, row)), version: version ?? 0 };
+    const [first] = rows;
+    const [facts] = first ?? [];
+    // Without tasks, there is one row with the version alone, which comes last.
+    return { tasks: facts === '' ? [] : rows.map((row) => toTask(owner, row)), version: Number(first?.at(-1) ?? 0) };
   }
 
   async find(owner: UserId, id: TaskId): Promise<Task | undefined> {

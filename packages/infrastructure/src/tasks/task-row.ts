@@ -5,8 +5,11 @@ import type { Tables } from '../schema/tables.js';
 /** A task as a row that is inserted. */
 export type NewRow = Required<Insertable<Tables['tasks']>>;
 
+/** The fields of a task that no column stores. There is none, or {@link toRow} does not compile. */
+type Unstored = { readonly [Field in Exclude<keyof Task, keyof NewRow>]: never };
+
 /** The row that stores a task. */
-export function toRow({ dueDate, ...task }: Task): NewRow {
+export function toRow({ dueDate, ...task }: Task): NewRow & Unstored {
   return { ...task, dueDate, dueDateIsFloating: dueDate !== null && isFloating(dueDate) };
 }
 
