@@ -1,3 +1,4 @@
+import { newIdempotencyKey } from './idempotency-key.js';
 import { errorOf, overNetwork, read, sleep } from './transport.js';
 import type {
   Batch,
@@ -94,7 +95,7 @@ export function createTodoClient(options: TodoClientOptions) {
     const url = `${baseUrl}/api/${encodeURIComponent(userId)}${path}${searchOf(query)}`;
     const headers: Record<string, string> = {
       ...(body !== undefined && { 'Content-Type': 'application/json' }),
-      ...(isKeyed && { 'Idempotency-Key': idempotencyKey ?? newKey() }),
+      ...(isKeyed && { 'Idempotency-Key': idempotencyKey ?? newIdempotencyKey() }),
       ...(unchangedSince && { 'If-Match': tagOf(unchangedSince) }),
     };
     const init = { method, signal, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
@@ -241,11 +242,6 @@ export function createTodoClient(options: TodoClientOptions) {
 /** The entity tag that the API gives a task in this version. */
 function tagOf({ updatedAt }: Pick<Task, 'updatedAt'>): string {
   return `"${Date.parse(updatedAt).toString(36)}"`;
-}
-
-/** Not `randomUUID`: browsers have that only where the page came over TLS, or from localhost. */
-function newKey(): string {
-  return crypto.getRandomValues(new Uint32Array(4)).join('-');
 }
 
 function searchOf(query: object = {}): string {

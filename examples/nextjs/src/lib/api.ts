@@ -1,6 +1,7 @@
 import { createTodoClient, type Task, TodoApiError, TodoNetworkError } from '@todo-backend/client';
 
 export type { NewTask, Stats, Task, TaskChanges, TaskQuery, TodoClient } from '@todo-backend/client';
+export { newIdempotencyKey } from '@todo-backend/client';
 export { TodoApiError, TodoNetworkError };
 export type Priority = Task['priority'];
 export type Category = Task['category'];
@@ -72,12 +73,6 @@ export function isAway(error: unknown): boolean {
 /** Whether somebody else has changed the task in the meantime. */
 export function isOutdated(error: unknown): boolean {
   return error instanceof TodoApiError && error.status === 412;
-}
-
-/** Names what is sent, so that it happens once however often it is sent. */
-export function newIdempotencyKey(): string {
-  // Not `randomUUID`: browsers have that only where the page came over TLS, or from localhost.
-  return crypto.getRandomValues(new Uint32Array(4)).join('-');
 }
 
 /** What a person is told. The API's `detail` is made for that. */

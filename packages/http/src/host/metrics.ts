@@ -39,10 +39,10 @@ export interface MetricsServer {
 /** Seconds. Fine enough to tell p50 from p99 where requests are fast, and up to the 10 s that a statement may take. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Of the others clients could make up as many as the parser knows. */
+/** The methods that have a label of their own; clients could send many others. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** All start at 0, or a first failure would not look like a rise. A reason without a line here does not compile. */
+/** All counters start at 0, so that a first failure shows as a rise. A reason that is missing here does not compile. */
 const REFUSALS: Record<Refusal, 0> = {
   missing: 0,
   malformed: 0,

@@ -69,7 +69,7 @@ function bareTag(text: string): string {
   return /^(?:W\/)?"?([\da-z]*)(?:[-;+.][\w-]*)?"?$/.exec(tag)?.[1] ?? '';
 }
 
-/** What is no tag of ours is no version of anything. */
+/** The `updatedAt` that a tag stands for; empty, and so never equal, where the tag is not one of this server. */
 function updatedAtOf(tag: string): Timestamp {
   const time = new Date(Number.parseInt(tag, 36));
   return Number.isNaN(time.getTime()) ? '' : time.toISOString();

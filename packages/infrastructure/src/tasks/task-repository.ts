@@ -20,7 +20,7 @@ import { onlyOnce } from './idempotency.js';
 import { hasEvent, outcomeOf, type RecordedTransition } from './outcome.js';
 import { listShape, listValues, selectTasks } from './task-list.js';
 import { type StoredTask, storedTask, toRow, toTask } from './task-row.js';
-import { createOne, insertStandIn, saveMany, updateOne } from './task-writes.js';
+import { createOne, insertStandIn, saveMany, standInEmail, updateOne } from './task-writes.js';
 
 /** How to store tasks. */
 export interface SqlTaskRepositoryOptions {
@@ -31,12 +31,13 @@ export interface SqlTaskRepositoryOptions {
 /** Tasks in PostgreSQL, on a server or embedded. */
 export class SqlTaskRepository implements TaskRepository {
   readonly #database: Database;
-  readonly #standaloneUsers: boolean;
+  /** Where users are not Better Auth's. */
+  readonly #standIn: typeof insertStandIn | undefined;
   readonly #statements: Statements;
 
   constructor(database: Database, { standaloneUsers }: SqlTaskRepositoryOptions) {
     this.#database = database;
-    this.#standaloneUsers = standaloneUsers;
+    this.#standIn = standaloneUsers ? insertStandIn : undefined;
     this.#statements = new Statements(database.builder);
   }
 
@@ -239,19 +240,10 @@ export class SqlTaskRepository implements TaskRepository {
     await runIn(db, statement);
   }
 
-  get #standIn() {
-    return this.#standaloneUsers ? insertStandIn : undefined;
-  }
-
   /** Tasks are missing. Whether that is all, or their owner is gone as well, only the `user` table knows. */
   async #requireUser(db: Kysely<Tables>, owner: UserId): Promise<void> {
-    if (this.#standaloneUsers) return;
+    if (this.#standIn) return;
     const user = await db.selectFrom('user').where('id', '=', owner).select('id').executeTakeFirst();
     if (user === undefined) throw new UserUnknownError();
   }
-}
-
-/** An address that belongs to nobody: the column must not be empty, nor the same for two users. */
-function standInEmail(owner: UserId): string {
-  return `${owner}@standalone.invalid`;
 }

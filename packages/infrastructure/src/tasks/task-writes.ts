@@ -1,9 +1,15 @@
+import type { UserId } from '@todo-backend/domain';
 import { type Kysely, type QueryCreator, type RawBuilder, sql } from 'kysely';
 import { appendEvents, EVENTS_OF_JSON, ONE_EVENT, updateLedger } from '../journal/append.js';
 import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
 import { rowOfValues, rowsOfJson, value, withParts } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
 import { CONTENT_COLUMNS, type NewRow, ROW_COLUMNS, ROW_TYPES } from './task-row.js';
+
+/** An address that belongs to nobody: the column must not be empty, nor the same for two users. */
+export function standInEmail(owner: UserId): string {
+  return `${owner}@standalone.invalid`;
+}
 
 type Part = typeof insertStandIn;
 
