@@ -137,3 +137,24 @@ test('after many requests at once a connection goes on as before', async (t) => 
   }
   socket.destroy();
 });
+
+test('of all connections together, ten thousand requests wait at the most', async (t) => {
+  const { tasks, state, open } = gated();
+  const host = await onMemory({ tasks });
+  t.teardown(() => host.close());
+  const { token } = await person(host, 'alice');
+  await host.call('GET', '/health');
+  let closed = 0;
+  const sockets = Array.from({ length: 10 }, () => {
+    const socket = connect(port(host), '127.0.0.1').on('error', () => {});
+    socket.on('close', () => closed++);
+    // So short that more than a thousand of them are read at once.
+    socket.write(create(token, 'first').repeat(MAX_UNDER_WAY) + 'GET / HTTP/1.1\r\nHost:a\r\n\r\n'.repeat(2_000));
+    return socket;
+  });
+  await until(() => closed > 0);
+  t.true(state.started <= 10 * MAX_UNDER_WAY);
+  t.is((await host.call('GET', '/health')).status, 200);
+  for (const socket of sockets) socket.destroy();
+  open();
+});

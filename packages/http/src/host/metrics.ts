@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Refusal } from '../middleware/authenticate.js';
 import type { AnsweredRequest } from '../middleware/request-log.js';
+import { limitPipelining } from './pipelining.js';
 
 /** What there is to measure besides requests. */
 export interface MetricsOptions {
@@ -181,10 +182,11 @@ export async function listenForMetrics(
   metrics: Metrics,
   { host, port }: { host: string; port: number },
 ): Promise<MetricsServer> {
-  const server = createServer({ requestTimeout: 10_000 }, async ({ method, url }, response) => {
+  const respond = limitPipelining(async ({ method, url }, response) => {
     if (method !== 'GET' || url !== '/metrics') return response.writeHead(404).end();
     return response.setHeader('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE).end(await metrics.read());
   });
+  const server = createServer({ requestTimeout: 10_000 }, respond);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);

@@ -7,6 +7,9 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 /** Requests of one connection that may be under way at once. */
 const MAX_UNDER_WAY = 8;
 
+/** Requests of all connections together that may wait. A connection that adds one more is closed. */
+const MAX_WAITING = 10_000;
+
 /**
  * Limits the requests of one connection that are under way at once (HTTP/1.1 pipelining, RFC 9112, section 9.3.2). A
  * request is under way until its answer has been sent, so that answers nobody takes count too. The rest wait in their
@@ -14,10 +17,11 @@ const MAX_UNDER_WAY = 8;
  */
 export function limitPipelining(handle: Handler): Handler {
   const connections = new WeakMap<Socket, Connection>();
+  const all = { waiting: 0 };
   return (request, response) => {
     let connection = connections.get(request.socket);
     if (connection === undefined) {
-      connection = new Connection(request.socket, handle);
+      connection = new Connection(request.socket, handle, all);
       connections.set(request.socket, connection);
     }
     return connection.accept(request, response);
@@ -27,12 +31,15 @@ export function limitPipelining(handle: Handler): Handler {
 class Connection {
   readonly #socket: Socket;
   readonly #handle: Handler;
+  /** The requests of all connections. */
+  readonly #all: { waiting: number };
   #underWay: ServerResponse[] = [];
   #waiting: [IncomingMessage, ServerResponse][] = [];
 
-  constructor(socket: Socket, handle: Handler) {
+  constructor(socket: Socket, handle: Handler, all: { waiting: number }) {
     this.#socket = socket;
     this.#handle = handle;
+    this.#all = all;
   }
 
   accept(request: IncomingMessage, response: ServerResponse): unknown {
@@ -45,6 +52,9 @@ class Connection {
       this.#underWay.push(response);
       return this.#handle(request, response);
     }
+    if (this.#all.waiting >= MAX_WAITING) this.#socket.destroy();
+    if (this.#socket.destroyed) return undefined;
+    this.#all.waiting++;
     if (this.#waiting.push([request, response]) === 1) this.#stopReading();
     return undefined;
   }
@@ -69,6 +79,7 @@ class Connection {
   };
 
   readonly #drop = () => {
+    this.#all.waiting -= this.#waiting.length;
     this.#waiting = [];
   };
 
@@ -77,6 +88,7 @@ class Connection {
     while (this.#underWay.length < MAX_UNDER_WAY) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
+      this.#all.waiting--;
       const [request, response] = next;
       this.#underWay.push(response);
       response.once('close', this.#next);

@@ -17,6 +17,8 @@ export function onlyTheUser(tokens: TokenVerifier, limits: RateLimits) {
     ctx.state.userId = userId;
     if (ctx.params.user_id !== userId) throw new RequestError('FORBIDDEN', FORBIDDEN_DETAIL);
     await limitUser(ctx, limits.perUser, userId);
+    // Nobody would hear of what is done from here on.
+    if (ctx.req.socket.destroyed) throw new RequestError('MALFORMED_REQUEST', 'The client has left.');
     return next();
   };
 }
