@@ -121,6 +121,16 @@ const callback: (app: ReturnType<typeof createApp>) => unknown = (app) => app.ca
 console.log(typeof callback, typeof serve, routes.length > 10, loadConfig({}).port);
 `;
 
+/** Without TypeScript. */
+const PLAIN = `
+import { taskUseCases } from '@todo-backend/application';
+import { fixedClock, InMemoryTaskRepository, sequentialIds } from '@todo-backend/application/testing';
+
+const tasks = taskUseCases({ tasks: new InMemoryTaskRepository(), clock: fixedClock(), newId: sequentialIds() });
+await tasks.create('alice', { title: 'Buy milk', priority: 'high', category: 'home' });
+console.log((await tasks.count('alice')).total, await tasks.create('alice', {}).catch(({ code }) => code));
+`;
+
 const FILES = {
   'command-line.ts': COMMAND_LINE,
   'hono.ts': HONO,
@@ -184,9 +194,12 @@ test('packed and installed elsewhere, the packages have types, and work', async 
     }
   }
 
+  await mkdir(join(directory, 'dist'), { recursive: true });
+  await writeFile(join(directory, 'dist', 'plain.js'), PLAIN);
   const output = async (name: string) =>
     (await run(process.execPath, [join('dist', name)], { cwd: directory })).stdout.trim().split('\n');
   t.deepEqual(await output('command-line.js'), ['DataDirectoryError', 'Buy milk']);
+  t.deepEqual(await output('plain.js'), ['1 INVALID_INPUT']);
   t.deepEqual(await output('hono.js'), ['201 false', '422']);
   t.deepEqual(await output('route-handler.js'), ['502']);
   t.deepEqual(await output('host.js'), ['function function true 8000']);
