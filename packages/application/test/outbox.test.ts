@@ -12,6 +12,8 @@ for (const { name, verify } of outboxContract) {
       newId: randomUUID,
       newUser: async () => randomUUID(),
       requeue: () => outbox.requeue(),
+      prune: async (before) => tasks.prune(before),
+      deleteUser: async (user) => tasks.removeUser(user),
     });
     t.pass();
   });

@@ -35,14 +35,14 @@ export class InMemoryOutbox implements Outbox {
 
   /** The dead letters that rest, with the reason of each. */
   get deadLetters(): { eventId: string; reason: string }[] {
-    return [...this.#deadLetters.values()]
+    return this.#letters()
       .filter(({ deliverAfter }) => deliverAfter === Number.POSITIVE_INFINITY)
       .map(({ entry, reason }) => ({ eventId: entry.id, reason }));
   }
 
   /** Has dead letters delivered once more: one, or all of them. Returns how many. */
   async requeue(eventId?: string): Promise<number> {
-    const letters = [...this.#deadLetters.values()].filter(
+    const letters = this.#letters().filter(
       ({ entry, deliverAfter }) =>
         deliverAfter === Number.POSITIVE_INFINITY && (eventId === undefined || entry.id === eventId),
     );
@@ -50,17 +50,25 @@ export class InMemoryOutbox implements Outbox {
     return letters.length;
   }
 
+  /** How many events have not been handed on. */
+  get waiting(): number {
+    const left = [...this.#repository.journals()].map(
+      ([user, { sequence }]) => sequence - this.#progressOf(user).reached,
+    );
+    return left.reduce((sum, events) => sum + events, 0);
+  }
+
   async claim(lease: number): Promise<{ waiting: WaitingEvents[]; requeued: RequeuedEvent[] }> {
     const now = this.#now();
     const waiting: WaitingEvents[] = [];
     for (const [userId, journal] of this.#repository.journals()) {
       const progress = this.#progressOf(userId);
-      const entries = journal.filter(({ sequence }) => sequence > progress.reached);
-      if (entries.length === 0 || progress.deliverAfter > now) continue;
+      if (journal.sequence <= progress.reached || progress.deliverAfter > now) continue;
+      const entries = journal.entries.filter(({ sequence }) => sequence > progress.reached);
       const claim = this.#claim(progress, now + lease);
-      waiting.push({ userId, claim, entries, upTo: entries.at(-1)?.sequence ?? 0, attempts: progress.attempts });
+      waiting.push({ userId, claim, entries, upTo: journal.sequence, attempts: progress.attempts });
     }
-    const requeued = [...this.#deadLetters.values()]
+    const requeued = this.#letters()
       .filter(({ deliverAfter }) => deliverAfter <= now)
       .map((letter) => ({
         entry: letter.entry,
@@ -72,9 +80,14 @@ export class InMemoryOutbox implements Outbox {
 
   async settle({ userId, claim }: WaitingEvents, settlement: Settlement): Promise<boolean> {
     const progress = this.#progressOf(userId);
-    if (progress.claim !== claim) return false;
-    const { reached = progress.reached, attempts, delay, buried } = settlement;
-    Object.assign(progress, { reached, attempts, deliverAfter: this.#now() + delay, claim: undefined });
+    if (progress.claim !== claim || !this.#repository.journals().has(userId)) return false;
+    const { reached = 0, attempts, delay, buried } = settlement;
+    Object.assign(progress, {
+      reached: Math.max(progress.reached, reached),
+      attempts,
+      deliverAfter: this.#now() + delay,
+      claim: undefined,
+    });
     for (const { entry, reason } of buried) {
       this.#deadLetters.set(entry.id, {
         entry,
@@ -100,10 +113,18 @@ export class InMemoryOutbox implements Outbox {
   }
 
   #settleLetter({ id }: JournalEntry, claim: string, change: Partial<DeadLetter>): boolean {
-    const letter = this.#deadLetters.get(id);
+    const letter = this.#letters().find(({ entry }) => entry.id === id);
     if (letter?.claim !== claim) return false;
     Object.assign(letter, change, { claim: undefined });
     return true;
+  }
+
+  /** The dead letters whose events are still in a journal. */
+  #letters(): DeadLetter[] {
+    const journals = this.#repository.journals();
+    return [...this.#deadLetters.values()].filter(({ entry }) =>
+      journals.get(entry.userId)?.entries.some(({ id }) => id === entry.id),
+    );
   }
 
   #claim(claimed: Progress | DeadLetter, until: number): string {

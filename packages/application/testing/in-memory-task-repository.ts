@@ -5,28 +5,28 @@ import {
   type JournalEntry,
   type JournalQuery,
   type Once,
-  type SortKey,
   type TaskCounts,
   type TaskListing,
-  type TaskPosition,
   type TaskQuery,
   type TaskRepository,
   UserUnknownError,
 } from '@todo-backend/application';
-import {
-  compareDueDates,
-  PRIORITIES,
-  type Task,
-  type TaskId,
-  type TaskTransition,
-  type UserId,
-} from '@todo-backend/domain';
+import type { Task, TaskId, TaskTransition, Timestamp, UserId } from '@todo-backend/domain';
+import { selectTasks } from './task-query.js';
+
+/** The journal of one user. */
+interface StoredJournal {
+  /** How many events there have ever been, and so the sequence of the newest. */
+  readonly sequence: number;
+  /** Those that are kept, oldest first. */
+  readonly entries: readonly JournalEntry[];
+}
 
 /** Tasks and their journal in memory, for tests. Stores copies, so that a task that was changed but not saved cannot leak. */
 export class InMemoryTaskRepository implements TaskRepository, Journal {
   readonly #tasks = new Map<TaskId, Task>();
-  readonly #journals = new Map<UserId, JournalEntry[]>();
-  /** Of what is to happen only once; kept for good, which is longer than is asked for. */
+  readonly #journals = new Map<UserId, StoredJournal>();
+  /** Results of idempotent requests. They are kept for good, which is longer than the port asks for. */
   readonly #results = new Map<string, { fingerprint: string; result: unknown }>();
   readonly #users: Set<UserId> | undefined;
 
@@ -47,23 +47,27 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   }
 
   /** The journals of all users, for `InMemoryOutbox`. */
-  journals(): ReadonlyMap<UserId, readonly JournalEntry[]> {
+  journals(): ReadonlyMap<UserId, StoredJournal> {
     return structuredClone(this.#journals);
   }
 
+  /**
+   * Deletes the events from before a moment. The others keep their sequence.
+   *
+   * @returns how many there were
+   */
+  prune(before: Timestamp): number {
+    let pruned = 0;
+    for (const [user, { sequence, entries }] of this.#journals) {
+      const kept = entries.filter(({ time }) => time >= before);
+      pruned += entries.length - kept.length;
+      this.#journals.set(user, { sequence, entries: kept });
+    }
+    return pruned;
+  }
+
   async list(owner: UserId, query: TaskQuery): Promise<TaskListing> {
-    const { sortBy, sortOrder, after, limit } = query;
-    const direction = sortOrder === 'asc' ? 1 : -1;
-    const order = (a: Task, b: Task) => {
-      const missingLast = sortBy === 'dueDate' ? Number(a.dueDate === null) - Number(b.dueDate === null) : 0;
-      return missingLast || direction * (compareBy[sortBy](a, b) || compareBy.createdAt(a, b) || compare(a.id, b.id));
-    };
-    const tasks = this.#ownedBy(owner)
-      .filter((task) => matches(task, query))
-      .filter((task) => after === undefined || order(task, at(task, sortBy, after)) > 0)
-      .sort(order)
-      .slice(0, limit);
-    return { tasks, version: this.#version(owner) };
+    return { tasks: selectTasks(this.#ownedBy(owner), query), version: this.#version(owner) };
   }
 
   async find(owner: UserId, id: TaskId): Promise<Task | undefined> {
@@ -97,7 +101,7 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   }
 
   async entries(owner: UserId, { taskId, type, since, until, before, limit }: JournalQuery): Promise<JournalEntry[]> {
-    return (this.#journals.get(owner) ?? [])
+    return (this.#journals.get(owner)?.entries ?? [])
       .filter(
         (entry) =>
           (taskId === undefined || entry.taskId === taskId) &&
@@ -118,15 +122,16 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   }
 
   #version(owner: UserId): number {
-    return this.#journals.get(owner)?.length ?? 0;
+    return this.#journals.get(owner)?.sequence ?? 0;
   }
 
   #save(owner: UserId, { before, after, event }: TaskTransition): void {
     if (event === undefined) return;
     if (after !== undefined) this.#tasks.set(after.id, after);
     else if (before !== undefined) this.#tasks.delete(before.id);
-    const journal = this.#journals.get(owner) ?? [];
-    this.#journals.set(owner, [...journal, { ...event, sequence: journal.length + 1 }]);
+    const sequence = this.#version(owner) + 1;
+    const entries = this.#journals.get(owner)?.entries ?? [];
+    this.#journals.set(owner, { sequence, entries: [...entries, { ...event, sequence }] });
   }
 
   #ownedBy(owner: UserId): Task[] {
@@ -136,39 +141,4 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   #requireUser(user: UserId): void {
     if (this.#users?.has(user) === false) throw new UserUnknownError();
   }
-}
-
-/** A task that stands at a position. */
-function at(task: Task, sortBy: SortKey, { key, createdAt, id }: TaskPosition): Task {
-  return { ...task, [sortBy]: key, createdAt, id };
-}
-
-function matches(task: Task, { status, priority, category, search }: TaskQuery): boolean {
-  const wanted = (search ?? '').toUpperCase();
-  return (
-    (status === undefined || task.status === status) &&
-    (priority === undefined || task.priority === priority) &&
-    (category === undefined || task.category === category) &&
-    [task.title, task.description ?? ''].some((text) => text.toUpperCase().includes(wanted))
-  );
-}
-
-const compareBy: Record<SortKey, (a: Task, b: Task) => number> = {
-  createdAt: (a, b) => compare(a.createdAt, b.createdAt),
-  updatedAt: (a, b) => compare(a.updatedAt, b.updatedAt),
-  dueDate: (a, b) => (a.dueDate === null || b.dueDate === null ? 0 : compareDueDates(a.dueDate, b.dueDate)),
-  priority: (a, b) => PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority),
-  title: (a, b) => compareCodePoints(a.title.toUpperCase(), b.title.toUpperCase()),
-};
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
-}
-
-/** As PostgreSQL's collation "C" orders UTF-8; JavaScript's `<` orders by UTF-16 code units. */
-function compareCodePoints(a: string, b: string): number {
-  const [left, right] = [Array.from(a), Array.from(b)];
-  const index = left.findIndex((character, i) => character !== right[i]);
-  if (index === -1 || index >= right.length) return left.length - right.length;
-  return (left[index]?.codePointAt(0) ?? 0) - (right[index]?.codePointAt(0) ?? 0);
 }

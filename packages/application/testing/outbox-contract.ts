@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outbox, RequeuedEvent, Settlement, TaskRepository, WaitingEvents } from '@todo-backend/application';
-import { createTask } from '@todo-backend/domain';
+import { createTask, type Timestamp, type UserId } from '@todo-backend/domain';
 import { taskWriter } from './task-writer.js';
 
 /** What the contract needs of an adapter besides the port. */
@@ -15,6 +15,10 @@ export interface OutboxHarness {
   newUser(): Promise<string>;
   /** Has all dead letters delivered once more, as an operator does. */
   requeue(): Promise<unknown>;
+  /** Deletes the events of all users from before a moment. */
+  prune(before: Timestamp): Promise<unknown>;
+  /** Deletes a user the way the owner of the `user` table does. `undefined` where users are not checked. */
+  readonly deleteUser?: ((user: UserId) => Promise<void>) | undefined;
 }
 
 /** One thing that every {@link Outbox} does, as a test that throws where it does not. */
@@ -24,9 +28,12 @@ export interface OutboxCase {
 }
 
 /** Milliseconds: longer than any test takes. */
-const LONG = 60_000;
+const LONG = 600_000;
 /** Milliseconds: over at once. */
 const SHORT = 1;
+
+/** The day after all events. */
+const TOMORROW = '2026-03-02T00:00:00.000Z';
 
 /**
  * The behaviour that the relay relies on, for every adapter of {@link Outbox}. Run the cases one after the other: a claim
@@ -109,11 +116,172 @@ export const outboxContract: readonly OutboxCase[] = [
     assert.deepEqual(claimed.map(({ userId }) => userId).sort(), [...users].sort());
     for (const waiting of claimed) await outbox.settle(waiting, done(waiting.upTo));
   }),
+
+  contract('settles a claim once, and never goes back', async ({ outbox, add, claim }) => {
+    await add(4);
+    const claimed = await claim(LONG);
+    assert.equal(await outbox.settle(claimed, done(2)), true);
+    assert.equal(await outbox.settle(claimed, done(3)), false);
+    const second = await claim(LONG);
+    assert.deepEqual(sequences(second), [3, 4]);
+    assert.equal(await outbox.settle(second, done(1)), true);
+    const third = await claim(LONG);
+    assert.deepEqual(sequences(third), [3, 4]);
+    await outbox.settle(third, done(4));
+  }),
+
+  contract('leaves what was written after a claim to the next one', async ({ outbox, add, claim }) => {
+    await add(2);
+    const claimed = await claim(LONG);
+    await add(3);
+    await assert.rejects(claim(LONG), /nothing waits/, 'the user is claimed');
+    assert.equal(await outbox.settle(claimed, done(claimed.upTo)), true);
+    const next = await claim(LONG);
+    assert.deepEqual([sequences(next), next.upTo], [[3, 4, 5], 5]);
+    await outbox.settle(next, { ...done(4), delay: LONG });
+    await add(1);
+    await assert.rejects(claim(LONG), /nothing waits/, 'new events wait for the delay too');
+  }),
+
+  contract('hands on a long journal in parts, in order and without a gap', async ({ outbox, add, claim }) => {
+    await add(230);
+    const seen: number[] = [];
+    while (seen.length < 230) {
+      const claimed = await claim(LONG);
+      seen.push(...sequences(claimed));
+      assert.equal(claimed.upTo, seen.at(-1), 'a part ends with its last event');
+      assert.equal(await outbox.settle(claimed, done(claimed.upTo)), true);
+    }
+    assert.deepEqual(seen, numbersTo(230));
+    await assert.rejects(claim(LONG), /nothing waits/);
+  }),
+
+  contract('gives each of many users to one of many relays', async ({ outbox, addUsers }) => {
+    const users = await addUsers(45);
+    const claimed: WaitingEvents[] = [];
+    const relay = async () => {
+      for (;;) {
+        const { waiting } = await outbox.claim(LONG);
+        if (waiting.length === 0) return;
+        claimed.push(...waiting.filter(({ userId }) => users.includes(userId)));
+      }
+    };
+    await Promise.all([relay(), relay(), relay(), relay()]);
+    assert.deepEqual(claimed.map(({ userId }) => userId).sort(), users.sort());
+    for (const waiting of claimed) await outbox.settle(waiting, done(waiting.upTo));
+  }),
+
+  contract('serves everybody before it serves anybody again', async ({ outbox, addUsers }) => {
+    const users = await addUsers(45);
+    const served = new Set<UserId>();
+    while (served.size < users.length) {
+      const waiting = (await outbox.claim(LONG)).waiting.filter(({ userId }) => users.includes(userId));
+      const isAgain = waiting.some(({ userId }) => served.has(userId));
+      for (const claimed of waiting) {
+        served.add(claimed.userId);
+        assert.equal(await outbox.settle(claimed, done(0)), true);
+      }
+      assert.ok(!isAgain || served.size === users.length, 'somebody comes again, and others have not had a turn');
+    }
+    for (let left = users.length; left > 0; ) {
+      for (const claimed of (await outbox.claim(LONG)).waiting) {
+        await outbox.settle(claimed, done(claimed.upTo));
+        if (users.includes(claimed.userId)) left--;
+      }
+    }
+  }),
+
+  contract('gives each of many requeued events to one of many relays', async (context) => {
+    const { outbox, add, claim } = context;
+    await add(45);
+    const claimed = await claim(LONG);
+    const buried = claimed.entries.map((entry) => ({ entry, reason: 'refused' }));
+    await outbox.settle(claimed, { ...done(45), buried });
+    await context.requeue();
+    const given: RequeuedEvent[] = [];
+    const relay = async () => {
+      for (;;) {
+        const { requeued } = await outbox.claim(LONG);
+        if (requeued.length === 0) return;
+        given.push(...requeued.filter(({ entry }) => entry.userId === claimed.userId));
+      }
+    };
+    await Promise.all([relay(), relay(), relay(), relay()]);
+    assert.deepEqual(
+      given.map(({ entry }) => entry.sequence).sort((a, b) => a - b),
+      sequences(claimed),
+    );
+    for (const { entry } of given) await outbox.unbury(entry);
+  }),
+
+  contract('takes a dead letter away that was delivered after all, whoever has claimed it', async (context) => {
+    const { outbox, add, claim, claimRequeued } = context;
+    await add(1);
+    const claimed = await claim(LONG);
+    await outbox.settle(claimed, {
+      ...done(1),
+      buried: claimed.entries.map((entry) => ({ entry, reason: 'refused' })),
+    });
+    await context.requeue();
+    const requeued = await claimRequeued(LONG);
+    await outbox.unbury(requeued.entry);
+    assert.equal(await outbox.postpone(requeued, { attempts: 1, delay: 0 }), false);
+    assert.equal(await outbox.bury(requeued, 'too late'), false);
+    await outbox.unbury(requeued.entry);
+    await context.requeue();
+    await assert.rejects(claimRequeued(LONG), /nothing is requeued/);
+  }),
+
+  contract('gets over the gap that pruning leaves', async ({ outbox, add, claim, prune }) => {
+    await add(2);
+    await prune(TOMORROW);
+    const nothing = await claim(LONG);
+    assert.deepEqual([sequences(nothing), nothing.upTo], [[], 2]);
+    assert.equal(await outbox.settle(nothing, done(nothing.upTo)), true);
+    await assert.rejects(claim(LONG), /nothing waits/);
+    await add(1);
+    const next = await claim(LONG);
+    assert.deepEqual(sequences(next), [3], 'counting goes on');
+    await outbox.settle(next, done(3));
+  }),
+
+  contract('buries nothing that was pruned meanwhile', async (context) => {
+    const { outbox, add, claim, claimRequeued } = context;
+    await add(1);
+    const claimed = await claim(LONG);
+    await context.prune(TOMORROW);
+    const buried = claimed.entries.map((entry) => ({ entry, reason: 'refused' }));
+    assert.equal(await outbox.settle(claimed, { ...done(1), buried }), true);
+    await context.requeue();
+    await assert.rejects(claimRequeued(LONG), /nothing is requeued/);
+  }),
+
+  contract('forgets a user who was deleted', async (context) => {
+    const { outbox, add, claim, claimRequeued, deleteUser } = context;
+    if (deleteUser === undefined) return;
+    await add(2);
+    const first = await claim(LONG);
+    const buried = first.entries.slice(0, 1).map((entry) => ({ entry, reason: 'refused' }));
+    await outbox.settle(first, { ...done(1), buried });
+    await context.requeue();
+    const { waiting, requeued } = await outbox.claim(LONG);
+    const claimed = waiting.find(({ userId }) => userId === first.userId) ?? assert.fail();
+    const letter = requeued.find(({ entry }) => entry.userId === first.userId) ?? assert.fail();
+    await deleteUser(first.userId);
+    assert.equal(await outbox.settle(claimed, { ...done(2), buried }), false);
+    assert.equal(await outbox.postpone(letter, { attempts: 0, delay: 0 }), false);
+    assert.equal(await outbox.bury(letter, 'too late'), false);
+    await context.requeue();
+    await assert.rejects(claimRequeued(LONG), /nothing is requeued/);
+    await assert.rejects(claim(LONG), /nothing waits/);
+  }),
 ];
 
 interface Context extends OutboxHarness {
   /** Writes so many events of a user: the test's own when left out. */
   add(events: number, user?: string): Promise<void>;
+  /** Lets so many users exist, with an event each. */
+  addUsers(count: number): Promise<UserId[]>;
   /** Claims, and gives the claim of the test's own user. */
   claim(lease: number): Promise<WaitingEvents>;
   claimRequeued(lease: number): Promise<RequeuedEvent>;
@@ -125,17 +293,23 @@ function contract(name: string, verify: (context: Context) => Promise<void>): Ou
     async verify(harness) {
       const { outbox, tasks, newId } = harness;
       const owner = await harness.newUser();
+      const add = async (events: number, userId = owner) => {
+        for (let i = 0; i < events; i++) {
+          await taskWriter(tasks).add(
+            createTask(
+              { title: 'a task', description: null, priority: 'low', category: 'work', dueDate: null },
+              { id: newId(), userId, now: '2026-03-01T12:00:00.000Z' },
+            ),
+          );
+        }
+      };
       await verify({
         ...harness,
-        async add(events, userId = owner) {
-          for (let i = 0; i < events; i++) {
-            await taskWriter(tasks).add(
-              createTask(
-                { title: 'a task', description: null, priority: 'low', category: 'work', dueDate: null },
-                { id: newId(), userId, now: '2026-03-01T12:00:00.000Z' },
-              ),
-            );
-          }
+        add,
+        async addUsers(count) {
+          const users = await Promise.all(Array.from({ length: count }, () => harness.newUser()));
+          await Promise.all(users.map((user) => add(1, user)));
+          return users;
         },
         async claim(lease) {
           const { waiting } = await outbox.claim(lease);
@@ -156,4 +330,8 @@ function sequences({ entries }: WaitingEvents): number[] {
 
 function done(reached: number): Settlement {
   return { reached, attempts: 0, delay: 0, buried: [] };
+}
+
+function numbersTo(length: number): number[] {
+  return Array.from({ length }, (_, i) => i + 1);
 }

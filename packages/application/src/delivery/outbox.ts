@@ -48,8 +48,8 @@ export interface Settlement extends Retry {
 /**
  * The journal of all users as a queue of what is still to be handed on. For the relay, never for a user.
  *
- * A claim ends with its lease. Whoever settles after that changes nothing, and is told so with `false`: somebody else may
- * have claimed the same meanwhile.
+ * After its lease a claim ends as soon as somebody else claims the same. Whoever settles a claim that has ended, or was
+ * settled before, changes nothing, and is told so with `false`.
  */
 export interface Outbox {
   /**

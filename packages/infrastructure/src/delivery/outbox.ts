@@ -1,9 +1,18 @@
-import type { JournalEntry, Outbox, RequeuedEvent, Retry, Settlement, WaitingEvents } from '@todo-backend/application';
+import type {
+  BuriedEvent,
+  JournalEntry,
+  Outbox,
+  RequeuedEvent,
+  Retry,
+  Settlement,
+  WaitingEvents,
+} from '@todo-backend/application';
 import type { Timestamp, UserId } from '@todo-backend/domain';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { type StoredEntry, storedEntry, toEntry, utcText } from '../journal/entry.js';
+import { utcText } from '../journal/entry.js';
 import type { Database } from '../postgres/database.js';
 import type { Tables } from '../schema/tables.js';
+import { after, claimRequeued, claimUsers, moment } from './claims.js';
 
 /** An event that the sink does not take, as an operator sees it. */
 export interface DeadLetter {
@@ -14,15 +23,6 @@ export interface DeadLetter {
   readonly reason: string;
   readonly failedAt: Timestamp;
 }
-
-/** Users whose events one relay delivers side by side. */
-const USERS_AT_ONCE = 20;
-
-/** Events of one user in a round. */
-const EVENTS_AT_ONCE = 100;
-
-/** Dead letters in a round. */
-const DEAD_LETTERS_AT_ONCE = 20;
 
 /** Events that one transaction deletes. */
 const PRUNED_AT_ONCE = 10_000;
@@ -57,14 +57,7 @@ export class SqlOutbox implements Outbox {
         })
         .executeTakeFirst();
       if (numUpdatedRows === 0n) return false;
-      for (const { entry, reason } of buried) {
-        const failure = { reason, failedAt: sql<string>`now()`, deliverAfter: 'infinity' };
-        await db
-          .insertInto('dead_letters')
-          .values({ userId, sequence: entry.sequence, ...failure })
-          .onConflict((conflict) => conflict.columns(['userId', 'sequence']).doUpdateSet(failure))
-          .execute();
-      }
+      for (const event of buried) await buryEvent(db, event);
       return true;
     });
   }
@@ -182,64 +175,25 @@ export class SqlOutbox implements Outbox {
   }
 }
 
-async function claimUsers(db: Kysely<Tables>, lease: number): Promise<WaitingEvents[]> {
-  const { rows } = await sql<{
-    userId: UserId;
-    claim: string;
-    attempts: number;
-    sequence: number;
-    entries: StoredEntry[];
-  }>`
-    with claimed as (
-      update task_ledgers set "deliverAfter" = ${after(lease)}
-      where "userId" in (
-        select "userId" from task_ledgers where "deliveredSequence" < "sequence" and "deliverAfter" <= now()
-        order by "deliverAfter" limit ${USERS_AT_ONCE} for update skip locked
-      )
-      returning "userId", "deliverAfter", "deliveryAttempts", "sequence", "deliveredSequence"
+/** Makes a dead letter of an event, unless it was pruned meanwhile. */
+async function buryEvent(db: Kysely<Tables>, { entry: { userId, sequence }, reason }: BuriedEvent): Promise<void> {
+  const failure = { reason: sql<string>`${reason}::text`, failedAt: sql<string>`now()` };
+  await db
+    .insertInto('dead_letters')
+    .columns(['userId', 'sequence', 'reason', 'failedAt'])
+    .expression(({ selectFrom }) =>
+      selectFrom('task_events')
+        .where('userId', '=', userId)
+        .where('sequence', '=', sequence)
+        .select(['userId', 'sequence', failure.reason.as('reason'), failure.failedAt.as('failedAt')]),
     )
-    select to_json(claimed."userId") as "userId", to_json(claimed."deliverAfter") as claim,
-           claimed."deliveryAttempts" as attempts, claimed."sequence", coalesce(events.entries, '[]') as entries
-    from claimed, lateral (
-      select json_agg(event.entry) as entries from (
-        select ${storedEntry} as entry from task_events
-        where task_events."userId" = claimed."userId"
-          and task_events."sequence" > claimed."deliveredSequence" and task_events."sequence" <= claimed."sequence"
-        order by task_events."sequence" limit ${EVENTS_AT_ONCE}
-      ) as event
-    ) as events`.execute(db);
-  return rows.map(({ sequence, entries: stored, ...claimed }) => {
-    const entries = stored.map(toEntry);
-    const isAll = entries.length < EVENTS_AT_ONCE;
-    return { ...claimed, entries, upTo: isAll ? sequence : (entries.at(-1)?.sequence ?? sequence) };
-  });
-}
-
-async function claimRequeued(db: Kysely<Tables>, lease: number): Promise<RequeuedEvent[]> {
-  const { rows } = await sql<{ entry: StoredEntry; claim: string; attempts: number }>`
-    with claimed as (
-      update dead_letters set "deliverAfter" = ${after(lease)}
-      where ("userId", "sequence") in (
-        select "userId", "sequence" from dead_letters where "deliverAfter" <= now()
-        order by "deliverAfter" limit ${DEAD_LETTERS_AT_ONCE} for update skip locked
-      )
-      returning "userId", "sequence", "deliverAfter", "deliveryAttempts"
+    .onConflict((conflict) =>
+      conflict.columns(['userId', 'sequence']).doUpdateSet({ ...failure, deliverAfter: 'infinity' }),
     )
-    select ${storedEntry} as entry, to_json(claimed."deliverAfter") as claim, claimed."deliveryAttempts" as attempts
-    from task_events join claimed using ("userId", "sequence")`.execute(db);
-  return rows.map(({ entry: stored, ...claimed }) => ({ ...claimed, entry: toEntry(stored) }));
+    .execute();
 }
 
 /** As JSON, because PGlite drops a byte order mark from the beginning of a text that it reads. */
 function exactText(column: string) {
   return sql<string>`to_json(${sql.ref(column)})`;
-}
-
-function after(milliseconds: number) {
-  return sql<string>`now() + ${milliseconds}::float8 * interval '1 millisecond'`;
-}
-
-/** A time to the microsecond, as `to_json` has spelt it. */
-function moment(text: string) {
-  return sql<string>`${text}::timestamptz`;
 }

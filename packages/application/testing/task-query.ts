@@ -1,0 +1,56 @@
+import type { SortKey, TaskPosition, TaskQuery } from '@todo-backend/application';
+import { compareDueDates, PRIORITIES, type Task } from '@todo-backend/domain';
+
+/** The tasks that a query asks for, in its order. */
+export function selectTasks(tasks: readonly Task[], query: TaskQuery): Task[] {
+  const { sortBy, after, limit } = query;
+  const order = orderOf(query);
+  return tasks
+    .filter((task) => matches(task, query))
+    .filter((task) => after === undefined || order(task, at(task, sortBy, after)) > 0)
+    .sort(order)
+    .slice(0, limit);
+}
+
+function orderOf({ sortBy, sortOrder }: TaskQuery): (a: Task, b: Task) => number {
+  const direction = sortOrder === 'asc' ? 1 : -1;
+  return (a, b) => {
+    const missingLast = sortBy === 'dueDate' ? Number(a.dueDate === null) - Number(b.dueDate === null) : 0;
+    return missingLast || direction * (compareBy[sortBy](a, b) || compareBy.createdAt(a, b) || compare(a.id, b.id));
+  };
+}
+
+/** A task that stands at a position. */
+function at(task: Task, sortBy: SortKey, { key, createdAt, id }: TaskPosition): Task {
+  return { ...task, [sortBy]: key, createdAt, id };
+}
+
+function matches(task: Task, { status, priority, category, search }: TaskQuery): boolean {
+  const wanted = (search ?? '').toUpperCase();
+  return (
+    (status === undefined || task.status === status) &&
+    (priority === undefined || task.priority === priority) &&
+    (category === undefined || task.category === category) &&
+    [task.title, task.description ?? ''].some((text) => text.toUpperCase().includes(wanted))
+  );
+}
+
+const compareBy: Record<SortKey, (a: Task, b: Task) => number> = {
+  createdAt: (a, b) => compare(a.createdAt, b.createdAt),
+  updatedAt: (a, b) => compare(a.updatedAt, b.updatedAt),
+  dueDate: (a, b) => (a.dueDate === null || b.dueDate === null ? 0 : compareDueDates(a.dueDate, b.dueDate)),
+  priority: (a, b) => PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority),
+  title: (a, b) => compareCodePoints(a.title.toUpperCase(), b.title.toUpperCase()),
+};
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+/** As PostgreSQL's collation "C" orders UTF-8; JavaScript's `<` orders by UTF-16 code units. */
+function compareCodePoints(a: string, b: string): number {
+  const [left, right] = [Array.from(a), Array.from(b)];
+  const index = left.findIndex((character, i) => character !== right[i]);
+  if (index === -1 || index >= right.length) return left.length - right.length;
+  return (left[index]?.codePointAt(0) ?? 0) - (right[index]?.codePointAt(0) ?? 0);
+}
