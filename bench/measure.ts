@@ -84,34 +84,20 @@ export async function measureThroughput(bench: Bench): Promise<Throughput> {
   const population = await withClient(database, (client) => populationOf(bench, client));
   const settings = settingsOf(bench, database);
 
-  const servers: RunningServer[] = [];
-  let runs: Runs;
-  let difference: string | undefined;
-  try {
-    for (const name of plan.servers) {
-      servers.push(await startServer(name, bench.directory, settings, isUp(population)));
-    }
+  const compared = await withServers(bench, settings, population, async (servers) => {
     progress('comparing the answers of all servers');
     try {
       await compareAnswers(servers, plan.workloads, population, (task) => journalOf(database, task));
     } catch (error) {
       // Versions of this project may differ on purpose.
       if (!(error instanceof DifferenceError && plan.servers.includes('baseline'))) throw error;
-      difference = error.message;
-      progress(difference);
+      progress(error.message);
+      return { difference: error.message };
     }
-    progress('warming up');
-    for (const { url } of servers) {
-      for (const workload of plan.workloads) {
-        const job = { loop: 'closed', many: FEW_CONNECTIONS, url, workload, population, seconds: 0 } as const;
-        await bench.loader.run({ ...job, warmUp: plan.seconds / 2 }, () => () => {});
-      }
-    }
-    await setBack(database);
-    runs = await rounds(bench, servers, database, population);
-  } finally {
-    await Promise.all(servers.map((server) => server.stop()));
-  }
+    return {};
+  });
+  await setBack(database);
+  const runs = await rounds(bench, settings, database, population);
 
   const starts: Throughput['starts'] = new Map();
   for (let round = 0; round < plan.rounds; round++) {
@@ -129,13 +115,45 @@ export async function measureThroughput(bench: Bench): Promise<Throughput> {
     }
     progress(`round ${round + 1} of ${plan.rounds}, start and memory`);
   }
-  return { starts, runs, ...(difference !== undefined && { difference }) };
+  return { starts, runs, ...compared };
 }
 
-async function rounds(bench: Bench, servers: RunningServer[], database: string, population: Population): Promise<Runs> {
+/** Starts all servers, for as long as `run` takes. */
+async function withServers<T>(
+  { plan, directory }: Bench,
+  settings: Settings,
+  population: Population,
+  run: (servers: readonly RunningServer[]) => Promise<T>,
+): Promise<T> {
+  const servers: RunningServer[] = [];
+  try {
+    for (const name of plan.servers) servers.push(await startServer(name, directory, settings, isUp(population)));
+    return await run(servers);
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+async function warmUp({ plan, loader }: Bench, servers: readonly RunningServer[], population: Population) {
+  for (const { url } of servers) {
+    for (const workload of plan.workloads) {
+      const job = { loop: 'closed', many: FEW_CONNECTIONS, url, workload, population, seconds: 0 } as const;
+      await loader.run({ ...job, warmUp: plan.seconds / 2 }, () => () => {});
+    }
+  }
+}
+
+interface Step {
+  readonly key: string;
+  readonly title: string;
+  readonly job: Pick<Job, 'loop' | 'many' | 'workload'>;
+}
+
+/** One and the same version is up to a tenth faster in one process than in the next, so each round has new ones. */
+async function rounds(bench: Bench, settings: Settings, database: string, population: Population): Promise<Runs> {
   const { plan } = bench;
   const postmaster = await postmasterOf(database);
-  const steps: { key: string; title: string; job: Pick<Job, 'loop' | 'many' | 'workload'> }[] = [];
+  const steps: Step[] = [];
   for (const workload of plan.workloads) {
     for (const many of plan.connections) {
       const title = `${WORKLOADS[workload].title}, ${many} connections`;
@@ -150,19 +168,21 @@ async function rounds(bench: Bench, servers: RunningServer[], database: string, 
   const runs: Runs = new Map();
   const start = performance.now();
   let done = 0;
-  for (let round = 0; round < plan.rounds; round++) {
-    for (const { key, title, job } of steps) {
-      for (const server of inTurn(servers, round)) {
-        const run = await measured(bench, server, { ...job, population }, postmaster);
-        listIn(mapIn(runs, key), server.name).push(run);
-        if (WORKLOADS[job.workload].writes) await setBack(database);
-      }
-      const minutes = Math.ceil(
-        (((performance.now() - start) / ++done) * (plan.rounds * steps.length - done)) / 60_000,
-      );
-      const last = [...mapIn(runs, key)].map(([name, runs]) => `${name} ${describe(runs.at(-1), job.loop)}`);
-      bench.progress(`round ${round + 1} of ${plan.rounds}, ${title}: ${last.join(', ')}; ${minutes} min left`);
+  const measureStep = async (round: number, servers: readonly RunningServer[], { key, title, job }: Step) => {
+    for (const server of inTurn(servers, round)) {
+      const run = await measured(bench, server, { ...job, population }, postmaster);
+      listIn(mapIn(runs, key), server.name).push(run);
+      if (WORKLOADS[job.workload].writes) await setBack(database);
     }
+    const minutes = Math.ceil((((performance.now() - start) / ++done) * (plan.rounds * steps.length - done)) / 60_000);
+    const last = [...mapIn(runs, key)].map(([name, runs]) => `${name} ${describe(runs.at(-1), job.loop)}`);
+    bench.progress(`round ${round + 1} of ${plan.rounds}, ${title}: ${last.join(', ')}; ${minutes} min left`);
+  };
+  for (let round = 0; round < plan.rounds; round++) {
+    await withServers(bench, settings, population, async (servers) => {
+      await warmUp(bench, servers, population);
+      for (const step of steps) await measureStep(round, servers, step);
+    });
   }
   return runs;
 }
