@@ -74,7 +74,7 @@ serverTest('a server that may not grant itself the keys of Better Auth says who 
   t.teardown(() => database.close());
   const keys = keysFromTable(database);
   await execute(url, 'create table "jwks" ("id" text, "publicKey" text, "privateKey" text)');
-  await t.throwsAsync(keys, { name: 'DatabaseSetupError', message: /Run the migrations as the owner of that table/ });
+  await t.throwsAsync(keys, { name: 'KeySourceError', message: /Run the migrations as the owner of the table "jwks"/ });
   await owner.migrate({ standaloneUsers: true });
   t.deepEqual(await keys(), []);
 });

@@ -14,10 +14,13 @@ export type AuthenticationFailure =
 export class UnauthenticatedError extends TodoError {
   readonly code = 'UNAUTHENTICATED';
   readonly reason: AuthenticationFailure;
+  /** What was expected and what came, for logs: never the token, nor whose it is. */
+  readonly evidence: string | undefined;
 
-  constructor(message: string, reason: AuthenticationFailure, options?: ErrorOptions) {
+  constructor(message: string, reason: AuthenticationFailure, options?: ErrorOptions & { readonly evidence?: string }) {
     super(message, options);
     this.reason = reason;
+    this.evidence = options?.evidence;
   }
 }
 

@@ -2,6 +2,11 @@
 export interface Readiness {
   /** Whether row level security is active: the database itself keeps the tasks of users apart. */
   readonly rowSecurity: boolean;
+  /**
+   * Whether there are public keys to check tokens with: `none` before the auth server has made its first, `unreachable`
+   * where the next attempt may succeed. Missing where tokens are checked with a secret only.
+   */
+  readonly keys?: 'loaded' | 'none' | 'unreachable';
 }
 
 /** Tells whether the system is ready to serve. */

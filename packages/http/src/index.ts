@@ -1,5 +1,5 @@
 export { type AppOptions, createApp } from './app.js';
-export { type Config, ConfigError, EnvironmentSchema, loadConfig, loadEnvironment } from './host/config.js';
+export { type Config, ConfigError, EnvironmentSchema, loadConfig, loadEnvironment, withFiles } from './host/config.js';
 export { createContainer, type Foundations, type Parts } from './host/container.js';
 export { createLogger } from './host/logger.js';
 export {
@@ -9,7 +9,7 @@ export {
   type MetricsOptions,
   type MetricsServer,
 } from './host/metrics.js';
-export { type OpenDatabase, openDatabase, type Service, serve } from './host/serve.js';
+export { type OpenDatabase, openDatabase, type ServeOptions, type Service, serve } from './host/serve.js';
 export { listen, type RunningServer, type ServerOptions } from './host/server.js';
 export type { Refusal } from './middleware/authenticate.js';
 export type { AnsweredRequest, RequestLogOptions } from './middleware/request-log.js';

@@ -77,21 +77,25 @@ for (const { name, open, declare } of databases) {
     const shared = await open();
     const betterAuth = await startBetterAuth(shared.forBetterAuth);
     const config = loadConfig({ DATABASE_URL: 'postgres://unused/unused', BETTER_AUTH_URL: betterAuth.url });
-    t.deepEqual(config.auth, { generateSecret: false, url: betterAuth.url, keys: 'table', maxLifetime: 86_400 });
+    const issuers = [betterAuth.url, `${betterAuth.url}/`];
+    t.like(config.auth, { generateSecret: false, keys: 'table', issuers, audiences: issuers, maxLifetime: 86_400 });
     await shared.database.migrate(config);
 
     const apis: Host[] = [];
     let minutes = 0;
     const startApi = async (keys: 'table' | 'url') => {
       const parts = createContainer({
-        config: { ...config, auth: { ...config.auth, keys } },
+        config: {
+          ...config,
+          auth: { ...config.auth, keys: keys === 'table' ? keys : { url: `${betterAuth.url}/api/auth/jwks` } },
+        },
         logger,
         database: shared.database,
       });
       // The same as the container's own, with a clock that the test can move.
       const now = () => minutes * 60_000;
       const keySet = cachedKeySet(keysFromTable(shared.database), { onLoadError: () => t.fail(), now });
-      const tokens = tokenVerifier({ keys: keySet, issuer: betterAuth.url });
+      const tokens = tokenVerifier({ keys: keySet, issuers });
       const { corsOrigins, trustedProxies } = config;
       const app =
         keys === 'url' ? parts.app : createApp({ ...parts, tokens, corsOrigins, trustedProxies, version: 'test' });

@@ -1,5 +1,7 @@
-import { resolve } from 'node:path';
-import { loadConfig } from '@todo-backend/http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { loadConfig, withFiles } from '@todo-backend/http';
 import test from 'ava';
 
 const SECRET = 'a secret for tests, long enough to be one';
@@ -18,7 +20,10 @@ test('nothing at all is a good configuration: embedded, with a secret to be gene
     events: { retentionDays: 90 },
     requireRowSecurity: false,
     standaloneUsers: true,
-    auth: { generateSecret: true, keys: 'url', maxLifetime: 86_400 },
+    startTimeout: 60_000,
+    userTable: 'user',
+    keysTable: 'jwks',
+    auth: { generateSecret: true, issuers: [], audiences: [], clockTolerance: 5, maxLifetime: 86_400 },
   });
 });
 
@@ -34,7 +39,7 @@ test('a shared database brings its own users and keys', (t) => {
   t.like(config, {
     standaloneUsers: false,
     postgres: { url: DATABASE_URL, poolSize: 10, connectTimeout: 3_000, statementTimeout: 10_000 },
-    auth: { generateSecret: false, url: 'https://app.example.com', keys: 'table' },
+    auth: { generateSecret: false, keys: 'table', issuers: ['https://app.example.com', 'https://app.example.com/'] },
   });
   t.is(config.auth.secret, undefined);
 });
@@ -45,6 +50,7 @@ test('everything can be set', (t) => {
     DATABASE_POOL_SIZE: '20',
     DATABASE_CONNECT_TIMEOUT_MS: '1000',
     DATABASE_STATEMENT_TIMEOUT_MS: '2000',
+    DATABASE_START_TIMEOUT_MS: '5000',
     DATABASE_POOLER: 'transaction',
     ROW_SECURITY: 'required',
     RATE_LIMIT_PER_USER: '60',
@@ -54,6 +60,11 @@ test('everything can be set', (t) => {
     BETTER_AUTH_SECRET: SECRET,
     BETTER_AUTH_URL: 'http://localhost:3000',
     AUTH_JWKS: 'url',
+    AUTH_JWKS_URL: 'http://localhost:3000/keys',
+    AUTH_ISSUER: 'todo',
+    AUTH_AUDIENCE: 'api, web',
+    AUTH_CLOCK_TOLERANCE_S: '30',
+    AUTH_JWKS_TABLE: 'auth.keys',
     TOKEN_MAX_LIFETIME_S: '3600',
     CORS_ORIGINS: 'https://a.example, https://b.example:8443',
     API_HOST: '127.0.0.1',
@@ -88,7 +99,18 @@ test('everything can be set', (t) => {
     events: { sinkUrl: 'http://localhost:3500/v1.0/publish/kafka/tasks', retentionDays: 365 },
     requireRowSecurity: true,
     standaloneUsers: true,
-    auth: { secret: SECRET, generateSecret: false, url: 'http://localhost:3000', keys: 'url', maxLifetime: 3_600 },
+    startTimeout: 5_000,
+    userTable: 'user',
+    keysTable: 'auth.keys',
+    auth: {
+      secret: SECRET,
+      generateSecret: false,
+      keys: { url: 'http://localhost:3000/keys' },
+      issuers: ['todo'],
+      audiences: ['api', 'web'],
+      clockTolerance: 30,
+      maxLifetime: 3_600,
+    },
   });
 });
 
@@ -143,7 +165,57 @@ test('keys come from a place that can have them', (t) => {
   t.throws(() => loadConfig({ AUTH_JWKS: 'table', BETTER_AUTH_URL: url }), {
     message: /AUTH_JWKS=table needs DATABASE_URL/,
   });
-  t.throws(() => loadConfig({ AUTH_JWKS: 'url' }), { message: /AUTH_JWKS needs BETTER_AUTH_URL/ });
+  for (const name of ['AUTH_JWKS', 'AUTH_JWKS_URL', 'AUTH_JWKS_TABLE', 'AUTH_ISSUER', 'AUTH_AUDIENCE']) {
+    t.throws(() => loadConfig({ [name]: 'url' }), { message: new RegExp(`${name} needs BETTER_AUTH_URL`) });
+  }
+  t.throws(() => loadConfig({ DATABASE_URL, BETTER_AUTH_URL: url, AUTH_JWKS: 'table', AUTH_JWKS_URL: url }), {
+    message: /AUTH_JWKS_URL is for AUTH_JWKS=url, and AUTH_JWKS is table/,
+  });
+  const keys = (more: object) => loadConfig({ DATABASE_URL, BETTER_AUTH_URL: url, ...more }).auth.keys;
+  t.is(keys({}), 'table');
+  t.deepEqual(keys({ AUTH_JWKS: 'url' }), { url: `${url}/api/auth/jwks` });
+  t.deepEqual(keys({ AUTH_JWKS_URL: `${url}/keys` }), { url: `${url}/keys` });
+  t.deepEqual(keys({ AUTH_JWKS: 'url', BETTER_AUTH_URL: `${url}/auth/` }), { url: `${url}/auth/jwks` });
+});
+
+test('issuer and audience follow from the URL of Better Auth, with or without a path, unless they are set', (t) => {
+  const auth = (more: object) => loadConfig({ BETTER_AUTH_URL: 'https://app.example.com/auth', ...more }).auth;
+  const both = ['https://app.example.com', 'https://app.example.com/', 'https://app.example.com/auth'];
+  t.deepEqual(auth({}).issuers, [...both, 'https://app.example.com/auth/']);
+  t.deepEqual(auth({}).audiences, auth({}).issuers);
+  t.like(auth({ AUTH_ISSUER: 'todo' }), { issuers: ['todo'], audiences: ['todo'] });
+  t.deepEqual(auth({ AUTH_AUDIENCE: 'api,web' }).audiences, ['api', 'web']);
+  t.throws(() => auth({ AUTH_AUDIENCE: 'api,,web' }), { message: /AUTH_AUDIENCE must be a comma-separated list/ });
+});
+
+test("the table of users is Better Auth's, or a stand-in", (t) => {
+  const both = { DATABASE_URL, BETTER_AUTH_SECRET: SECRET, STANDALONE_USERS: 'true', AUTH_USER_TABLE: 'users' };
+  t.throws(() => loadConfig(both), { message: /AUTH_USER_TABLE names the table of Better Auth/ });
+  t.is(loadConfig({ ...both, STANDALONE_USERS: 'false' }).userTable, 'users');
+  for (const name of ['a.b.c', '"users"', 'auth.']) {
+    t.throws(() => loadConfig({ ...both, AUTH_USER_TABLE: name }), {
+      message: /AUTH_USER_TABLE must be the name of a/,
+    });
+  }
+});
+
+test('a port that a platform sets counts where none is set for this server', (t) => {
+  t.is(loadConfig({ PORT: '3001' }).port, 3_001);
+  t.is(loadConfig({ PORT: '3001', API_PORT: '3002' }).port, 3_002);
+});
+
+test('a secret may lie in a file', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'todo-secrets-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'secret');
+  await writeFile(file, `${SECRET}\n`);
+  t.like(withFiles({ BETTER_AUTH_SECRET_FILE: file }), { BETTER_AUTH_SECRET: SECRET });
+  t.throws(() => withFiles({ BETTER_AUTH_SECRET_FILE: file, BETTER_AUTH_SECRET: SECRET }), {
+    message: /BETTER_AUTH_SECRET and BETTER_AUTH_SECRET_FILE are both set: choose one/,
+  });
+  t.throws(() => withFiles({ DATABASE_URL_FILE: join(directory, 'nothing') }), {
+    message: /DATABASE_URL_FILE cannot be read: ENOENT/,
+  });
 });
 
 test('a problem never repeats a password', (t) => {

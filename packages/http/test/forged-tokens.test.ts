@@ -315,7 +315,7 @@ async function guarded(t: ExecutionContext, milliseconds: () => number = () => 0
     return published;
   };
   const keys = cachedKeySet(load, { onLoadError: assert.ifError, now: milliseconds });
-  const tokens = tokenVerifier({ now: () => Date.parse(clock()), secret: SECRET, keys, issuer: ISSUER });
+  const tokens = tokenVerifier({ now: () => Date.parse(clock()), secret: SECRET, keys, issuers: [ISSUER] });
   const tasks = taskUseCases({ tasks: untouchable, clock, newId: sequentialIds() });
   const journal = journalUseCases({ journal: untouchable });
   const host = await onMemory({ tasks, journal, tokens, clock });

@@ -125,7 +125,7 @@ test('who is not let in is logged with the reason, in the same line', async (t) 
     onLoadError: () => t.fail(),
   });
   const host = await logged({
-    tokens: tokenVerifier({ secret: SECRET, keys, issuer: 'https://app.example.com' }),
+    tokens: tokenVerifier({ secret: SECRET, keys, issuers: ['https://app.example.com'] }),
     tasks: failing(new UserUnknownError()),
   });
   const now = Math.floor(Date.now() / 1000);
@@ -152,6 +152,7 @@ test('who is not let in is logged with the reason, in the same line', async (t) 
 
 /** What a request's line may have; that a new field is harmless has to be thought about. */
 const FIELDS = [
+  'evidence',
   ...['level', 'time', 'method', 'route', 'status', 'milliseconds'],
   ...['requestId', 'traceId', 'userId', 'reason', 'msg'],
 ];

@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
+import type { UnauthenticatedError } from '@todo-backend/application';
 import {
   cachedKeySet,
   Database,
@@ -59,7 +61,7 @@ async function signingKey(alg: string, kid: string): Promise<SigningKey> {
 function withKeys(load: KeyLoader, loadedAt?: () => number) {
   const errors: unknown[] = [];
   const keys = cachedKeySet(load, { onLoadError: (error) => errors.push(error), ...(loadedAt && { now: loadedAt }) });
-  return { verifier: tokenVerifier({ now, keys, issuer: ISSUER }), errors };
+  return { verifier: tokenVerifier({ now, keys, issuers: [ISSUER, `${ISSUER}/`] }), errors };
 }
 
 const betterAuthClaims = { ...claims, iss: ISSUER, aud: ISSUER };
@@ -104,9 +106,64 @@ test('what is no token is refused before anything is computed', async (t) => {
     `${token}=`,
     `${token}\n`,
     ` ${token}`,
-    `${token}${'A'.repeat(9000)}`,
+    `${token}${'A'.repeat(13_000)}`,
   ];
   for (const text of spellings) await refused(t, withSecret, text, 'malformed');
+});
+
+test('a token that is too long is told from one that is none', async (t) => {
+  const long = await sign({ ...claims, picture: 'A'.repeat(13_000) });
+  await t.throwsAsync(withSecret.verify(long), {
+    message: /^The token is too long: it has \d+ characters, and may have 12288\. Put less into it, with definePayload/,
+  });
+  t.is(await withSecret.verify(await sign({ ...claims, picture: 'A'.repeat(8_500) })), 'alice');
+});
+
+test('the log hears what was expected and what came, and never the token', async (t) => {
+  const key = await signingKey('EdDSA', 'one');
+  const keys = cachedKeySet(async () => [key.publicKey], { onLoadError: () => t.fail() });
+  const verifier = tokenVerifier({ now, keys, issuers: ['https://a.example'], audiences: ['api', 'other'] });
+  const evidence = async (payload: object) => {
+    const token = await sign({ ...claims, iss: 'https://a.example', aud: 'api', ...payload }, key.privateKey, {
+      alg: 'EdDSA',
+      kid: 'one',
+    });
+    const error = await t.throwsAsync<UnauthenticatedError>(verifier.verify(token), { code: 'UNAUTHENTICATED' });
+    return error?.evidence;
+  };
+  t.is(await evidence({ iss: 'https://b.example' }), 'iss is "https://b.example", and should be "https://a.example"');
+  t.is(await evidence({ aud: ['web'] }), 'aud is ["web"], and should be "api" or "other"');
+  t.is(await evidence({ aud: undefined }), 'aud is missing, and should be "api" or "other"');
+  t.is((await evidence({ aud: 'x'.repeat(1_000) }))?.length, 'aud is , and should be "api" or "other"'.length + 200);
+  const seconds = Math.floor(now() / 1_000);
+  t.is(await evidence({ exp: seconds - 60 }), `exp is ${seconds - 60}, and the time of this server ${seconds}`);
+  t.is(
+    await evidence({ iat: seconds + 60, exp: seconds + 120 }),
+    `iat ${seconds + 60} is after the time of this server, ${seconds}: AUTH_CLOCK_TOLERANCE_S is 5`,
+  );
+});
+
+test('clocks may differ by as much as is set', async (t) => {
+  const late = await sign({ ...claims, exp: Math.floor(now() / 1_000) - 30 });
+  await refused(t, withSecret, late, 'expired');
+  t.is(await tokenVerifier({ now, secret: SECRET, clockTolerance: 60 }).verify(late), 'alice');
+});
+
+test('whether there are keys is found out, and said', async (t) => {
+  let answer: () => Promise<JWK[]> = async () => [];
+  let time = 0;
+  const keys = cachedKeySet(() => answer(), { onLoadError: () => {}, now: () => time });
+  t.is(await keys.state(), 'none');
+  answer = () => Promise.reject(new Error('away'));
+  time += 1_000;
+  t.is(await keys.state(), 'unreachable');
+  const key = await signingKey('EdDSA', 'one');
+  answer = async () => [key.publicKey];
+  // The answer comes at once, and is the one before.
+  time += 1_000;
+  t.is(await keys.state(), 'unreachable');
+  await setImmediate();
+  t.is(await keys.state(), 'loaded');
 });
 
 test('a token has one spelling: other final bits of the base64 are refused', async (t) => {
@@ -120,7 +177,7 @@ test('a token has one spelling: other final bits of the base64 are refused', asy
 });
 
 test('with a URL configured, a secret token may leave issuer and audience out, but must not name others', async (t) => {
-  const verifier = tokenVerifier({ now, secret: SECRET, issuer: ISSUER });
+  const verifier = tokenVerifier({ now, secret: SECRET, issuers: [ISSUER, `${ISSUER}/`] });
   t.is(await verifier.verify(await sign(claims)), 'alice');
   t.is(await verifier.verify(await sign(betterAuthClaims)), 'alice');
   t.is(await verifier.verify(await sign({ ...claims, aud: ['x', ISSUER] })), 'alice');
@@ -257,23 +314,42 @@ test('a key that was withdrawn stops serving', async (t) => {
 
 test('keys come from an endpoint that answers with a key set, and from no other', async (t) => {
   const key = await signingKey('EdDSA', 'one');
-  const answers = new Map([
+  const answers = new Map<string, [status: number, body: object | string, location?: string]>([
     ['/jwks', [200, { keys: [key.publicKey] }]],
     ['/missing', [404, {}]],
     ['/other', [200, { keys: 'none' }]],
-    ['/moved', [302, {}]],
+    ['/moved', [302, {}, '/jwks']],
+    ['/again', [302, {}, '/again']],
+    ['/elsewhere', [302, {}, 'http://localhost:1/jwks']],
+    ['/page', [200, '<html>']],
   ]);
   const server = createServer(({ url = '' }, response) => {
-    const [status, body] = answers.get(url) ?? [500, {}];
-    response.writeHead(Number(status), { Location: '/jwks' }).end(JSON.stringify(body));
+    const [status, body, location] = answers.get(url) ?? [500, {}];
+    response.writeHead(status, { ...(location !== undefined && { Location: location }) });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const token = await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'one' });
   const by = (path: string) => withKeys(keysFromUrl(`http://127.0.0.1:${port}${path}`)).verifier.verify(token);
   t.is(await by('/jwks'), 'alice');
-  for (const path of ['/missing', '/other', '/moved', '/broken'])
-    await t.throwsAsync(by(path), { code: 'UNAVAILABLE' });
+  t.is(await by('/moved'), 'alice');
+  const now = 'Sign-in cannot be checked right now. Please try again in a moment.';
+  await t.throwsAsync(by('/broken'), { code: 'UNAVAILABLE', message: now });
+  const setUp = 'Sign-in cannot be checked. The auth server has no public keys where they are looked for.';
+  for (const [path, found] of [
+    ['/missing', 'it answered 404'],
+    ['/other', 'what is there is not a JSON Web Key Set'],
+    ['/page', 'what is there is not JSON'],
+    ['/again', 'it redirects too often'],
+    ['/elsewhere', 'it redirects to another origin (http://localhost:1)'],
+  ] as const) {
+    const url = `http://127.0.0.1:${port}${path}`;
+    const error = await t.throwsAsync(by(path), { code: 'UNAVAILABLE', message: setUp });
+    t.true(String(error?.cause).includes(`They are looked for at ${url}: ${found}. Set BETTER_AUTH_URL`));
+    const keys = cachedKeySet(keysFromUrl(url), { onLoadError: () => {} });
+    await t.throwsAsync(keys.state(), { code: 'UNAVAILABLE', message: setUp });
+  }
   server.close();
   server.closeAllConnections();
   await t.throwsAsync(by('/jwks'), { code: 'UNAVAILABLE' });
@@ -319,8 +395,8 @@ test('a bug in a key set is a bug, not a bad token', async (t) => {
   const broken = () => {
     throw new RangeError('a bug');
   };
-  const keys = Object.assign(broken, { generation: () => undefined });
-  const verifier = tokenVerifier({ now, issuer: ISSUER, keys });
+  const keys = Object.assign(broken, { generation: () => undefined, state: async () => 'loaded' as const });
+  const verifier = tokenVerifier({ now, issuers: [ISSUER, `${ISSUER}/`], keys });
   const key = await signingKey('EdDSA', 'one');
   const token = await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'one' });
   await t.throwsAsync(verifier.verify(token), { instanceOf: RangeError });

@@ -1,8 +1,18 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { POSTGRES_DEFAULTS } from '@todo-backend/infrastructure';
+import { BETTER_AUTH_TABLES, POSTGRES_DEFAULTS } from '@todo-backend/infrastructure';
 import * as v from 'valibot';
-import { baseUrl, databaseUrlProblem, digits, isOrigin, isSinkUrl, originProblem, wholeNumber } from './validators.js';
+import {
+  baseUrl,
+  databaseUrlProblem,
+  digits,
+  isOrigin,
+  isPlainUrl,
+  list,
+  originProblem,
+  tableName,
+  wholeNumber,
+} from './validators.js';
 
 /** What the environment says, checked. Made by {@link loadConfig}. */
 export interface Config {
@@ -36,6 +46,12 @@ export interface Config {
     readonly statementTimeout: number;
     readonly transactionPooler: boolean;
   };
+  /** Milliseconds that a start waits for the database. */
+  readonly startTimeout: number;
+  /** Better Auth's table of users. */
+  readonly userTable: string;
+  /** Better Auth's table of public keys. */
+  readonly keysTable: string;
   readonly events: {
     /** Where events are handed on to, as CloudEvents. */
     readonly sinkUrl?: string;
@@ -51,9 +67,14 @@ export interface Config {
     readonly secret?: string;
     /** Where neither secret nor URL is given and nothing is at stake, a secret is generated. */
     readonly generateSecret: boolean;
-    /** Better Auth's base URL, without a slash at the end. */
-    readonly url?: string;
-    readonly keys: 'table' | 'url';
+    /** Where the public keys are; nowhere when left out. */
+    readonly keys?: 'table' | { readonly url: string };
+    /** What `iss` may be. */
+    readonly issuers: readonly string[];
+    /** What `aud` may be. */
+    readonly audiences: readonly string[];
+    /** Seconds that clocks may differ. */
+    readonly clockTolerance: number;
     /** Seconds that a token may be good for in all. */
     readonly maxLifetime: number;
   };
@@ -74,13 +95,13 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 export const EnvironmentSchema = v.object({
   NODE_ENV: v.optional(v.string()),
   API_HOST: v.optional(v.string(), '0.0.0.0'),
-  API_PORT: wholeNumber(8000, 0, 65_535),
+  API_PORT: v.optional(digits(0, 65_535)),
+  PORT: v.optional(digits(0, 65_535)),
   METRICS_PORT: v.optional(digits(0, 65_535)),
   OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(baseUrl('of an OTLP/HTTP collector, such as http://localhost:4318')),
   CORS_ORIGINS: v.optional(
     v.pipe(
-      v.string(),
-      v.transform((list) => list.split(',').map((origin) => origin.trim())),
+      list(),
       v.array(
         v.pipe(
           v.string(),
@@ -108,6 +129,7 @@ export const EnvironmentSchema = v.object({
   ),
   DATABASE_POOL_SIZE: wholeNumber(POSTGRES_DEFAULTS.poolSize, 2, 1000),
   DATABASE_CONNECT_TIMEOUT_MS: wholeNumber(POSTGRES_DEFAULTS.connectTimeout, 100, 60_000),
+  DATABASE_START_TIMEOUT_MS: wholeNumber(60_000, 0, 3_600_000),
   DATABASE_STATEMENT_TIMEOUT_MS: wholeNumber(POSTGRES_DEFAULTS.statementTimeout, 100, 600_000),
   DATABASE_POOLER: v.optional(v.picklist(['none', 'transaction'], 'must be none or transaction'), 'none'),
   ROW_SECURITY: v.optional(v.picklist(['required', 'optional'], 'must be required or optional')),
@@ -117,12 +139,22 @@ export const EnvironmentSchema = v.object({
       v.transform((text) => text === 'true'),
     ),
   ),
+  DATABASE_URL_FILE: v.optional(v.string()),
+  BETTER_AUTH_SECRET_FILE: v.optional(v.string()),
   BETTER_AUTH_SECRET: v.optional(v.pipe(v.string(), v.minLength(32, 'must have at least 32 characters'))),
   BETTER_AUTH_URL: v.optional(baseUrl('of the app that runs Better Auth, such as https://app.example.com')),
   AUTH_JWKS: v.optional(v.picklist(['table', 'url'], 'must be table or url')),
+  AUTH_JWKS_URL: v.optional(
+    v.pipe(v.string(), v.check(isPlainUrl, 'must be an http(s) URL without user and password')),
+  ),
+  AUTH_JWKS_TABLE: v.optional(tableName(), BETTER_AUTH_TABLES.keysTable),
+  AUTH_USER_TABLE: v.optional(tableName(), BETTER_AUTH_TABLES.userTable),
+  AUTH_ISSUER: v.optional(v.string()),
+  AUTH_AUDIENCE: v.optional(list()),
+  AUTH_CLOCK_TOLERANCE_S: wholeNumber(5, 0, 600),
   TOKEN_MAX_LIFETIME_S: wholeNumber(86_400, 60, 31_536_000),
   EVENTS_SINK_URL: v.optional(
-    v.pipe(v.string(), v.check(isSinkUrl, 'must be an http(s) URL without user and password')),
+    v.pipe(v.string(), v.check(isPlainUrl, 'must be an http(s) URL without user and password')),
   ),
   JOURNAL_RETENTION_DAYS: wholeNumber(90, 1, 36_500),
 });
@@ -130,11 +162,37 @@ export const EnvironmentSchema = v.object({
 /**
  * Reads a `.env` file, where there is one, into `process.env`; what is set there already wins.
  *
- * @returns `process.env`
+ * @returns `process.env`, {@link withFiles}
  */
 export function loadEnvironment(): NodeJS.ProcessEnv {
   if (existsSync('.env')) process.loadEnvFile('.env');
-  return process.env;
+  return withFiles(process.env);
+}
+
+/** Settings that may lie in a file, as platforms hand out secrets. */
+const SECRETS = ['DATABASE_URL', 'BETTER_AUTH_SECRET'] as const;
+
+/**
+ * Reads secrets that lie in files: the content of the file that `BETTER_AUTH_SECRET_FILE` names is `BETTER_AUTH_SECRET`.
+ *
+ * @throws {@link ConfigError} where a file cannot be read, or a secret is given twice
+ */
+export function withFiles(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const problems: string[] = [];
+  const secrets = SECRETS.map((name) => {
+    const file = environment[`${name}_FILE`]?.trim();
+    const value = environment[name]?.trim();
+    if (!file) return [name, value];
+    if (value) problems.push(`${name} and ${name}_FILE are both set: choose one`);
+    try {
+      return [name, readFileSync(file, 'utf8').trim()];
+    } catch (error) {
+      problems.push(`${name}_FILE cannot be read: ${(error as Error).message}`);
+      return [name, value];
+    }
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { ...environment, ...Object.fromEntries(secrets.filter(([, value]) => value !== undefined)) };
 }
 
 /**
@@ -158,18 +216,26 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
         '(a secret is generated only for the embedded database outside production)',
     );
   }
-  if (isSet('AUTH_JWKS') && !isSet('BETTER_AUTH_URL')) {
-    problems.push('AUTH_JWKS needs BETTER_AUTH_URL, which says whose keys they are');
+  for (const name of ['AUTH_JWKS', 'AUTH_JWKS_URL', 'AUTH_JWKS_TABLE', 'AUTH_ISSUER', 'AUTH_AUDIENCE']) {
+    if (isSet(name) && !isSet('BETTER_AUTH_URL')) {
+      problems.push(`${name} needs BETTER_AUTH_URL, which says whose keys they are`);
+    }
   }
   if (environment.AUTH_JWKS === 'table' && isEmbedded) {
     problems.push('AUTH_JWKS=table needs DATABASE_URL: the embedded database has no table of keys');
+  }
+  if (environment.AUTH_JWKS === 'table' && isSet('AUTH_JWKS_URL')) {
+    problems.push('AUTH_JWKS_URL is for AUTH_JWKS=url, and AUTH_JWKS is table: choose one');
+  }
+  if (isSet('AUTH_USER_TABLE') && (environment.STANDALONE_USERS ?? String(isEmbedded)) === 'true') {
+    problems.push('AUTH_USER_TABLE names the table of Better Auth, and STANDALONE_USERS=true does without: choose one');
   }
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
 
   const env = result.output;
   return {
     host: env.API_HOST,
-    port: env.API_PORT,
+    port: env.API_PORT ?? env.PORT ?? 8000,
     ...(env.METRICS_PORT !== undefined && { metricsPort: env.METRICS_PORT }),
     ...(env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && { tracesTo: env.OTEL_EXPORTER_OTLP_ENDPOINT }),
     corsOrigins: env.CORS_ORIGINS,
@@ -191,6 +257,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
         transactionPooler: env.DATABASE_POOLER === 'transaction',
       },
     }),
+    startTimeout: env.DATABASE_START_TIMEOUT_MS,
+    userTable: env.AUTH_USER_TABLE,
+    keysTable: env.AUTH_JWKS_TABLE,
     events: {
       ...(env.EVENTS_SINK_URL !== undefined && { sinkUrl: env.EVENTS_SINK_URL }),
       retentionDays: env.JOURNAL_RETENTION_DAYS,
@@ -200,9 +269,26 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     auth: {
       ...(env.BETTER_AUTH_SECRET !== undefined && { secret: env.BETTER_AUTH_SECRET }),
       generateSecret: !hasKey,
-      ...(env.BETTER_AUTH_URL !== undefined && { url: env.BETTER_AUTH_URL }),
-      keys: env.AUTH_JWKS ?? (isEmbedded ? 'url' : 'table'),
+      ...betterAuth(env, isEmbedded),
+      clockTolerance: env.AUTH_CLOCK_TOLERANCE_S,
       maxLifetime: env.TOKEN_MAX_LIFETIME_S,
     },
   };
+}
+
+/** What follows from the base URL of Better Auth, unless settings say something else. */
+function betterAuth(
+  { BETTER_AUTH_URL: url, ...env }: v.InferOutput<typeof EnvironmentSchema>,
+  isEmbedded: boolean,
+): Pick<Config['auth'], 'keys' | 'issuers' | 'audiences'> {
+  if (url === undefined) return { issuers: [], audiences: [] };
+  const { origin, pathname } = new URL(url);
+  // Without a path, Better Auth answers below its default one.
+  const keysUrl = env.AUTH_JWKS_URL ?? `${url}${pathname === '/' ? '/api/auth' : ''}/jwks`;
+  const fromTable =
+    env.AUTH_JWKS === undefined ? env.AUTH_JWKS_URL === undefined && !isEmbedded : env.AUTH_JWKS === 'table';
+  // The issuer is the origin, whatever the path; an app may have copied its base URL into the settings of the plugin.
+  const issuers =
+    env.AUTH_ISSUER === undefined ? [...new Set([origin, url])].flatMap((one) => [one, `${one}/`]) : [env.AUTH_ISSUER];
+  return { keys: fromTable ? 'table' : { url: keysUrl }, issuers, audiences: env.AUTH_AUDIENCE ?? issuers };
 }

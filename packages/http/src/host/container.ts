@@ -89,15 +89,15 @@ const factories: Factories = {
   tasks: ({ taskRepository: tasks, clock, newId }) => taskUseCases({ tasks, clock, newId }),
   journalReader: ({ database }) => new SqlJournal(database),
   journal: ({ journalReader: journal }) => journalUseCases({ journal }),
-  keys({ config: { auth }, database, logger }) {
-    if (auth.url === undefined) return undefined;
-    const load = auth.keys === 'url' ? keysFromUrl(`${auth.url}/api/auth/jwks`) : keysFromTable(database);
+  keys({ config, database, logger }) {
+    const { auth } = config;
+    if (auth.keys === undefined) return undefined;
+    const load = auth.keys === 'table' ? keysFromTable(database, config) : keysFromUrl(auth.keys.url);
     return cachedKeySet(load, {
       onLoadError: (err) => logger.error({ err }, 'could not load the keys of the auth server'),
     });
   },
-  tokens: ({ config: { auth }, keys }) =>
-    tokenVerifier({ secret: auth.secret, keys, issuer: auth.url, maxLifetime: auth.maxLifetime }),
+  tokens: ({ config: { auth }, keys }) => tokenVerifier({ ...auth, keys }),
   limits({ config, database }) {
     const { perUser, failuresPerAddress, store } = config.limits;
     const limiter = (keyPrefix: string, points: number) => {
@@ -142,10 +142,11 @@ const factories: Factories = {
       },
     };
   },
-  readiness: ({ database, shutdown }) => ({
+  readiness: ({ database, keys, shutdown }) => ({
     async check() {
       if (shutdown.hasBegun) throw new UnavailableError('The server is shutting down.');
-      return database.check();
+      const ready = await database.check();
+      return keys === undefined ? ready : { ...ready, keys: await keys.state() };
     },
   }),
   app: (parts) => {

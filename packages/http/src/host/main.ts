@@ -24,6 +24,9 @@ Options:
 
 Settings come from the environment and from a .env file: see .env.example.`;
 
+/** The reason for giving a start up. */
+const STOPPED = new Error('The server was stopped while it started.');
+
 /** What the caller asked for cannot be done. The message says what to do. */
 class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -63,10 +66,17 @@ async function main(): Promise<void> {
       import('./serve.js'),
       import('close-with-grace'),
     ]);
-    const service = await serve(config, tracing?.activeTraceId);
-    closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
-      await service.close(err);
+    const stopping = new AbortController();
+    const starting = serve(config, { activeTraceId: tracing?.activeTraceId, signal: stopping.signal });
+    // From the beginning: a process that is PID 1 ignores a signal that it has no handler for.
+    closeWithGrace({ delay: 10_000, logger: false, skip: ['beforeExit'] }, async ({ err }) => {
+      stopping.abort(STOPPED);
+      const service = await starting.catch(() => undefined);
+      await service?.close(err);
       await tracing?.close();
+    });
+    await starting.catch((error) => {
+      if (error !== STOPPED && error?.cause !== STOPPED) throw error;
     });
   }
 
@@ -76,11 +86,22 @@ async function main(): Promise<void> {
   }
 
   async function migrate(): Promise<void> {
+    // A process that is PID 1 ignores signals that it has no handler for. What a migration has begun is rolled back.
+    for (const [signal, code] of [
+      ['SIGTERM', 143],
+      ['SIGINT', 130],
+    ] as const)
+      process.once(signal, () => process.exit(code));
     const config = loadConfig(loadEnvironment());
-    const { openDatabase } = await import('./serve.js');
+    const [{ openDatabase }, { onceReachable }] = await Promise.all([
+      import('./serve.js'),
+      import('@todo-backend/infrastructure'),
+    ]);
     const { database, close } = await openDatabase(config);
     try {
-      const done = await database.migrate(config);
+      const { startTimeout } = config;
+      const onWait = (reason: string) => console.error(`Waiting for the database: ${reason}`);
+      const done = await onceReachable(() => database.migrate(config), { startTimeout, onWait });
       console.log(done.length === 0 ? 'The database is up to date.' : `Migrated: ${done.join(', ')}`);
     } finally {
       await close();
@@ -154,7 +175,7 @@ function explain(error: unknown): string {
   if (EXPLAINED.has(error.name)) return error.message;
   const { code, cause } = error as NodeJS.ErrnoException;
   if (cause instanceof Error && EXPLAINED.has(cause.name)) return `${error.message} ${cause.message}`;
-  if (code === 'UNAVAILABLE' && cause !== undefined) return `The database cannot be reached: ${explain(cause)}`;
+  if (code === 'UNAVAILABLE') return cause instanceof Error ? `${error.message} (${cause.message})` : error.message;
   if (code === 'EADDRINUSE')
     return `${error.message}. Stop the other server, or choose another port with API_PORT or METRICS_PORT.`;
   if (code !== undefined) return error.message || code;

@@ -1,4 +1,4 @@
-import type { SqlOutbox } from '@todo-backend/infrastructure';
+import { onceReachable, type SqlOutbox } from '@todo-backend/infrastructure';
 import type { Config } from './config.js';
 import { createContainer } from './container.js';
 import { createLogger } from './logger.js';
@@ -40,7 +40,9 @@ export async function requeue(config: Config, eventId: string | undefined): Prom
 async function withOutbox(config: Config, run: (outbox: SqlOutbox) => Promise<void>): Promise<void> {
   const { database, close } = await openDatabase(config);
   try {
-    await database.check();
+    const { startTimeout } = config;
+    const onWait = (reason: string) => console.error(`Waiting for the database: ${reason}`);
+    await onceReachable(() => database.check(), { startTimeout, onWait });
     const { outbox } = createContainer({ config, logger: await createLogger(config), database });
     await run(outbox);
   } finally {

@@ -3,6 +3,7 @@ import {
   Database,
   DatabaseSetupError,
   issueToken,
+  onceReachable,
   openDataDirectory,
   signingSecret,
 } from '@todo-backend/infrastructure';
@@ -60,24 +61,36 @@ export interface Service {
 /** Milliseconds that PostgreSQL has at the end for what nobody waits for any more. */
 const DATABASE_CLOSE_TIMEOUT = 1_000;
 
+/** Options of {@link serve}. */
+export interface ServeOptions {
+  /** Gives the id of the trace that is being recorded, for the log. */
+  readonly activeTraceId?: (() => string | undefined) | undefined;
+  /** Gives the start up. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Migrates the database and serves the API. Rejects, and holds nothing, when it cannot start.
  *
- * @param activeTraceId gives the id of the trace that is being recorded, for the log
+ * @throws the reason of `signal` when it is aborted meanwhile
  */
-export async function serve(given: Config, activeTraceId?: () => string | undefined): Promise<Service> {
+export async function serve(given: Config, options: ServeOptions = {}): Promise<Service> {
+  const { activeTraceId, signal } = options;
   const config = await withSecret(given);
   const logger = await createLogger(config);
   const { database, close: closeDatabase } = await openDatabase(config);
   let metrics: MetricsServer | undefined;
   try {
-    await prepare(database, config, logger);
+    await prepare(database, config, logger, signal);
+    signal?.throwIfAborted();
     const { createMetrics, listenForMetrics } = config.metricsPort === undefined ? {} : await import('./metrics.js');
     const parts = createContainer({ config, logger, database, createMetrics, activeTraceId });
     if (parts.metrics && listenForMetrics) {
       metrics = await listenForMetrics(parts.metrics, { host: config.host, port: config.metricsPort ?? 0 });
       logger.info({ host: config.host, port: metrics.port }, 'listening for metrics');
     }
+    // Where keys cannot be loaded the log says why, and `/ready` too.
+    void parts.keys?.state().catch(() => {});
     const server = await listen(parts.app, { ...config, logger });
     logger.info({ host: config.host, port: server.port, version }, 'listening');
     const relay = parts.relay && startRelay(parts.relay, logger);
@@ -103,10 +116,17 @@ export async function serve(given: Config, activeTraceId?: () => string | undefi
 }
 
 /** Migrates the database, and looks whether it can be used. */
-async function prepare(database: Database, config: Config, logger: Logger): Promise<void> {
-  const migrations = await database.migrate(config);
-  if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
-  const { rowSecurity } = await database.check();
+async function prepare(database: Database, config: Config, logger: Logger, signal?: AbortSignal): Promise<void> {
+  const { startTimeout } = config;
+  const onWait = (reason: string) => logger.warn({ reason, startTimeout }, 'waiting for the database');
+  const rowSecurity = await onceReachable(
+    async () => {
+      const migrations = await database.migrate(config);
+      if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
+      return (await database.check()).rowSecurity;
+    },
+    { startTimeout, onWait, signal },
+  );
   logger.info({ rowSecurity }, 'row level security');
   if (!rowSecurity) await withoutRowSecurity(config, database, logger);
 }

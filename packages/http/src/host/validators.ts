@@ -24,6 +24,23 @@ export function baseUrl(what: string) {
   );
 }
 
+/** Values that are separated by commas. */
+export function list() {
+  return v.pipe(
+    v.string(),
+    v.transform((text) => text.split(',').map((one) => one.trim())),
+    v.array(v.pipe(v.string(), v.nonEmpty('must be a comma-separated list, without an empty entry'))),
+  );
+}
+
+/** The name of a table, or of a schema and a table. */
+export function tableName() {
+  return v.pipe(
+    v.string(),
+    v.regex(/^[^."\0]+(?:\.[^."\0]+)?$/, 'must be the name of a table, such as users or auth.users'),
+  );
+}
+
 export function isOrigin(text: string): boolean {
   return isHttpUrl(text) && new URL(text).origin === text;
 }
@@ -39,7 +56,7 @@ function isBaseUrl(text: string): boolean {
   return isHttpUrl(text) && url !== null && !url.search && !url.hash && !url.username && !url.password;
 }
 
-export function isSinkUrl(text: string): boolean {
+export function isPlainUrl(text: string): boolean {
   const url = URL.parse(text);
   return isHttpUrl(text) && url !== null && !url.username && !url.password;
 }

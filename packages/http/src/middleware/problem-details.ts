@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import type { ApplicationError } from '@todo-backend/application';
+import { type ApplicationError, UnauthenticatedError } from '@todo-backend/application';
 import { InvalidInputError, type Problem, TodoError } from '@todo-backend/domain';
 import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
@@ -69,6 +69,7 @@ export function problemDetails(logger: Logger): Middleware {
       const status = statusOf(code);
       const { requestId, traceId } = ctx.state;
       ctx.state.refusal = refusalOf(error);
+      ctx.state.evidence = error instanceof UnauthenticatedError ? error.evidence : undefined;
       if (status >= 500) logger.error({ err: error, requestId, traceId }, `answered ${status}`);
       setHeaders(ctx, code, error);
       ctx.status = status;

@@ -41,7 +41,7 @@ export function requestLog({ logger, onAnswer, activeTraceId }: RequestLogOption
     await next();
     const milliseconds = performance.now() - start;
     const { method, status } = ctx;
-    const { requestId, traceId, userId, refusal } = ctx.state;
+    const { requestId, traceId, userId, refusal, evidence } = ctx.state;
     const route = routeOf(ctx);
     logger.info(
       {
@@ -53,6 +53,7 @@ export function requestLog({ logger, onAnswer, activeTraceId }: RequestLogOption
         traceId,
         userId,
         reason: refusal,
+        evidence,
       },
       'request',
     );

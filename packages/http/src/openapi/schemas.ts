@@ -159,14 +159,25 @@ const answers = {
     links: { type: 'object', additionalProperties: { type: 'string' } },
   }),
   Health: object('The server is alive.', { status: { type: 'string', const: 'healthy' }, timestamp: instant }),
-  Readiness: object('The server can do its work.', {
-    status: { type: 'string', const: 'ready' },
-    timestamp: instant,
-    rowSecurity: {
-      type: 'boolean',
-      description: "Whether PostgreSQL itself keeps one user's tasks from another, besides the queries.",
+  Readiness: object(
+    'The server can do its work.',
+    {
+      status: { type: 'string', const: 'ready' },
+      timestamp: instant,
+      rowSecurity: {
+        type: 'boolean',
+        description: "Whether PostgreSQL itself keeps one user's tasks from another, besides the queries.",
+      },
+      keys: {
+        type: 'string',
+        enum: ['loaded', 'none', 'unreachable'],
+        description:
+          'Whether there are public keys to check tokens with: none before the auth server has made its first, unreachable ' +
+          'where the next attempt may succeed. Missing where tokens are checked with a secret only.',
+      },
     },
-  }),
+    ['keys'],
+  ),
   Problem: object(
     'What went wrong (RFC 9457).',
     {

@@ -59,7 +59,8 @@ const getReadiness: Route = {
   path: '/ready',
   tag: 'System',
   summary: 'Whether the server can do its work',
-  description: 'Answers 200 when the database can be reached, its schema is current, and the server is not closing.',
+  description:
+    'Answers 200 when the database can be reached, its schema is current, the public keys are where they are looked for, and the server is not closing.',
   answers: {
     200: {
       description: 'It can.',
@@ -70,8 +71,8 @@ const getReadiness: Route = {
   handle:
     ({ readiness, clock }) =>
     async (ctx) => {
-      const { rowSecurity } = await readiness.check();
-      ctx.body = { status: 'ready', timestamp: clock(), rowSecurity };
+      const { rowSecurity, keys } = await readiness.check();
+      ctx.body = { status: 'ready', timestamp: clock(), rowSecurity, keys };
     },
 };
 

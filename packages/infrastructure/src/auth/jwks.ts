@@ -2,8 +2,9 @@ import { UnauthenticatedError, UnavailableError } from '@todo-backend/applicatio
 import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
 import { type Kysely, sql } from 'kysely';
 import * as v from 'valibot';
+import { BETTER_AUTH_TABLES, type BetterAuthTables, keyColumns } from '../postgres/better-auth.js';
 import type { Database } from '../postgres/database.js';
-import { DatabaseSetupError, isRefusal } from '../postgres/permissions.js';
+import { isRefusal } from '../postgres/permissions.js';
 import type { Tables } from '../schema/tables.js';
 
 /** Loads the public keys that are good now. */
@@ -17,8 +18,17 @@ export interface KeySetOptions {
   readonly now?: () => number;
 }
 
+/** Whether there are keys: `none` before Better Auth has made its first, `unreachable` where that passes by itself. */
+export type KeySetState = 'loaded' | 'none' | 'unreachable';
+
 /** A key set that knows when it changes. */
 export interface KeySet extends JWTVerifyGetKey {
+  /**
+   * Whether there are keys. Loads them where nobody has asked for any yet.
+   *
+   * @throws UnavailableError (`UNAVAILABLE`) where that does not pass by itself
+   */
+  state(): Promise<KeySetState>;
   /**
    * Something that stays the same as long as the keys do: what was found out with the keys of then holds no longer. Has
    * the keys loaded anew, in the background, where that is due.
@@ -41,17 +51,41 @@ const FETCH_TIMEOUT = 5_000;
 const GRACE_PERIOD = '30 days';
 
 /**
- * Keys from Better Auth's `jwks` table, so that tokens can be checked while the auth server is down. Reads the public
- * half only.
+ * The keys cannot be loaded because of how things are set up, which does not pass by itself. `problem` may be shown to
+ * anybody; the message says what to do besides.
  */
-export function keysFromTable(database: Database): KeyLoader {
-  const read = () => database.query(readKeys);
+export class KeySourceError extends Error {
+  override readonly name = 'KeySourceError';
+  readonly problem: string;
+
+  constructor(problem: string, remedy: string, options?: ErrorOptions) {
+    super(`${problem} ${remedy}`, options);
+    this.problem = problem;
+  }
+}
+
+/**
+ * Keys from Better Auth's `jwks` table, so that tokens can be checked while the auth server is down. Reads the public
+ * half only. The loader throws {@link KeySourceError} where there is no such table, or a right is missing.
+ */
+export function keysFromTable(
+  database: Database,
+  { keysTable = BETTER_AUTH_TABLES.keysTable }: Pick<BetterAuthTables, 'keysTable'> = {},
+): KeyLoader {
+  const read = () => database.query((db) => readKeys(db, keysTable));
   return async () => {
     const rows = await read().catch(async (error) => {
       if (!isRefusal(error)) throw error;
       // Better Auth was installed, or upgraded, since the migration.
-      await database.grantKeys();
-      return read().catch(sayHowToGrant);
+      await database.grantKeys(keysTable);
+      return read().catch((again) => {
+        if (!isRefusal(again)) throw again;
+        throw new KeySourceError(
+          'The server may not read the table of public keys.',
+          `Run the migrations as the owner of the table "${keysTable}", to grant it. PostgreSQL says: ${again.message}.`,
+          { cause: again },
+        );
+      });
     });
     return rows.flatMap(({ id, publicKey, alg }) => {
       const key = parseKey(publicKey);
@@ -60,37 +94,78 @@ export function keysFromTable(database: Database): KeyLoader {
   };
 }
 
-function sayHowToGrant(error: unknown): never {
-  if (!isRefusal(error)) throw error;
-  throw new DatabaseSetupError(
-    'The server may not read the public keys in the table "jwks". Run the migrations as the owner of that table, to grant it.',
-    { cause: error },
-  );
-}
-
 interface KeyRow {
   readonly id: string;
   readonly publicKey: string;
   readonly alg: string | null;
 }
 
-/** A column that this version of Better Auth does not have is null: its name means that of `absent` then. */
-async function readKeys(db: Kysely<Tables>): Promise<KeyRow[]> {
+/** What a version of Better Auth has no column for is null. */
+async function readKeys(db: Kysely<Tables>, table: string): Promise<KeyRow[]> {
+  const columns = await keyColumns(db, table);
+  if (columns?.id === undefined || columns.publicKey === undefined) {
+    throw new KeySourceError(
+      columns === undefined
+        ? 'The database has no table of public keys.'
+        : 'The table of public keys does not have the columns of Better Auth.',
+      `It should be "${table}". Run Better Auth's migrations with its jwt() plugin, name the table in AUTH_JWKS_TABLE ` +
+        'where it is called otherwise, or have the keys fetched from Better Auth with AUTH_JWKS=url.',
+    );
+  }
+  const { id, publicKey, alg, expiresAt } = columns;
   const { rows } = await sql<KeyRow>`
-    select key.id, key."publicKey", key.alg
-    from (select null::text as "alg", null::timestamptz as "expiresAt") as absent,
-      lateral (select "id", "publicKey", "alg"::text, "expiresAt" from "jwks") as key
-    where key."expiresAt" is null or key."expiresAt" > now() - ${GRACE_PERIOD}::interval`.execute(db);
+    select ${sql.ref(id)}::text as "id", ${sql.ref(publicKey)} as "publicKey",
+           ${alg === undefined ? sql`null` : sql`${sql.ref(alg)}::text`} as "alg"
+    from ${sql.table(table)}
+    ${expiresAt === undefined ? sql`` : sql`where ${sql.ref(expiresAt)} is null or ${sql.ref(expiresAt)} > now() - ${GRACE_PERIOD}::interval`}`.execute(
+    db,
+  );
   return rows;
 }
 
-/** Keys from the auth server's JWKS endpoint. */
+const JwksSchema = v.object({ keys: v.array(v.looseObject({ kty: v.string() })) });
+
+/** How often a JWKS address may redirect. */
+const MAX_REDIRECTS = 3;
+
+/**
+ * Keys from the auth server's JWKS endpoint, which may redirect within its origin. The loader throws
+ * {@link KeySourceError} where there are none at that address.
+ */
 export function keysFromUrl(url: string): KeyLoader {
   return async () => {
-    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(FETCH_TIMEOUT) });
-    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-    return v.parse(v.object({ keys: v.array(v.looseObject({ kty: v.string() })) }), await response.json()).keys;
+    const response = await fetchWithin(new URL(url).origin, url, AbortSignal.timeout(FETCH_TIMEOUT));
+    if (!response.ok) await response.body?.cancel();
+    if (response.status >= 500 || response.status === 429) throw new Error(`${url} answered ${response.status}`);
+    if (!response.ok) throw noKeysAt(url, `it answered ${response.status}`);
+    const body = await response.json().catch((error) => {
+      if (error instanceof SyntaxError) throw noKeysAt(url, 'what is there is not JSON');
+      throw error;
+    });
+    const result = v.safeParse(JwksSchema, body);
+    if (!result.success) throw noKeysAt(url, 'what is there is not a JSON Web Key Set');
+    return result.output.keys;
   };
+}
+
+/** Follows redirects, but to no other origin: whoever is there would say whose tokens are good. */
+async function fetchWithin(origin: string, url: string, signal: AbortSignal, redirects = 0): Promise<Response> {
+  const response = await fetch(url, { redirect: 'manual', signal });
+  const location = response.headers.get('location');
+  if (response.status < 300 || response.status >= 400 || location === null) return response;
+  await response.body?.cancel();
+  const target = URL.parse(location, url);
+  if (target?.origin !== origin) throw noKeysAt(url, `it redirects to another origin (${target?.origin ?? location})`);
+  if (redirects === MAX_REDIRECTS) throw noKeysAt(url, 'it redirects too often');
+  return fetchWithin(origin, target.href, signal, redirects + 1);
+}
+
+function noKeysAt(url: string, found: string): KeySourceError {
+  return new KeySourceError(
+    'The auth server has no public keys where they are looked for.',
+    `They are looked for at ${url}: ${found}. Set BETTER_AUTH_URL to the base URL of Better Auth, with its path where it ` +
+      'has one, or AUTH_JWKS_URL to the address of its keys.',
+  );
 }
 
 /**
@@ -103,7 +178,10 @@ export function keysFromUrl(url: string): KeyLoader {
 export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: KeySetOptions): KeySet {
   let find: JWTVerifyGetKey | undefined;
   let lastAttempt = Number.NEGATIVE_INFINITY;
+  let lastLook = Number.NEGATIVE_INFINITY;
   let loading: Promise<void> | undefined;
+  /** Why the last attempt to load failed. */
+  let failure: unknown;
 
   const refresh = async () => {
     try {
@@ -111,16 +189,22 @@ export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: K
       const keys = (await load()).filter(({ kty }) => kty !== 'oct');
       // Better Auth makes its first key with its first token: before that there is nothing to know tokens by.
       if (find !== undefined || keys.length > 0) find = createLocalJWKSet({ keys });
+      failure = undefined;
     } catch (error) {
+      failure = error;
       onLoadError(error);
     }
+  };
+  const refreshNow = (): Promise<void> => {
+    loading ??= refresh().finally(() => {
+      loading = undefined;
+    });
+    return loading;
   };
   const refreshUnlessDoneWithin = (milliseconds: number): Promise<void> | undefined => {
     if (loading === undefined && now() - lastAttempt >= milliseconds) {
       lastAttempt = now();
-      loading = refresh().finally(() => {
-        loading = undefined;
-      });
+      return refreshNow();
     }
     return loading;
   };
@@ -129,12 +213,24 @@ export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: K
     if (find !== undefined) void refreshUnlessDoneWithin(MAX_AGE);
     return find;
   };
+  const state = async (): Promise<KeySetState> => {
+    const isFirst = lastLook === Number.NEGATIVE_INFINITY;
+    // On a clock of its own: the first user, whose key was made just now, does not wait for whoever looked before.
+    if (find === undefined && now() - lastLook >= FIRST_LOAD_COOLDOWN) {
+      lastLook = now();
+      // Later on, the last attempt tells enough: whoever asks wants an answer at once.
+      if (isFirst || failure === undefined) await refreshNow();
+      else void refreshNow();
+    }
+    if (find !== undefined) return 'loaded';
+    if (failure === undefined) return 'none';
+    if (failure instanceof KeySourceError) throw cannotCheck(failure);
+    return 'unreachable';
+  };
   const keyOf: JWTVerifyGetKey = async (header, token) => {
     if (find === undefined) await refreshUnlessDoneWithin(FIRST_LOAD_COOLDOWN);
     else void refreshUnlessDoneWithin(MAX_AGE);
-    if (find === undefined) {
-      throw new UnavailableError('Sign-in cannot be checked right now. Please try again in a moment.');
-    }
+    if (find === undefined) throw cannotCheck(failure);
     try {
       return await find(header, token);
     } catch (error) {
@@ -148,7 +244,15 @@ export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: K
       throw new UnauthenticatedError('The token was signed with a key that is not known.', 'unknown_key');
     }
   };
-  return Object.assign(keyOf, { generation });
+  return Object.assign(keyOf, { generation, state });
+}
+
+function cannotCheck(cause: unknown): UnavailableError {
+  const message =
+    cause instanceof KeySourceError
+      ? `Sign-in cannot be checked. ${cause.problem}`
+      : 'Sign-in cannot be checked right now. Please try again in a moment.';
+  return new UnavailableError(message, { cause });
 }
 
 function parseKey(text: string): JWK | undefined {

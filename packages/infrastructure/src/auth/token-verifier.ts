@@ -10,10 +10,14 @@ import type { KeySet } from './jwks.js';
 export interface TokenVerifierOptions {
   /** Verifies HS256 tokens. At least 32 characters. */
   readonly secret?: string | undefined;
-  /** Verifies tokens of Better Auth's `jwt()` plugin. Needs `issuer`. */
+  /** Verifies tokens of Better Auth's `jwt()` plugin. Needs `issuers`. */
   readonly keys?: KeySet | undefined;
-  /** Better Auth's base URL: the `iss` and `aud` of its tokens. */
-  readonly issuer?: string | undefined;
+  /** What `iss` may be, in tokens of Better Auth. */
+  readonly issuers?: readonly string[] | undefined;
+  /** What `aud` may be; one of them is enough. Default: the issuers. */
+  readonly audiences?: readonly string[] | undefined;
+  /** Seconds that clocks may differ. Default 5. */
+  readonly clockTolerance?: number | undefined;
   /** Seconds that a token may be good for in all. Default one day. */
   readonly maxLifetime?: number | undefined;
   /** Milliseconds since 1970. Default `Date.now`. */
@@ -23,10 +27,9 @@ export interface TokenVerifierOptions {
 /** What Better Auth's `jwt()` plugin can be told to sign with. */
 const ASYMMETRIC_ALGORITHMS = ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256'];
 
-/** Better Auth puts the whole user into its tokens; more than this is no token of its. */
-const MAX_TOKEN_LENGTH = 8192;
+/** Better Auth puts the whole user into its tokens. The headers of a request may have 16 KiB in all. */
+const MAX_TOKEN_LENGTH = 12_288;
 
-/** Seconds that clocks may differ. */
 const CLOCK_TOLERANCE = 5;
 
 const DAY = 86_400;
@@ -53,12 +56,13 @@ const ClaimsSchema = v.object({
 export function tokenVerifier({
   secret,
   keys,
-  issuer,
+  issuers = [],
+  audiences = issuers,
+  clockTolerance = CLOCK_TOLERANCE,
   maxLifetime = DAY,
   now = Date.now,
 }: TokenVerifierOptions): TokenVerifier {
   const secretKey = secret === undefined ? undefined : importSecret(secret);
-  const issuers = issuer === undefined ? [] : [issuer, `${issuer}/`];
   const remembered = new LRUCache<string, { userId: UserId; until: number; generation: unknown }>({
     max: REMEMBERED_TOKENS,
   });
@@ -67,7 +71,7 @@ export function tokenVerifier({
     const { alg, kid } = decodeProtectedHeader(token);
     const options: JWTVerifyOptions = {
       requiredClaims: ['exp', 'sub'],
-      clockTolerance: CLOCK_TOLERANCE,
+      clockTolerance,
       currentDate: new Date(now()),
     };
     if (alg === 'HS256' && secretKey !== undefined) {
@@ -75,21 +79,29 @@ export function tokenVerifier({
       // Whoever has the secret need not name an issuer, but must not name another one.
       if (issuers.length > 0) {
         if (payload.iss !== undefined) assertOneOf(issuers, payload.iss, 'iss');
-        if (payload.aud !== undefined) assertOneOf(issuers, payload.aud, 'aud');
+        if (payload.aud !== undefined) assertOneOf(audiences, payload.aud, 'aud');
       }
       return payload;
     }
     if (alg !== undefined && ASYMMETRIC_ALGORITHMS.includes(alg) && keys !== undefined) {
       if (typeof kid !== 'string') throw invalid('The token does not name its key (kid).', 'unknown_key');
-      const algorithms = ASYMMETRIC_ALGORITHMS;
-      return (await jwtVerify(token, keys, { ...options, algorithms, issuer: issuers, audience: issuers })).payload;
+      const { payload } = await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC_ALGORITHMS });
+      assertOneOf(issuers, payload.iss, 'iss');
+      assertOneOf(audiences, payload.aud, 'aud');
+      return payload;
     }
     throw invalid('The token is signed in a way that is not accepted here.', 'algorithm');
   };
 
   return {
     async verify(token: string): Promise<UserId> {
-      if (token.length > MAX_TOKEN_LENGTH) throw notAToken();
+      if (token.length > MAX_TOKEN_LENGTH) {
+        throw invalid(
+          `The token is too long: it has ${token.length} characters, and may have ${MAX_TOKEN_LENGTH}. ` +
+            "Put less into it, with definePayload of Better Auth's jwt() plugin.",
+          'malformed',
+        );
+      }
       // Checking a signature costs more than all the rest of a small request.
       const name = hash('sha256', token, 'base64');
       const known = remembered.get(name);
@@ -98,15 +110,17 @@ export function tokenVerifier({
       if (known !== undefined && time < known.until && known.generation === generation) return known.userId;
 
       assertWellFormed(token);
-      const claims = v.safeParse(ClaimsSchema, await verifySignature(token).catch(rethrow));
+      const claims = v.safeParse(ClaimsSchema, await verifySignature(token).catch((error) => rethrow(error, time)));
       if (!claims.success) throw invalid('The token does not name a user, or its times are not valid.', 'claims');
       const { sub, exp, iat } = claims.output;
       const seconds = Math.floor(time / 1000);
-      if (iat !== undefined && iat > seconds + CLOCK_TOLERANCE) {
-        throw invalid('The token was issued in the future.', 'claims');
+      if (iat !== undefined && iat > seconds + clockTolerance) {
+        const evidence = `iat ${iat} is after the time of this server, ${seconds}: AUTH_CLOCK_TOLERANCE_S is ${clockTolerance}`;
+        throw invalid('The token was issued in the future.', 'claims', { evidence });
       }
-      if (exp - Math.min(iat ?? seconds, seconds) > maxLifetime + CLOCK_TOLERANCE) {
-        throw invalid('The token is good for longer than is accepted here.', 'claims');
+      if (exp - Math.min(iat ?? seconds, seconds) > maxLifetime + clockTolerance) {
+        const evidence = `exp ${exp} is more than ${maxLifetime} s (TOKEN_MAX_LIFETIME_S) after iat ${iat ?? 'none'}`;
+        throw invalid('The token is good for longer than is accepted here.', 'claims', { evidence });
       }
       remembered.set(name, { userId: sub, until: exp * 1000, generation });
       return sub;
@@ -128,29 +142,45 @@ function notAToken(): UnauthenticatedError {
 function assertOneOf(accepted: readonly string[], claim: unknown, name: string): void {
   const values = Array.isArray(claim) ? claim : [claim];
   if (!values.some((value) => accepted.includes(value))) {
-    throw invalid(`The token is meant for somebody else (${name}).`, 'claims');
+    const evidence = `${name} is ${shown(claim)}, and should be ${accepted.map((one) => JSON.stringify(one)).join(' or ')}`;
+    throw invalid(`The token is meant for somebody else (${name}).`, 'claims', { evidence });
   }
 }
 
-function rethrow(error: unknown): never {
+/** A claim for the log, which it must not fill. */
+function shown(claim: unknown): string {
+  return claim === undefined ? 'missing' : JSON.stringify(claim).slice(0, 200);
+}
+
+function rethrow(error: unknown, time: number): never {
   if (error instanceof UnauthenticatedError || error instanceof UnavailableError) throw error;
   if (error instanceof errors.JWTExpired)
-    throw invalid('The token has expired. Please sign in again.', 'expired', error);
+    throw invalid('The token has expired. Please sign in again.', 'expired', {
+      cause: error,
+      evidence: `exp is ${shown(error.payload.exp)}, and the time of this server ${Math.floor(time / 1000)}`,
+    });
   if (error instanceof errors.JWTClaimValidationFailed) {
-    throw invalid(`The token is not valid here (${error.claim}).`, 'claims', error);
+    throw invalid(`The token is not valid here (${error.claim}).`, 'claims', {
+      cause: error,
+      evidence: `${error.claim} is ${shown(error.payload[error.claim])}, and the time of this server ${Math.floor(time / 1000)}`,
+    });
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) {
-    throw invalid("The token's signature is not valid.", 'signature', error);
+    throw invalid("The token's signature is not valid.", 'signature', { cause: error });
   }
   // All else that is wrong with a token, or with the key that it names.
   if (error instanceof errors.JOSEError || error instanceof TypeError || error instanceof DOMException) {
-    throw invalid('The token is not valid.', 'malformed', error);
+    throw invalid('The token is not valid.', 'malformed', { cause: error });
   }
   throw error;
 }
 
-function invalid(message: string, reason: UnauthenticatedError['reason'], cause?: unknown): UnauthenticatedError {
-  return new UnauthenticatedError(message, reason, { cause });
+function invalid(
+  message: string,
+  reason: UnauthenticatedError['reason'],
+  options?: ConstructorParameters<typeof UnauthenticatedError>[2],
+): UnauthenticatedError {
+  return new UnauthenticatedError(message, reason, options);
 }
 
 async function importSecret(secret: string): Promise<CryptoKey> {

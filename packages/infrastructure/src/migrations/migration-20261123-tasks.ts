@@ -1,12 +1,14 @@
 import { Migration } from '@mikro-orm/migrations';
+import { type MigrationFor, ownerColumns, ownerIndexes } from './owner.js';
 
 /** The `tasks` table. Why it has this index and no other: `docs/decisions.md`. */
-export class Migration20261123Tasks extends Migration {
-  override up(): void {
-    this.addSql(`create type "task_priority" as enum ('low', 'medium', 'high')`);
-    this.addSql(`create type "task_category" as enum ('work', 'personal', 'home', 'other')`);
-    this.addSql(`create type "task_status" as enum ('pending', 'completed')`);
-    this.addSql(`
+export const migration20261123Tasks: MigrationFor = (users) =>
+  class extends Migration {
+    override up(): void {
+      this.addSql(`create type "task_priority" as enum ('low', 'medium', 'high')`);
+      this.addSql(`create type "task_category" as enum ('work', 'personal', 'home', 'other')`);
+      this.addSql(`create type "task_status" as enum ('pending', 'completed')`);
+      this.addSql(`
       create table "tasks" (
         "id" uuid primary key,
         "title" varchar(255) not null,
@@ -19,8 +21,9 @@ export class Migration20261123Tasks extends Migration {
         "dueDateIsFloating" boolean not null,
         "createdAt" timestamptz(3) not null,
         "updatedAt" timestamptz(3) not null,
-        "userId" text not null references "user" ("id") on delete cascade
+        ${ownerColumns(users, 'not null')}
       )`);
-    this.addSql(`create index "tasks_userId_index" on "tasks" ("userId")`);
-  }
-}
+      for (const index of ownerIndexes(users, 'tasks')) this.addSql(index);
+      this.addSql(`create index "tasks_userId_index" on "tasks" ("userId")`);
+    }
+  };

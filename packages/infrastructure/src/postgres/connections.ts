@@ -1,10 +1,10 @@
 import { EntityCaseNamingStrategy } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sql';
-import { migrations } from '../migrations/index.js';
 import { entities, UNMANAGED_TABLES } from '../schema/index.js';
 import { warnOfOtherDrivers } from './drivers.js';
-import { type Client, startSession } from './session.js';
+import { DatabaseSetupError } from './permissions.js';
+import { type Client, startSession, useSchema } from './session.js';
 import { SharedConnections } from './shared-connections.js';
 
 /** How to reach a PostgreSQL server, and how long to wait for it. */
@@ -65,7 +65,7 @@ const ormOptions = {
   entities,
   extensions: [Migrator],
   namingStrategy: EntityCaseNamingStrategy,
-  migrations: { migrationsList: migrations, snapshot: false },
+  migrations: { snapshot: false },
   schemaGenerator: { skipTables: [...UNMANAGED_TABLES] },
   // The library would print to the console; what matters is thrown.
   logger: () => {},
@@ -89,7 +89,13 @@ export async function connectToServer(options: PostgresOptions): Promise<Connect
     import('./database-url.js'),
   ]);
   warnOfOtherDrivers();
-  const location = parseDatabaseUrl(url);
+  const { schema, ...location } = parseDatabaseUrl(url);
+  if (schema !== undefined && transactionPooler) {
+    throw new DatabaseSetupError(
+      'A transaction pooler keeps no schema for a connection. Leave "schema" out of the URL, and set it for the login: ' +
+        `\`alter role ${location.user ?? '…'} in database ${location.database} set search_path = ${schema}\`.`,
+    );
+  }
   const client = { ...location, connectionTimeoutMillis: connectTimeout, application_name: 'todo-backend' };
   const open = async (driverOptions: object) => {
     const orm = await MikroORM.init({
@@ -109,7 +115,7 @@ export async function connectToServer(options: PostgresOptions): Promise<Connect
       idle_in_transaction_session_timeout: statementTimeout,
     }),
     // A connection on which this fails never gets into the pool.
-    onConnect: (client: Client) => startSession(client, { silence: patience, transactionPooler, rowMode }),
+    onConnect: (client: Client) => startSession(client, { silence: patience, transactionPooler, schema, rowMode }),
   });
   // A transaction pooler shares the connections itself.
   const third = transactionPooler ? 0 : Math.floor(poolSize / 3);
@@ -130,7 +136,8 @@ export async function connectToServer(options: PostgresOptions): Promise<Connect
     server: {
       shared,
       // One connection for the lock, one for the migrations.
-      openLogin: () => open({ max: 2 }),
+      openLogin: () =>
+        open({ max: 2, ...(schema !== undefined && { onConnect: (client: Client) => useSchema(client, schema) }) }),
       pool: () => poolState(poolSize, pool, shared ? [shared.reading, shared.writing] : []),
     },
     async close() {

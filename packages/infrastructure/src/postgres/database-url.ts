@@ -4,6 +4,8 @@ import { type ConnectionOptions, parse } from 'pg-connection-string';
 /** A database URL, taken apart. */
 export interface DatabaseLocation extends Omit<ConnectionOptions, 'database' | 'ssl'> {
   readonly database: string;
+  /** The schema of the tables, as Prisma writes it (`?schema=auth`); that of the login's search path when left out. */
+  readonly schema?: string;
   readonly ssl?: TlsOptions;
 }
 
@@ -12,7 +14,7 @@ const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'];
 /**
  * Reads a PostgreSQL URL. TLS is used as `sslmode` says, and wherever there is TLS the server's certificate and name
  * are verified, against `sslrootcert` if it is given and the system's authorities otherwise: `require` and `verify-ca`
- * mean `verify-full` here, and the modes that would accept any server are refused.
+ * mean `verify-full` here, and the modes that would accept any server are refused. `schema` is the schema of the tables.
  *
  * @throws Error with a sentence that says what is wrong with the URL; it never repeats the password
  */
@@ -29,11 +31,22 @@ export function parseDatabaseUrl(text: string): DatabaseLocation {
     if (!SSL_MODES.includes(mode)) throw new Error(`sslmode must be one of ${SSL_MODES.join(', ')}`);
     if (mode !== 'disable') url.searchParams.set('sslmode', 'verify-full');
   }
-  const { database, ssl, ...connection } = parse(url.href);
+  const schema = url.searchParams.get('schema');
+  if (schema !== null && !isSchemaName(schema)) {
+    throw new Error('schema must be one name, of at most 63 bytes; a search path goes into "options"');
+  }
+  url.searchParams.delete('schema');
+  const { database, ssl, ...others } = parse(url.href);
+  const connection = { ...others, ...(schema !== null && { schema }) };
   if (!database) throw new Error('it must name a database, as in postgres://user:password@host:5432/database');
   if (!ssl) return { ...connection, database };
   // The driver names no host when that is an IP address, and Node then checks the certificate against "localhost".
   const verifyHost = (_: string, certificate: PeerCertificate) =>
     checkServerIdentity(connection.host ?? '', certificate);
   return { ...connection, database, ssl: { ...(ssl as TlsOptions), checkServerIdentity: verifyHost } };
+}
+
+/** No comma, which parts the names of a search path. */
+function isSchemaName(name: string): boolean {
+  return /^[^,\0]+$/.test(name) && Buffer.byteLength(name) <= 63;
 }

@@ -127,8 +127,8 @@ export class Database implements ReadinessProbe {
   }
 
   /** Lets the API read the public keys of Better Auth, where the login may grant that: they may be newer than the migration. */
-  grantKeys(): Promise<void> {
-    return this.#asLogin(grantKeys);
+  grantKeys(keysTable: string): Promise<void> {
+    return this.#asLogin((orm) => grantKeys(orm, keysTable));
   }
 
   /**

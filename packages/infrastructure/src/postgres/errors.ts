@@ -44,8 +44,10 @@ const UNAVAILABLE_MESSAGES =
  */
 export function translateDatabaseError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  const { code, table } = error as Error & { code?: unknown; table?: unknown };
-  if (code === '23503' && USER_TABLES.has(String(table))) return new UserUnknownError({ cause: error });
+  const { code, table, column } = error as Error & { code?: unknown; table?: unknown; column?: unknown };
+  // No row is referred to, or the id is none that a user could have.
+  const isOfNobody = code === '23503' || (code === '23502' && column === 'userKey');
+  if (isOfNobody && USER_TABLES.has(String(table))) return new UserUnknownError({ cause: error });
   const unavailable =
     typeof code === 'string'
       ? UNAVAILABLE_STATES.has(code) || UNAVAILABLE_CODES.has(code) || isUnreachable(code)
@@ -64,6 +66,12 @@ export function isConflict(error: unknown): boolean {
 /** Whether a statement was rolled back because another transaction was, or would have been, in its way for long. */
 export function isInTheWay(error: unknown): boolean {
   return isConflict(error) || hasState(error, ['55P03', '26000']);
+}
+
+/** Whether a text is no value of the type that it was compared with: an id of a user that none can have. */
+export function isOfAnotherType(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return code === '22P02' || code === '22003';
 }
 
 function hasState(error: unknown, states: readonly string[]): boolean {

@@ -1,12 +1,22 @@
 import type { MikroORM } from '@mikro-orm/sql';
 import { type Kysely, sql } from 'kysely';
+import { migrationsFor } from '../migrations/index.js';
 import type { Tables } from '../schema/tables.js';
+import { BETTER_AUTH_TABLES, type BetterAuthTables } from './better-auth.js';
 import { DatabaseSetupError, isRefusal, missingRightBehind } from './permissions.js';
-import { createStandInUsers, grantKeysToApiRole, grantToApiRole, requireUserTable } from './setup.js';
+import {
+  createApiRole,
+  createStandInUsers,
+  findPlace,
+  grantKeysToApiRole,
+  grantToApiRole,
+  requireReferenceTo,
+  requireUserTable,
+} from './setup.js';
 import { inTransaction, translated } from './transactions.js';
 
 /** How to migrate. */
-export interface MigrateOptions {
+export interface MigrateOptions extends BetterAuthTables {
   /** Create a stand-in for Better Auth's `user` table where there is none. */
   readonly standaloneUsers: boolean;
 }
@@ -31,21 +41,35 @@ export async function migrate(asLogin: AsLogin, options: MigrateOptions, isAlone
   }
 }
 
-async function runMigrations(orm: MikroORM, { standaloneUsers }: MigrateOptions): Promise<string[]> {
+async function runMigrations(orm: MikroORM, options: MigrateOptions): Promise<string[]> {
+  const {
+    standaloneUsers,
+    userTable = BETTER_AUTH_TABLES.userTable,
+    keysTable = BETTER_AUTH_TABLES.keysTable,
+  } = options;
+  const { database, schema } = await inTransaction(orm, findPlace);
   if (standaloneUsers) await inTransaction(orm, createStandInUsers);
-  await inTransaction(orm, requireUserTable);
+  const users = await inTransaction(orm, (db) => requireUserTable(db, userTable));
+  // MikroORM would create a database of the name that a pooler gives it, and look for its list in "public".
+  orm.config.set('dbName', database);
+  orm.config.set('schema', schema);
+  orm.config.set('migrations', { ...orm.config.get('migrations'), migrationsList: migrationsFor(users) });
   const done = await translated(() => orm.migrator.up());
-  await inTransaction(orm, (db) => grantToApiRole(db, standaloneUsers));
+  await inTransaction(orm, async (db) => {
+    await requireReferenceTo(db, users);
+    await createApiRole(db);
+    await grantToApiRole(db, { userTable, keysTable, standaloneUsers });
+  });
   return done.map(({ name }) => name);
 }
 
 /** Lets the API read the public keys of Better Auth, where the login may grant that. */
-export function grantKeys(orm: MikroORM): Promise<void> {
+export function grantKeys(orm: MikroORM, keysTable: string): Promise<void> {
   return inTransaction(orm, async (db) => {
     // Two servers that grant the same at once would fail; users are waiting for this one.
     await sql`select set_config('lock_timeout', '3s', true)`.execute(db);
     await lockMigrations(db);
-    await grantKeysToApiRole(db);
+    await grantKeysToApiRole(db, keysTable);
   });
 }
 

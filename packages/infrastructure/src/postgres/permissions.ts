@@ -32,13 +32,16 @@ export interface MissingRight {
 
 /** What keeps a role from reading a table that is there; `undefined` where nothing does, or there is no such table. */
 export async function missingRightToRead(db: Kysely<Tables>, table: string): Promise<MissingRight | undefined> {
+  const [name, givenSchema] = table.split('.').reverse();
   const { rows } = await sql<{ role: string; login: string; schema: string; mayUse: boolean; mayRead: boolean }>`
     select quote_ident(current_user) as role, quote_ident(session_user) as login, quote_ident(nspname) as schema,
            has_schema_privilege(pg_namespace.oid, 'usage') as "mayUse",
            has_table_privilege(pg_class.oid, 'select') as "mayRead"
     from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-    where relname = ${table} and relkind in ('r', 'p') and quote_ident(nspname) = any (
-      regexp_split_to_array(replace(current_setting('search_path'), '"$user"', quote_ident(current_user)), ', *'))
+    where relname = ${name} and relkind in ('r', 'p') and case when ${givenSchema ?? null}::text is null
+      then quote_ident(nspname) = any (
+        regexp_split_to_array(replace(current_setting('search_path'), '"$user"', quote_ident(current_user)), ', *'))
+      else nspname = ${givenSchema ?? null} end
     order by "mayUse" desc`.execute(db);
   const [found] = rows;
   if (found === undefined || (found.mayUse && found.mayRead)) return undefined;

@@ -13,6 +13,8 @@ export interface SessionOptions {
   readonly silence: number;
   /** Whether there is a transaction pooler in between, which keeps nothing that is set here. */
   readonly transactionPooler: boolean;
+  /** The schema of the tables; that of the search path when left out. */
+  readonly schema?: string | undefined;
   /** Whether rows come as the arrays of their columns, or as objects. */
   readonly rowMode?: 'array' | undefined;
 }
@@ -20,13 +22,19 @@ export interface SessionOptions {
 /** Makes a new connection what queries need. */
 export async function startSession(
   client: Client,
-  { silence, transactionPooler, rowMode }: SessionOptions,
+  { silence, transactionPooler, schema, rowMode }: SessionOptions,
 ): Promise<void> {
   cutOffWhenSilent(client, silence);
   if (transactionPooler) return;
+  if (schema !== undefined) await useSchema(client, schema);
   await client.query(SETTINGS);
   await client.query(BECOME_API_ROLE);
   prepareStatements(client, rowMode);
+}
+
+/** Has a connection find and make tables in one schema. */
+export async function useSchema(client: Client, schema: string): Promise<void> {
+  await client.query("select set_config('search_path', quote_ident($1), false)", [schema]);
 }
 
 /**
@@ -41,9 +49,13 @@ function cutOffWhenSilent({ connection: { stream } }: Client, milliseconds: numb
 /**
  * Dates are spelt as PostgreSQL does unless somebody has told the server, the database or the role something else. And a
  * prepared statement is planned once: planning takes longer than running, PostgreSQL cannot make up its mind about some
- * of the statements, and none has a plan that would be better for other values.
+ * of the statements, and none has a plan that would be better for other values. The search path stays the one of the
+ * login: "$user" in it would be another schema once the role is `todo_api`.
  */
-const SETTINGS = `select set_config('DateStyle', 'ISO', false), set_config('plan_cache_mode', 'force_generic_plan', false)`;
+const SETTINGS = `
+  select set_config('DateStyle', 'ISO', false), set_config('plan_cache_mode', 'force_generic_plan', false),
+         set_config('search_path', replace(replace(current_setting('search_path'),
+           '"$user"', quote_ident(session_user)), '$user', quote_ident(session_user)), false)`;
 
 /** Where the login role would pass row level security, and may become one that does not. */
 const BECOME_API_ROLE = `

@@ -11,9 +11,10 @@ import type { Task, TaskId, UserId } from '@todo-backend/domain';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { ledgerChanges } from '../journal/append.js';
 import { toEventRow } from '../journal/entry.js';
+import { BETTER_AUTH_TABLES, type BetterAuthTables } from '../postgres/better-auth.js';
 import { asCaller, knowsCaller, noOffset } from '../postgres/caller.js';
 import type { Database } from '../postgres/database.js';
-import { isInTheWay } from '../postgres/errors.js';
+import { isInTheWay, isOfAnotherType } from '../postgres/errors.js';
 import { runIn, Statements, value } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
 import { onlyOnce } from './idempotency.js';
@@ -23,7 +24,7 @@ import { type StoredTask, storedTask, toRow, toTask } from './task-row.js';
 import { createOne, insertStandIn, saveMany, standInEmail, updateOne } from './task-writes.js';
 
 /** How to store tasks. */
-export interface SqlTaskRepositoryOptions {
+export interface SqlTaskRepositoryOptions extends Pick<BetterAuthTables, 'userTable'> {
   /** Put the owner of a task into the stand-in `user` table when they are first seen. */
   readonly standaloneUsers: boolean;
 }
@@ -33,10 +34,15 @@ export class SqlTaskRepository implements TaskRepository {
   readonly #database: Database;
   /** Where users are not Better Auth's. */
   readonly #standIn: typeof insertStandIn | undefined;
+  readonly #userTable: string;
   readonly #statements: Statements;
 
-  constructor(database: Database, { standaloneUsers }: SqlTaskRepositoryOptions) {
+  constructor(
+    database: Database,
+    { standaloneUsers, userTable = BETTER_AUTH_TABLES.userTable }: SqlTaskRepositoryOptions,
+  ) {
     this.#database = database;
+    this.#userTable = userTable;
     this.#standIn = standaloneUsers ? insertStandIn : undefined;
     this.#statements = new Statements(database.builder);
   }
@@ -243,7 +249,11 @@ export class SqlTaskRepository implements TaskRepository {
   /** Tasks are missing. Whether that is all, or their owner is gone as well, only the `user` table knows. */
   async #requireUser(db: Kysely<Tables>, owner: UserId): Promise<void> {
     if (this.#standIn) return;
-    const user = await db.selectFrom('user').where('id', '=', owner).select('id').executeTakeFirst();
-    if (user === undefined) throw new UserUnknownError();
+    const users = sql<{ id: unknown }>`select "id" from ${sql.table(this.#userTable)} where "id" = ${owner}`;
+    const { rows } = await users.execute(db).catch((error) => {
+      if (isOfAnotherType(error)) return { rows: [] };
+      throw error;
+    });
+    if (rows.length === 0) throw new UserUnknownError();
   }
 }
