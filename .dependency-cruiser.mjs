@@ -70,7 +70,7 @@ const allowed = [
     to: {
       path: [
         ...library('@electric-sql/pglite', 'pg', '@types/pg', 'pg-connection-string', 'fs-native-extensions'),
-        ...node('crypto', 'fs', 'fs/promises', 'module', 'net', 'path', 'tls'),
+        ...node('crypto', 'fs', 'fs/promises', 'module', 'net', 'path', 'timers/promises', 'tls'),
       ],
     },
   },

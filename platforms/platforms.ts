@@ -46,3 +46,21 @@ interface Link {
   readonly source: string;
   readonly target: string;
 }
+
+/** Collects what works where, and prints it as a table when the tests are done. */
+export function report(test: TestFn, title: string): (situation: string, platform: string) => void {
+  const cells = new Map<string, Set<string>>();
+  test.after.always('what works where', (t) => {
+    const platforms = [...new Set([...cells.values()].flatMap((done) => [...done]))].sort();
+    const rows = [...cells].map(([situation, done]) => [
+      situation,
+      ...platforms.map((platform) => (done.has(platform) ? '✔' : '')),
+    ]);
+    const lines = [[title, ...platforms], ['---', ...platforms.map(() => '---')], ...rows];
+    t.log(lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'));
+  });
+  return (situation, platform) => {
+    const done = cells.get(situation) ?? new Set();
+    cells.set(situation, done.add(platform));
+  };
+}

@@ -15,40 +15,55 @@ export interface BetterAuth {
   readonly jwt: typeof jwt;
 }
 
-/**
- * A real Better Auth server, with its own migrations, and what its pages would do with it.
- *
- * @param version by default the one that the workspace has
- */
+/** How a Better Auth server is to differ from the default one. */
+export interface BetterAuthSetup {
+  /** By default the one that the workspace has. */
+  readonly version?: BetterAuth;
+  /** The path of its base URL, for an app that is not at the root. */
+  readonly path?: string;
+  readonly options?: Partial<BetterAuthOptions>;
+  readonly jwt?: Parameters<typeof jwt>[0];
+  /** Whether it makes its tables. */
+  readonly migrates?: boolean;
+}
+
+/** A real Better Auth server, with its own migrations, and what its pages would do with it. */
 export async function startBetterAuth(
   database: BetterAuthOptions['database'],
-  version: BetterAuth = { betterAuth, getMigrations, toNodeHandler, jwt },
+  {
+    version = { betterAuth, getMigrations, toNodeHandler, jwt },
+    path = '',
+    migrates = true,
+    ...setup
+  }: BetterAuthSetup = {},
 ) {
   const server = createServer((request, response) => void handle(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const auth = version.betterAuth({
     database,
-    baseURL: url,
+    baseURL: origin + path,
     secret: 'a secret of Better Auth that the API never sees',
     emailAndPassword: { enabled: true },
-    user: { deleteUser: { enabled: true } },
-    plugins: [version.jwt()],
+    user: { deleteUser: { enabled: true }, ...setup.options?.user },
     rateLimit: { enabled: false },
     telemetry: { enabled: false },
     logger: { disabled: true },
-  });
-  await (await version.getMigrations(auth.options)).runMigrations();
+    ...setup.options,
+    plugins: [version.jwt(setup.jwt)],
+  } as BetterAuthOptions);
+  if (migrates) await (await version.getMigrations(auth.options)).runMigrations();
   const handle = version.toNodeHandler(auth);
+  const base = origin + (path || (setup.options?.basePath ?? '/api/auth'));
 
   const post = async (path: string, body: object, cookie = '') => {
-    const headers = { 'Content-Type': 'application/json', Origin: url, Cookie: cookie };
-    const response = await fetch(`${url}/api/auth${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    const headers = { 'Content-Type': 'application/json', Origin: origin, Cookie: cookie };
+    const response = await fetch(base + path, { method: 'POST', headers, body: JSON.stringify(body) });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response;
   };
   return {
-    url,
+    url: origin + path,
     async signUp(name: string) {
       const response = await post('/sign-up/email', { name, email: `${name}@example.com`, password: PASSWORD });
       const cookie = response.headers
@@ -59,7 +74,7 @@ export async function startBetterAuth(
       return {
         id: user.id,
         async token(): Promise<string> {
-          const { token } = (await (await fetch(`${url}/api/auth/token`, { headers: { Cookie: cookie } })).json()) as {
+          const { token } = (await (await fetch(`${base}/token`, { headers: { Cookie: cookie } })).json()) as {
             token: string;
           };
           return token;

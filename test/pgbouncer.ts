@@ -10,8 +10,12 @@ export interface Pooler {
   stop(): Promise<void>;
 }
 
-/** Starts PgBouncer in transaction mode, with the settings that it comes with, and five connections to the server. */
-export async function startPgBouncer(databaseUrl: string): Promise<Pooler> {
+/**
+ * Starts PgBouncer in transaction mode, with the settings that it comes with, and five connections to the server.
+ *
+ * @param alias its own name for the database; the same when left out
+ */
+export async function startPgBouncer(databaseUrl: string, alias?: string): Promise<Pooler> {
   const target = new URL(databaseUrl);
   const directory = await mkdtemp(join(tmpdir(), 'todo-pgbouncer-'));
   const port = await freePort();
@@ -20,7 +24,7 @@ export async function startPgBouncer(databaseUrl: string): Promise<Pooler> {
   await writeFile(
     join(directory, 'pgbouncer.ini'),
     `[databases]
-* = host=${target.hostname} port=${target.port}
+${alias ?? '*'} = host=${target.hostname} port=${target.port}${alias ? ` dbname=${target.pathname.slice(1)}` : ''}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port}
@@ -35,6 +39,7 @@ default_pool_size = 5
   if (as) await chown(directory, as.uid, as.gid);
   const process = spawn('pgbouncer', ['-q', join(directory, 'pgbouncer.ini')], { ...as, stdio: 'ignore' });
   target.port = String(port);
+  if (alias !== undefined) target.pathname = `/${alias}`;
   await untilReady(target.href);
   return {
     url: target.href,

@@ -34,9 +34,18 @@ export interface Program {
 /** How to start the program, besides its environment. */
 export interface StartOptions {
   readonly port?: number;
+  /** The address that says that it is up. */
+  readonly upAt?: '/ready' | '/health';
   /** For Node.js. */
   readonly nodeOptions?: readonly string[];
 }
+
+const running = new Set<ChildProcess>();
+
+// Where the tests are given up there is no teardown.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 /**
  * Starts the program and waits until it is ready. No setting of the machine that runs the tests gets in. What still runs
@@ -45,7 +54,7 @@ export interface StartOptions {
 export async function startProgram(
   t: ExecutionContext,
   env: Record<string, string>,
-  { port, nodeOptions = [] }: StartOptions = {},
+  { port, upAt = '/ready', nodeOptions = [] }: StartOptions = {},
 ): Promise<Program> {
   t.timeout(PATIENCE);
   const at = port ?? (await freePort());
@@ -61,10 +70,8 @@ export async function startProgram(
     return (await exit)[0];
   };
   t.teardown(() => end('SIGKILL'));
-  // Where the tests are given up there is no teardown.
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let log = '';
   child.stdout?.on('data', (chunk) => {
     log += chunk;
@@ -75,7 +82,7 @@ export async function startProgram(
   });
   const url = `http://127.0.0.1:${at}`;
   const isReady = () =>
-    fetch(`${url}/ready`).then(
+    fetch(url + upAt).then(
       async (response) => (await response.text()) !== '' && response.ok,
       () => false,
     );

@@ -66,6 +66,8 @@ const ormOptions = {
   extensions: [Migrator],
   namingStrategy: EntityCaseNamingStrategy,
   migrations: { snapshot: false },
+  // It would create one by the name that a pooler has for it.
+  ensureDatabase: false,
   schemaGenerator: { skipTables: [...UNMANAGED_TABLES] },
   // The library would print to the console; what matters is thrown.
   logger: () => {},

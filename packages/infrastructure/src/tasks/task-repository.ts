@@ -249,7 +249,9 @@ export class SqlTaskRepository implements TaskRepository {
   /** Tasks are missing. Whether that is all, or their owner is gone as well, only the `user` table knows. */
   async #requireUser(db: Kysely<Tables>, owner: UserId): Promise<void> {
     if (this.#standIn) return;
-    const users = sql<{ id: unknown }>`select "id" from ${sql.table(this.#userTable)} where "id" = ${owner}`;
+    // The text as well: 07 is the number 7, and nobody's name.
+    const users = sql<{ id: unknown }>`
+      select "id" from ${sql.table(this.#userTable)} where "id" = ${owner} and "id"::text = ${owner}`;
     const { rows } = await users.execute(db).catch((error) => {
       if (isOfAnotherType(error)) return { rows: [] };
       throw error;
