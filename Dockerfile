@@ -18,9 +18,9 @@ COPY LICENSE ./
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/packages packages
-RUN mkdir /data && chown node:node /data
-USER node
-VOLUME /data
+# By number, because Kubernetes (runAsNonRoot) cannot look a name up.
+RUN mkdir /data && chown 1000:1000 /data
+USER 1000:1000
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s CMD ["node", "-e", "fetch('http://127.0.0.1:'+(process.env.API_PORT||8000)+'/health').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
+HEALTHCHECK --interval=10s --timeout=3s CMD ["node", "-e", "fetch('http://127.0.0.1:'+(process.env.API_PORT||process.env.PORT||8000)+'/health').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
 CMD ["node", "--max-semi-space-size=16", "packages/http/bin/todo-backend.js"]

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Config } from './config.js';
+import type { Service } from './serve.js';
 import type { Tracing } from './tracing.js';
 
 const OLDEST_NODE = [22, 22];
@@ -59,22 +60,23 @@ async function main(): Promise<void> {
   }
 
   async function start(): Promise<void> {
-    const config = loadConfig(loadEnvironment());
-    // Before anything is loaded that is to be traced.
-    const tracing = config.tracesTo === undefined ? undefined : await trace(config.tracesTo, config);
-    const [{ serve }, { default: closeWithGrace }] = await Promise.all([
-      import('./serve.js'),
-      import('close-with-grace'),
-    ]);
+    const { default: closeWithGrace } = await import('close-with-grace');
     const stopping = new AbortController();
-    const starting = serve(config, { activeTraceId: tracing?.activeTraceId, signal: stopping.signal });
-    // From the beginning: a process that is PID 1 ignores a signal that it has no handler for.
+    let starting: Promise<Service> | undefined;
+    let tracing: Tracing | undefined;
+    // Before all else: a process that is PID 1 ignores a signal that it has no handler for.
     closeWithGrace({ delay: 10_000, logger: false, skip: ['beforeExit'] }, async ({ err }) => {
       stopping.abort(STOPPED);
-      const service = await starting.catch(() => undefined);
+      const service = await starting?.catch(() => undefined);
+      if (service === undefined && err !== undefined) console.error(explain(err));
       await service?.close(err);
       await tracing?.close();
     });
+    const config = loadConfig(loadEnvironment());
+    // Before anything is loaded that is to be traced.
+    tracing = config.tracesTo === undefined ? undefined : await trace(config.tracesTo, config);
+    const { serve } = await import('./serve.js');
+    starting = serve(config, { activeTraceId: tracing?.activeTraceId, signal: stopping.signal });
     await starting.catch((error) => {
       if (error !== STOPPED && error?.cause !== STOPPED) throw error;
     });

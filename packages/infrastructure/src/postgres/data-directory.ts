@@ -23,7 +23,7 @@ export interface DataDirectory {
  */
 export async function openDataDirectory(path: string): Promise<DataDirectory> {
   await makeDirectory(path);
-  const lock: FileHandle = await open(join(path, 'lock'), 'a');
+  const lock: FileHandle = await open(join(path, 'lock'), 'a').catch((error) => rethrow(error, path));
   if (!tryLock(lock.fd)) {
     await lock.close();
     throw new DataDirectoryError(
@@ -41,7 +41,8 @@ export async function signingSecret(path: string): Promise<string> {
   await makeDirectory(path);
   const file = join(path, 'secret');
   const candidate = `${file}.${randomUUID()}`;
-  await writeFile(candidate, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true });
+  const made = randomBytes(32).toString('base64url');
+  await writeFile(candidate, made, { mode: 0o600, flush: true }).catch((error) => rethrow(error, path));
   try {
     // Appears whole or not at all, so that nobody who starts at the same moment reads half of it.
     await link(candidate, file);
@@ -59,11 +60,13 @@ export async function signingSecret(path: string): Promise<string> {
 }
 
 async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new DataDirectoryError(`${path} cannot be a data directory (${(cause as Error).message}); see DATA_DIR.`, {
-      cause,
-    });
-  }
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error) => rethrow(error, path));
+}
+
+function rethrow(cause: NodeJS.ErrnoException, path: string): never {
+  const message = ['EACCES', 'EPERM', 'EROFS'].includes(cause.code ?? '')
+    ? `The data directory ${path} is not writable for the user ${process.getuid?.() ?? 'of this process'}. Give it to that ` +
+      'user (chown), mount it writable, or choose another with DATA_DIR.'
+    : `${path} cannot be a data directory (${cause.message}); see DATA_DIR.`;
+  throw new DataDirectoryError(message, { cause });
 }

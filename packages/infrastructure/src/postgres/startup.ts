@@ -85,7 +85,7 @@ function setupProblem(error: unknown): string | undefined {
   }
   if (/^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_)|_CERT(?:_|$)/.test(code)) {
     return (
-      `The certificate of the database server cannot be verified: ${cause.message}. ` +
+      `The certificate of the database server cannot be verified: ${cause.message.split(';')[0]}. ` +
       'Name the file with the certificate of its authority in DATABASE_URL (sslrootcert=/path/to/ca.pem).'
     );
   }
