@@ -1,22 +1,14 @@
 import { Database, keysFromTable } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import pg from 'pg';
-import { type BetterAuth, type BetterAuthSetup, startBetterAuth } from '../test/better-auth.ts';
+import { type BetterAuthSetup, startBetterAuth } from '../test/better-auth.ts';
 import { databases, execute, postgresTest } from '../test/postgres.ts';
 import { type Program, startProgram, until } from '../test/reliability/program.ts';
-import { platformTest, report } from './platforms.ts';
+import { loadBetterAuth, platformTest, report } from './platforms.ts';
 
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
 const done = report(test, 'Better Auth');
-
-/** Loads a version of Better Auth from this folder. */
-async function load(name: string, migrations: string): Promise<BetterAuth> {
-  const [main, db, node, plugins] = await Promise.all(
-    ['', migrations, '/node', '/plugins'].map((path) => import(name + path) as Promise<BetterAuth>),
-  );
-  return { ...main, ...db, ...node, ...plugins } as BetterAuth;
-}
 
 const versions = [
   ...[
@@ -27,7 +19,7 @@ const versions = [
   ].map(({ version, migrations }) => ({
     version,
     declare: serverTest === test ? platformTest(test, `better-auth-${version}`) : test.skip,
-    load: () => load(`better-auth-${version}`, migrations),
+    load: () => loadBetterAuth(`better-auth-${version}`, migrations),
   })),
   { version: '1.7', declare: serverTest, load: async () => undefined },
 ];
@@ -93,7 +85,7 @@ for (const { version, declare, load } of versions) {
 
 serverTest('Better Auth is upgraded from 1.3 while the server reads its keys', async (t) => {
   const url = await newDatabase();
-  const { betterAuth, ada } = await signUp(t, url, { version: await load('better-auth-1.3', '/db') });
+  const { betterAuth, ada } = await signUp(t, url, { version: await loadBetterAuth('better-auth-1.3', '/db') });
   await ada.token();
   const database = await Database.postgres({ url });
   t.teardown(() => database.close());

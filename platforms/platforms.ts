@@ -3,6 +3,7 @@ import { chmod, cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import type { TestFn } from 'ava';
+import type { BetterAuth } from '../test/better-auth.ts';
 import { type PrivatePostgres, startPrivatePostgres } from '../test/postgres.ts';
 
 const PACKAGES = join(import.meta.dirname, 'node_modules');
@@ -19,6 +20,18 @@ export function platformTest(test: TestFn, name: string): Pick<TestFn, 'skip'> &
     );
   }
   return test.skip as unknown as TestFn;
+}
+
+/**
+ * Loads a version of Better Auth from this folder.
+ *
+ * @param migrations where it exports them
+ */
+export async function loadBetterAuth(name: string, migrations: string): Promise<BetterAuth> {
+  const [main, db, node, plugins] = await Promise.all(
+    ['', migrations, '/node', '/plugins'].map((path) => import(name + path) as Promise<BetterAuth>),
+  );
+  return { ...main, ...db, ...node, ...plugins } as BetterAuth;
 }
 
 /** Starts a private server from the binaries of the package `name`. */

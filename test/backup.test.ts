@@ -13,10 +13,13 @@ import { getMigrations } from 'better-auth/db/migration';
 import { jwt } from 'better-auth/plugins';
 import pg from 'pg';
 import { documentedFetch } from '../packages/http/test/conformance.ts';
+import { platformTest, startPackagedPostgres } from '../platforms/platforms.ts';
 import { execute, findBinaries, type PrivatePostgres, postgresTest, startPrivatePostgres } from './postgres.ts';
 import { startProgram, until } from './reliability/program.ts';
 
 const serverTest = await postgresTest(test);
+/** A newer version to restore into. */
+const hasNewest = platformTest(test, 'postgresql-18') === test;
 const MAIN = join(import.meta.dirname, '..', 'packages', 'http', 'bin', 'todo-backend.js');
 const APP_URL = 'https://app.example.com';
 const TASK = { title: 'kept', priority: 'low', category: 'work' };
@@ -78,8 +81,8 @@ interface Cluster {
 const started: PrivatePostgres[] = [];
 test.after.always(() => Promise.all(started.map((postgres) => postgres.stop())));
 
-async function startCluster(): Promise<Cluster> {
-  const postgres = await startPrivatePostgres();
+async function startCluster(start: () => Promise<PrivatePostgres> = startPrivatePostgres): Promise<Cluster> {
+  const postgres = await start();
   started.push(postgres);
   const given = await postgres.createDatabase();
   return {
@@ -228,7 +231,11 @@ serverTest.serial(
   'a backup by the commands of the manual has every row, and is restored into any cluster',
   async (t) => {
     const cwd = await newDirectory(t);
-    const [{ cluster: source, alice, bob }, fresh] = await Promise.all([installed(t), startCluster()]);
+    const [{ cluster: source, alice, bob }, fresh, newest] = await Promise.all([
+      installed(t),
+      startCluster(),
+      hasNewest ? startCluster(() => startPackagedPostgres('postgresql-18')) : undefined,
+    ]);
     await execute(source.url('postgres', 'todo'), createBackupRole);
     t.like(await shell(backup, cwd, { BACKUP_URL: source.url('todo_backup', 'todo') }), { code: 0, stderr: '' });
     const contents = await contentsOf(source.url('postgres', 'todo'));
@@ -253,6 +260,7 @@ serverTest.serial(
     await execute(freshAdmin, 'drop role todo_owner');
 
     await execute(freshAdmin, createRoles);
+    if (newest) await execute(newest.url('postgres', 'postgres'), createRoles);
     await execute(source.url('postgres', 'postgres'), 'create role todo_login login in role todo_api');
     await execute(source.url('postgres', 'postgres'), 'create role other_owner login');
     const underOtherName = restore
@@ -261,6 +269,7 @@ serverTest.serial(
       .replace('pg_restore', 'pg_restore --no-owner --no-acl');
     const restored = [
       { cluster: fresh, database: 'todo_restored', commands: restore, env: urls(fresh) },
+      ...(newest ? [{ cluster: newest, database: 'todo_restored', commands: restore, env: urls(newest) }] : []),
       { cluster: source, database: 'todo_restored', commands: restore, env: urls(source, 'postgres') },
       {
         cluster: source,

@@ -35,8 +35,29 @@ export interface PostgresServer {
  */
 export async function startPostgres(): Promise<PostgresServer> {
   const given = process.env.TEST_DATABASE_URL;
-  if (given) return { createDatabase: () => createDatabase(given), stop: async () => {} };
-  return startPrivatePostgres();
+  return given ? useServer(given) : startPrivatePostgres();
+}
+
+/** A server that was there before the tests: what they make on it is dropped. */
+function useServer(url: string): PostgresServer {
+  const created: string[] = [];
+  return {
+    async createDatabase() {
+      const database = await createDatabase(url);
+      created.push(new URL(database).pathname.slice(1));
+      return database;
+    },
+    async stop() {
+      for (const name of created) {
+        // By convention the names of roles end in that of the database that they were made for.
+        const roles = await execute(url, 'select quote_ident(rolname) as name from pg_roles where rolname like $1', [
+          `%${name}`,
+        ]);
+        await execute(url, `drop database ${name} with (force)`);
+        for (const { name } of roles) await execute(url, `drop role ${name}`);
+      }
+    },
+  };
 }
 
 /**

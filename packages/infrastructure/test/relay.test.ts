@@ -533,10 +533,10 @@ serverTest(
     const other = await Database.postgres({ url: await newDatabase() });
     await other.migrate(STANDALONE);
     await other.close();
-    await execute(url, `create role plain_owner login`);
-    await execute(url, `grant all on schema public to plain_owner`);
     const owned = new URL(url);
-    owned.username = 'plain_owner';
+    owned.username = `owner_${owned.pathname.slice(1)}`;
+    await execute(url, `create role ${owned.username} login`);
+    await execute(url, `grant all on schema public to ${owned.username}`);
     const database = await Database.postgres({ url: owned.href });
     await database.migrate(STANDALONE);
     t.deepEqual(await database.check(), { rowSecurity: true });
