@@ -62,8 +62,10 @@ function settings(DATABASE_URL: string, more: Env = {}): Env {
 
 const withSearchPath = (url: string, path: string) => `${url}?options=${encodeURIComponent(`-c search_path=${path}`)}`;
 
-/** What users have been seen to have. Each is tried on every version. */
-const situations: Record<string, (databaseUrl: string) => Promise<Installation>> = {
+type Situations = Record<string, (databaseUrl: string) => Promise<Installation>>;
+
+/** Logins, whose rights differ from version to version: tried on every one. */
+const logins: Situations = {
   async superuser(url) {
     await createUsers(url);
     return { owner: settings(url) };
@@ -79,6 +81,10 @@ const situations: Record<string, (databaseUrl: string) => Promise<Installation>>
     await runProgram(['migrate'], env);
     return { owner: env, server: settings(await createApiLogin(url)) };
   },
+};
+
+/** What is the same in all versions: tried on the oldest and the newest. */
+const places: Situations = {
   async 'schema in the options of the URL'(url) {
     await execute(url, 'create schema todo');
     await createUsers(url);
@@ -130,6 +136,16 @@ const situations: Record<string, (databaseUrl: string) => Promise<Installation>>
         'Grant that right, or run the migrations as the owner of the database.',
     };
   },
+  async 'tables of another application by the same name'(url) {
+    await createUsers(url);
+    await execute(url, 'create table tasks (id int)');
+    return {
+      owner: settings(url),
+      refusal:
+        'PostgreSQL says: relation "tasks" already exists. It belongs to something else than this backend. ' +
+        'Put these tables into a schema of their own: add ?schema=todo to DATABASE_URL.',
+    };
+  },
   async 'no schema'(url) {
     await createUsers(url);
     return {
@@ -167,6 +183,7 @@ for (const { name, declare, start } of servers) {
   };
   test.after.always(`PostgreSQL ${name} is stopped`, async () => (await starting)?.stop());
 
+  const situations = ['15', '18'].includes(name) ? { ...logins, ...places } : logins;
   for (const [situation, prepare] of Object.entries(situations)) {
     declare(`PostgreSQL ${name}, ${situation}: migrate, start, write, prune, migrate again`, async (t) => {
       t.timeout(300_000);

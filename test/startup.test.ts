@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { databases, execute, freePort, postgresTest, startPrivatePostgres } from './postgres.ts';
-import { MAIN, runProgram, SECRET, startProgram, until } from './reliability/program.ts';
+import { environment, MAIN, runProgram, startProgram, until } from './reliability/program.ts';
 
 const serverTest = await postgresTest(test);
 const run = promisify(execFile);
@@ -25,7 +25,7 @@ function launch(
   options = {},
 ) {
   const child = spawn(command, args, {
-    env: { PATH: process.env.PATH ?? '', BETTER_AUTH_SECRET: SECRET, API_HOST: '127.0.0.1', LOG_LEVEL: 'info', ...env },
+    env: environment({ API_HOST: '127.0.0.1', LOG_LEVEL: 'info', ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
     ...options,
   });

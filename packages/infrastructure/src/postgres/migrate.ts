@@ -3,7 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { migrationsFor } from '../migrations/index.js';
 import type { Tables } from '../schema/tables.js';
 import { BETTER_AUTH_TABLES, type BetterAuthTables } from './better-auth.js';
-import { DatabaseSetupError, isRefusal, missingRightBehind } from './permissions.js';
+import { DatabaseSetupError, isRefusal, isTaken, missingRightBehind } from './permissions.js';
 import {
   createApiRole,
   createStandInUsers,
@@ -34,6 +34,13 @@ export async function migrate(asLogin: AsLogin, options: MigrateOptions, isAlone
   try {
     return await asLogin((orm) => (isAlone ? run(orm) : withLock(orm, () => run(orm))));
   } catch (error) {
+    if (isTaken(error)) {
+      throw new DatabaseSetupError(
+        `PostgreSQL says: ${error.message}. It belongs to something else than this backend. ` +
+          'Put these tables into a schema of their own: add ?schema=todo to DATABASE_URL.',
+        { cause: error },
+      );
+    }
     if (!isRefusal(error)) throw error;
     const missing = await missingRightBehind(error, (query) => asLogin((orm) => inTransaction(orm, query)));
     if (missing === undefined) throw error;

@@ -22,6 +22,14 @@ export function isRefusal(error: unknown): error is Error {
   return error instanceof Error && (error as Error & { code?: unknown }).code === INSUFFICIENT_PRIVILEGE;
 }
 
+/** SQLSTATEs of a table, a type or something else that is there already. */
+const DUPLICATES = new Set(['42P07', '42710', '42P06', '42723']);
+
+/** Whether the name of something that was to be made is taken. */
+export function isTaken(error: unknown): error is Error {
+  return error instanceof Error && DUPLICATES.has(String((error as Error & { code?: unknown }).code));
+}
+
 /** A right that a role lacks. */
 export interface MissingRight {
   /** What it cannot do, in words that may be shown to anybody. */

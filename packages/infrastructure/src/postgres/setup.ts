@@ -14,6 +14,15 @@ export interface Place {
   readonly schema: string;
 }
 
+interface FoundPlace {
+  readonly version: number;
+  readonly name: string;
+  readonly encoding: string;
+  readonly path: string;
+  readonly database: string;
+  readonly schema: string | null;
+}
+
 /**
  * Finds the place for the tables: the first schema of the search path. Makes the schema where the path names one alone
  * that is not there.
@@ -21,15 +30,22 @@ export interface Place {
  * @throws {@link DatabaseSetupError} where the server is too old, or there is no schema
  */
 export async function findPlace(db: Kysely<Tables>): Promise<Place> {
-  const { rows } = await sql<{ version: number; name: string; path: string; database: string; schema: string | null }>`
+  const { rows } = await sql<FoundPlace>`
     select current_setting('server_version_num')::int as version, current_setting('server_version') as name,
+           current_setting('server_encoding') as encoding,
            current_setting('search_path') as path, current_database() as database,
            current_schema() as schema`.execute(db);
   const [found] = rows;
   if (found === undefined) throw new TypeError('A query for one row gave none.');
-  const { version, name, path, database, schema } = found;
+  const { version, name, encoding, path, database, schema } = found;
   if (version < OLDEST_SERVER) {
     throw new DatabaseSetupError(`This needs PostgreSQL 15 or newer, and the server is PostgreSQL ${name}.`);
+  }
+  if (encoding !== 'UTF8') {
+    throw new DatabaseSetupError(
+      `The database ${database} stores texts as ${encoding}, which has no place for all of them. ` +
+        "Make one with `create database … encoding 'UTF8' template template0`.",
+    );
   }
   if (schema !== null) return { database, schema };
   if (!/^(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_]*)$/.test(path) || path === '"$user"') {
