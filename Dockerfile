@@ -12,7 +12,8 @@ COPY packages packages
 RUN npm run build && npm prune --omit=dev --omit=optional --omit=peer
 
 FROM node:24-bookworm-slim
-ENV NODE_ENV=production DATA_DIR=/data
+# A container has addresses of its own, so metrics may listen on all of them.
+ENV NODE_ENV=production DATA_DIR=/data METRICS_HOST=0.0.0.0
 WORKDIR /app
 COPY LICENSE ./
 COPY --from=build /app/package.json ./

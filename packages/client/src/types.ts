@@ -78,9 +78,10 @@ export type OperationResult =
   | {
       status: 404 | 422;
       /**
-       * Every problem of the input.
+       * The problems of the input, at most 100.
        *
        * @minItems 1
+       * @maxItems 100
        */
       errors: FieldProblem[];
     };
@@ -475,9 +476,10 @@ export interface Problem {
    */
   requestId: string;
   /**
-   * Every problem of the input.
+   * The problems of the input, at most 100.
    *
    * @minItems 1
+   * @maxItems 100
    */
   errors?: FieldProblem[];
 }

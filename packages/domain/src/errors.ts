@@ -19,14 +19,20 @@ export abstract class TodoError extends Error {
   }
 }
 
-/** What was given breaks a rule. Carries every problem found, not only the first. Code `INVALID_INPUT`. */
+/** Problems that an error carries at the most: input of many tasks may have very many, and nobody reads them all. */
+export const MAX_PROBLEMS = 100;
+
+/** Fields that the message of an error names at the most. */
+const MAX_NAMED_FIELDS = 10;
+
+/** What was given breaks a rule. Carries the first {@link MAX_PROBLEMS} problems that were found. Code `INVALID_INPUT`. */
 export class InvalidInputError extends TodoError {
   readonly code = 'INVALID_INPUT';
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
     super(describe(problems));
-    this.problems = problems;
+    this.problems = problems.slice(0, MAX_PROBLEMS);
   }
 }
 
@@ -35,7 +41,9 @@ function describe(problems: readonly Problem[]): string {
   if (first === undefined) return 'The input is not valid.';
   if (rest.length === 0) return first.message;
   const fields = [...new Set(problems.map(({ field }) => field))];
-  return `Please correct ${new Intl.ListFormat('en').format(fields)}.`;
+  const named = fields.slice(0, MAX_NAMED_FIELDS);
+  if (fields.length > named.length) named.push(`${fields.length - named.length} more`);
+  return `Please correct ${new Intl.ListFormat('en').format(named)}.`;
 }
 
 /**

@@ -11,6 +11,7 @@ test('nothing at all is a good configuration: embedded, with a secret to be gene
   t.deepEqual(loadConfig({}), {
     host: '0.0.0.0',
     port: 8000,
+    metricsHost: '127.0.0.1',
     corsOrigins: ['http://localhost:3000'],
     logLevel: 'info',
     requestTimeout: 10_000,
@@ -70,6 +71,7 @@ test('everything can be set', (t) => {
     API_HOST: '127.0.0.1',
     API_PORT: '9000',
     METRICS_PORT: '9090',
+    METRICS_HOST: '0.0.0.0',
     OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example/otlp/',
     DATA_DIR: '/var/lib/todo',
     STANDALONE_USERS: 'true',
@@ -82,6 +84,7 @@ test('everything can be set', (t) => {
     host: '127.0.0.1',
     port: 9000,
     metricsPort: 9090,
+    metricsHost: '0.0.0.0',
     tracesTo: 'https://collector.example/otlp',
     corsOrigins: ['https://a.example', 'https://b.example:8443'],
     logLevel: 'debug',

@@ -40,7 +40,7 @@ test('another process keeps us out while it lives, and not a moment longer when 
   holder.kill('SIGKILL');
   await once(holder, 'exit');
   await (await openDataDirectory(path)).release();
-  t.deepEqual(await readdir(path), ['lock']);
+  t.deepEqual(await readdir(path), ['lock', 'postgres']);
 });
 
 test('the secret is made once, is long, and nobody else can read it', async (t) => {

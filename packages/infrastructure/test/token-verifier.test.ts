@@ -322,6 +322,7 @@ test('keys come from an endpoint that answers with a key set, and from no other'
     ['/again', [302, {}, '/again']],
     ['/elsewhere', [302, {}, 'http://localhost:1/jwks']],
     ['/page', [200, '<html>']],
+    ['/large', [200, { keys: [key.publicKey], more: 'x'.repeat(1024 * 1024) }]],
   ]);
   const server = createServer(({ url = '' }, response) => {
     const [status, body, location] = answers.get(url) ?? [500, {}];
@@ -340,7 +341,8 @@ test('keys come from an endpoint that answers with a key set, and from no other'
   for (const [path, found] of [
     ['/missing', 'it answered 404'],
     ['/other', 'what is there is not a JSON Web Key Set'],
-    ['/page', 'what is there is not JSON'],
+    ['/page', 'what is there is not a JSON Web Key Set'],
+    ['/large', 'what is there is larger than 1 MB'],
     ['/again', 'it redirects too often'],
     ['/elsewhere', 'it redirects to another origin (http://localhost:1)'],
   ] as const) {

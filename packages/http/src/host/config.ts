@@ -20,6 +20,7 @@ export interface Config {
   readonly port: number;
   /** Where to serve metrics; nowhere when left out. */
   readonly metricsPort?: number;
+  readonly metricsHost: string;
   /** The base URL of the OTLP/HTTP collector that traces are sent to; there are none when left out. */
   readonly tracesTo?: string;
   readonly corsOrigins: readonly string[];
@@ -98,6 +99,7 @@ export const EnvironmentSchema = v.object({
   API_PORT: v.optional(digits(0, 65_535)),
   PORT: v.optional(digits(0, 65_535)),
   METRICS_PORT: v.optional(digits(0, 65_535)),
+  METRICS_HOST: v.optional(v.string(), '127.0.0.1'),
   OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(baseUrl('of an OTLP/HTTP collector, such as http://localhost:4318')),
   CORS_ORIGINS: v.optional(
     v.pipe(
@@ -237,6 +239,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     host: env.API_HOST,
     port: env.API_PORT ?? env.PORT ?? 8000,
     ...(env.METRICS_PORT !== undefined && { metricsPort: env.METRICS_PORT }),
+    metricsHost: env.METRICS_HOST,
     ...(env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && { tracesTo: env.OTEL_EXPORTER_OTLP_ENDPOINT }),
     corsOrigins: env.CORS_ORIGINS,
     logLevel: env.LOG_LEVEL,

@@ -86,8 +86,8 @@ export async function serve(given: Config, options: ServeOptions = {}): Promise<
     const { createMetrics, listenForMetrics } = config.metricsPort === undefined ? {} : await import('./metrics.js');
     const parts = createContainer({ config, logger, database, createMetrics, activeTraceId });
     if (parts.metrics && listenForMetrics) {
-      metrics = await listenForMetrics(parts.metrics, { host: config.host, port: config.metricsPort ?? 0 });
-      logger.info({ host: config.host, port: metrics.port }, 'listening for metrics');
+      metrics = await listenForMetrics(parts.metrics, { host: config.metricsHost, port: config.metricsPort ?? 0 });
+      logger.info({ host: config.metricsHost, port: metrics.port }, 'listening for metrics');
     }
     // Where keys cannot be loaded the log says why, and `/ready` too.
     void parts.keys?.state().catch(() => {});

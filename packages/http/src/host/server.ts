@@ -77,6 +77,11 @@ export async function listen(app: Koa, { host, port, requestTimeout, logger }: S
   );
   // Node drops the headers after the 2,000th without a word. Their size limits them already.
   server.maxHeadersCount = 0;
+  // Node would say "continue" at once; here that is said when the body is wanted, to whoever may send it.
+  server.on('checkContinue', (request, response) => {
+    response.shouldKeepAlive = false;
+    return handle(request, response);
+  });
   // Other expectations may be ignored (RFC 9110, section 10.1.1); Node's 417 has no body.
   server.on('checkExpectation', handle);
   refuseWhatIsNoRequest(server, logger);

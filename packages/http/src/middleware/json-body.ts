@@ -8,6 +8,9 @@ export const BODY_LIMIT = 100 * 1024;
 /** Objects and arrays in one another; a task has one level. */
 export const MAX_DEPTH = 64;
 
+/** Values in a body, objects and arrays included: an import of the most tasks, with every field, has 130,000. */
+export const MAX_VALUES = 200_000;
+
 /**
  * Reads a JSON body of up to `limit` bytes into `ctx.request.body`; leaves it `undefined` where there is none.
  *
@@ -38,6 +41,7 @@ export function jsonBody(limit = BODY_LIMIT): Middleware {
     }
     // The parser takes a length for an integer of 32 bits, and would wait for the rest.
     if (Number(ctx.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+    if (ctx.headers.expect?.toLowerCase() === '100-continue') ctx.res.writeContinue();
     await collect(ctx, async () => {});
     const bytes = ctx.request.body as unknown as Buffer;
     ctx.request.body = bytes.length === 0 ? undefined : parseJson(bytes);
@@ -55,27 +59,47 @@ function hasBody(ctx: Context): boolean {
 }
 
 function parseJson(bytes: Buffer): object {
-  let value: object;
+  assertBounded(bytes);
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new RequestError('MALFORMED_REQUEST', 'The body is not valid JSON in UTF-8.', { cause });
   }
-  if (isDeeperThan(value, MAX_DEPTH)) {
-    throw new RequestError('MALFORMED_REQUEST', `The body must not be nested more than ${MAX_DEPTH} levels deep.`);
-  }
-  return value;
 }
 
-/** Level by level: what walks down by recursion overflows the stack, and that is what is to be kept out. */
-function isDeeperThan(value: unknown, limit: number): boolean {
-  const isNode = (item: unknown) => typeof item === 'object' && item !== null;
-  let level = [value].filter(isNode);
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth === limit) return true;
-    level = level.flatMap((node) => Object.values(node as object).filter(isNode));
+const [QUOTE, COMMA, BACKSLASH, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = Buffer.from('",\\[]{}');
+
+/**
+ * Looks at the brackets and commas alone, before anything is made of them: a few bytes become an object, and what is
+ * nested deeply overflows the stack of whoever walks it.
+ */
+function assertBounded(bytes: Buffer): void {
+  let [depth, values] = [0, 1];
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index];
+    if (byte === QUOTE) index = endOfString(bytes, index);
+    else if (byte === COMMA) values++;
+    else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) depth--;
+    else if (byte === OPEN_BRACKET || byte === OPEN_BRACE) {
+      values++;
+      if (++depth > MAX_DEPTH) {
+        throw new RequestError('MALFORMED_REQUEST', `The body must not be nested more than ${MAX_DEPTH} levels deep.`);
+      }
+    }
+    if (values > MAX_VALUES) {
+      throw new RequestError('MALFORMED_REQUEST', `The body must not have more than ${MAX_VALUES} values.`);
+    }
   }
-  return false;
+}
+
+/** The place of the quote that ends the string that begins at `start`. */
+function endOfString(bytes: Buffer, start: number): number {
+  for (let end = bytes.indexOf('"', start + 1); end !== -1; end = bytes.indexOf('"', end + 1)) {
+    let first = end;
+    while (bytes[first - 1] === BACKSLASH) first--;
+    if ((end - first) % 2 === 0) return end;
+  }
+  return bytes.length;
 }
 
 /** A number of bytes in words, such as `100 KB`. */

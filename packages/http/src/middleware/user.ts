@@ -8,15 +8,15 @@ import { RequestError } from './request-error.js';
 export const FORBIDDEN_DETAIL = "You can only use your own tasks: the user in the path is not the token's user.";
 
 /**
- * Lets the user in whose token it is, if the path is theirs: limits failures, authenticates, compares, limits requests, in
- * this order. It is one step because the router looks at the address anew for each.
+ * Lets the user in whose token it is, if the path is theirs: limits failures, authenticates, limits requests, compares, in
+ * this order: every request of a user counts, whatever becomes of it. It is one step because the router looks at the address anew for each.
  */
 export function onlyTheUser(tokens: TokenVerifier, limits: RateLimits) {
   return async (ctx: RouterContext, next: () => Promise<unknown>) => {
     const userId = await limitFailures(ctx, limits.failuresPerAddress, () => authenticate(ctx, tokens));
     ctx.state.userId = userId;
-    if (ctx.params.user_id !== userId) throw new RequestError('FORBIDDEN', FORBIDDEN_DETAIL);
     await limitUser(ctx, limits.perUser, userId);
+    if (ctx.params.user_id !== userId) throw new RequestError('FORBIDDEN', FORBIDDEN_DETAIL);
     // Nobody would hear of what is done from here on.
     if (ctx.req.socket.destroyed) throw new RequestError('MALFORMED_REQUEST', 'The client has left.');
     return next();

@@ -1,6 +1,6 @@
 import { IdempotencyKeyReusedError, UserUnknownError } from '@todo-backend/application';
 import { TaskChangedError, TaskNotFoundError } from '@todo-backend/domain';
-import { BODY_LIMIT, MAX_DEPTH, sizeOf, tooLarge } from '../middleware/json-body.js';
+import { BODY_LIMIT, MAX_DEPTH, MAX_VALUES, sizeOf, tooLarge } from '../middleware/json-body.js';
 import { INTERNAL_DETAIL, type ProblemCode } from '../middleware/problem-details.js';
 import { FORBIDDEN_DETAIL } from '../middleware/user.js';
 import { MAX_TARGET_LENGTH } from '../middleware/well-formed-target.js';
@@ -10,7 +10,7 @@ import { IMPORT_LIMIT } from '../routes/import-export.js';
 /** When each error is answered, and what its `detail` may say. A code without a line here does not compile. */
 export const problems: Record<ProblemCode, { readonly when: string; readonly detail: string }> = {
   MALFORMED_REQUEST: {
-    when: `The body is not JSON in UTF-8, or nested more than ${MAX_DEPTH} levels deep; the address is not well-formed, or longer than ${sizeOf(MAX_TARGET_LENGTH)}; this is no HTTP, or can be read in two ways.`,
+    when: `The body is not JSON in UTF-8, nested more than ${MAX_DEPTH} levels deep, or has more than ${MAX_VALUES} values; the address is not well-formed, or longer than ${sizeOf(MAX_TARGET_LENGTH)}; this is no HTTP, or can be read in two ways.`,
     detail: 'The address is not correctly percent-encoded UTF-8.',
   },
   UNAUTHENTICATED: {

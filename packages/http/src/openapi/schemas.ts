@@ -2,6 +2,7 @@ import { TaskIdSchema } from '@todo-backend/application';
 import {
   CATEGORIES,
   DESCRIPTION_MAX_LENGTH,
+  MAX_PROBLEMS,
   PRIORITIES,
   STATUSES,
   TASK_EVENT_TYPES,
@@ -65,8 +66,9 @@ function object(description: string, properties: Record<string, Schema>, optiona
 const fieldProblems = {
   type: 'array',
   minItems: 1,
+  maxItems: MAX_PROBLEMS,
   items: { $ref: componentOf('FieldProblem') },
-  description: 'Every problem of the input.',
+  description: `The problems of the input, at most ${MAX_PROBLEMS}.`,
 };
 
 const count = (description: string) => ({ type: 'integer', minimum: 0, description });

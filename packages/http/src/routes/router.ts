@@ -1,4 +1,5 @@
 import Router, { type RouterMiddleware } from '@koa/router';
+import { FairShare } from '../middleware/fair-share.js';
 import { jsonBody } from '../middleware/json-body.js';
 import { onTheWire } from './problems.js';
 import { needsToken, type Route, type RouteParts, USER_PATH } from './route.js';
@@ -10,22 +11,25 @@ export function routers(routes: readonly Route[], parts: RouteParts, authenticat
   const open = new Router(options);
   ofUser.use(authenticate);
   const body = jsonBody();
+  const shares = new FairShare();
   for (const route of routes) {
     const isOfUser = needsToken(route);
     const path = koaPath(isOfUser ? route.path.slice(USER_PATH.length) : route.path);
     const reading =
       route.body === undefined ? [] : [route.body.limit === undefined ? body : jsonBody(route.body.limit)];
-    (isOfUser ? ofUser : open)[route.method](path, ...reading, handlerOf(route, parts));
+    (isOfUser ? ofUser : open)[route.method](path, ...reading, handlerOf(route, parts, shares));
   }
   // The routes that are asked for most come first.
   return [ofUser, open];
 }
 
-function handlerOf({ handle, query }: Route, parts: RouteParts): RouterMiddleware {
+function handlerOf({ handle, query }: Route, parts: RouteParts, shares: FairShare): RouterMiddleware {
   const handler = handle(parts);
   return async (ctx) => {
+    const { userId } = ctx.state;
     try {
-      await handler(ctx);
+      if (userId === undefined) await handler(ctx);
+      else await shares.run(ctx, userId, () => handler(ctx));
     } catch (error) {
       throw onTheWire(error, query, ctx.querystring);
     }

@@ -138,14 +138,32 @@ export function keysFromUrl(url: string): KeyLoader {
     if (!response.ok) await response.body?.cancel();
     if (response.status >= 500 || response.status === 429) throw new Error(`${url} answered ${response.status}`);
     if (!response.ok) throw noKeysAt(url, `it answered ${response.status}`);
-    const body = await response.json().catch((error) => {
-      if (error instanceof SyntaxError) throw noKeysAt(url, 'what is there is not JSON');
-      throw error;
-    });
-    const result = v.safeParse(JwksSchema, body);
+    const result = v.safeParse(JwksSchema, parseJson(await textOf(response, url)));
     if (!result.success) throw noKeysAt(url, 'what is there is not a JSON Web Key Set');
     return result.output.keys;
   };
+}
+
+/** A set of keys is some kilobytes; whatever is larger is none, and is not read to its end. */
+const MAX_JWKS_SIZE = 1024 * 1024;
+
+async function textOf(response: Response, url: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    if (size > MAX_JWKS_SIZE) throw noKeysAt(url, 'what is there is larger than 1 MB');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Follows redirects, but to no other origin: whoever is there would say whose tokens are good. */

@@ -30,7 +30,16 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
       `The data directory ${path} is in use by another server. Stop that one first, or choose another with DATA_DIR.`,
     );
   }
-  return { databasePath: join(path, 'postgres'), release: () => lock.close() };
+  const databasePath = join(path, 'postgres');
+  try {
+    // Whatever the mode of the directory around it, nobody else reads the tasks.
+    await makeDirectory(databasePath);
+    await chmod(databasePath, 0o700).catch((error) => rethrow(error, databasePath));
+  } catch (error) {
+    await lock.close();
+    throw error;
+  }
+  return { databasePath, release: () => lock.close() };
 }
 
 /**

@@ -1,0 +1,63 @@
+import { issueToken } from '@todo-backend/infrastructure';
+import test from 'ava';
+import { databases, postgresTest } from '../postgres.ts';
+import { FULL, SECRET, spread, startProgram } from './program.ts';
+
+const serverTest = await postgresTest(test);
+const newDatabase = databases(test);
+
+/** Tasks of each import: the most that one may have. */
+const TASKS = 10_000;
+const IMPORTS = FULL ? 16 : 6;
+
+serverTest('one user imports and searches as much as the server takes, and another one is served', async (t) => {
+  const program = await startProgram(t, { DATABASE_URL: await newDatabase(), RATE_LIMIT_PER_USER: '100000' });
+  const user = async (id: string) => {
+    const headers = {
+      Authorization: `Bearer ${await issueToken({ secret: SECRET, userId: id, lifetime: 3600 })}`,
+      'Content-Type': 'application/json',
+    };
+    return async (method: string, path: string, body?: string, more: Record<string, string> = {}) => {
+      const start = performance.now();
+      const init = { method, headers: { ...headers, ...more }, ...(body !== undefined && { body }) };
+      const response = await fetch(`${program.url}/api/${id}${path}`, init);
+      const text = await response.text();
+      return { status: response.status, text, took: performance.now() - start };
+    };
+  };
+  const [hostile, ordinary] = [await user('hostile'), await user('ordinary')];
+  const task = (title: string) => ({ title, priority: 'low', category: 'home' });
+  const many = JSON.stringify({ tasks: Array.from({ length: TASKS }, (_, i) => task(`task ${i}`)) });
+
+  let isOver = false;
+  const imports = Promise.all(Array.from({ length: IMPORTS }, () => hostile('POST', '/tasks/import', many)));
+  const searches = Promise.all(
+    Array.from({ length: 12 }, async () => {
+      while (!isOver) await hostile('GET', '/tasks?search=nothing+of+the+kind');
+    }),
+  );
+  void imports.finally(() => {
+    isOver = true;
+  });
+  const answers: { status: number; took: number }[] = [];
+  let created = 0;
+  while (!isOver) {
+    const key = { 'Idempotency-Key': `key-${created++}` };
+    answers.push(await ordinary('POST', '/tasks', JSON.stringify(task(`mine ${created}`)), key));
+    answers.push(await ordinary('GET', '/tasks?limit=20'));
+    const ready = await fetch(`${program.url}/ready`);
+    t.is(ready.status, 200, await ready.text());
+  }
+  t.deepEqual(
+    (await imports).map(({ status }) => status),
+    Array(IMPORTS).fill(201),
+    'the imports wait for one another',
+  );
+  await searches;
+  t.deepEqual([...new Set(answers.map(({ status }) => status))].sort(), [200, 201], 'nobody else notices');
+  t.is(JSON.parse((await ordinary('GET', '/stats')).text).total, created);
+  t.is(JSON.parse((await hostile('GET', '/stats')).text).total, IMPORTS * TASKS);
+  const times = answers.map(({ took }) => took);
+  t.log(`${answers.length} requests of the ordinary user, ms: ${spread(times)}`);
+  if (FULL) t.true(Math.max(...times) < 1_000);
+});
