@@ -25,7 +25,7 @@ async function dependencies(baseDir = ROOT): Promise<ICruiseResult> {
   return output;
 }
 
-/** A copy of the sources in which a file can be planted. */
+/** A copy of the sources, to which a file can be added. */
 async function copy(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'todo-architecture-'));
   for (const source of SOURCES) await cp(join(ROOT, source), join(directory, source), { recursive: true });
@@ -42,7 +42,7 @@ test('every module depends only on what its package may', async (t) => {
   }
 });
 
-test('no rule is for files that do not exist', async (t) => {
+test('every rule applies to existing files', async (t) => {
   const { modules } = await dependencies();
   for (const { from } of config.allowed ?? []) {
     const pattern = new RegExp(String(from.path));
@@ -51,7 +51,7 @@ test('no rule is for files that do not exist', async (t) => {
   }
 });
 
-test('a faithful copy has no violations', async (t) => {
+test('an unchanged copy has no violations', async (t) => {
   t.deepEqual((await dependencies(await copy())).summary.violations, []);
 });
 
@@ -108,7 +108,7 @@ test('each package declares what it uses, and no more', async (t) => {
           .slice(0, module.startsWith('@') ? 2 : 1)
           .join('/'),
       );
-    // Types are found by the name of the library that they describe.
+    // `@types` packages are imported by the name of their library.
     const declared = Object.keys(manifest.dependencies ?? {}).filter((module) => !module.startsWith('@types/'));
     t.deepEqual(declared.sort(), [...new Set(used)].sort(), name);
   }

@@ -24,7 +24,7 @@ const MAIN = join(import.meta.dirname, '..', 'packages', 'http', 'bin', 'todo-ba
 const APP_URL = 'https://app.example.com';
 const TASK = { title: 'kept', priority: 'low', category: 'work' };
 
-/** With Better Auth's own tables and keys, and no secret of the API's own. */
+/** With Better Auth's tables and keys, and no separate secret. */
 const SETTINGS = { BETTER_AUTH_URL: APP_URL, BETTER_AUTH_SECRET: '', STANDALONE_USERS: 'false' };
 
 const FILLED = [
@@ -44,7 +44,7 @@ const BEHIND_ROW_SECURITY = FILLED.slice(0, 5);
 
 const [createBackupRole, backup, createRoles, restore, copyDirectory] = await documentedCommands();
 
-/** What `docs/operations.md` tells an operator to run, in its order. */
+/** The commands of `docs/operations.md`, in order. */
 async function documentedCommands(): Promise<[string, string, string, string, string]> {
   const page = await readFile(join(import.meta.dirname, '..', 'docs', 'operations.md'), 'utf8');
   const [section = ''] = /^## Backups$.*?(?=^## )/ms.exec(page) ?? [];
@@ -73,7 +73,7 @@ async function shell(commands: string, cwd: string, env: Record<string, string> 
   );
 }
 
-/** A server, and how to log in to it. */
+/** A server and its login. */
 interface Cluster {
   url(role: string, database: string): string;
 }
@@ -100,7 +100,7 @@ interface User {
   readonly token: string;
 }
 
-/** Better Auth and this backend on one database, which an ordinary role owns, with something in every table. */
+/** Better Auth and this backend on one database, owned by an ordinary role, with rows in every table. */
 interface Installation {
   readonly cluster: Cluster;
   readonly alice: User;
@@ -109,7 +109,7 @@ interface Installation {
 
 let installation: Promise<Installation> | undefined;
 
-/** The installation that the tests share: they only read it, or make databases beside it. */
+/** The installation shared by the tests, which only read it or create other databases. */
 function installed(t: ExecutionContext): Promise<Installation> {
   installation ??= install(t);
   return installation;
@@ -143,7 +143,7 @@ async function install(t: ExecutionContext): Promise<Installation> {
   const [alice, bob] = [await signUp('alice'), await signUp('bob')];
   await pool.end();
 
-  // Takes the events of alice, and refuses those of bob.
+  // Accepts the events of alice, and rejects those of bob.
   const sink = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -193,7 +193,7 @@ async function call(
   return { status: response.status, body: (await response.json()) as any };
 }
 
-/** The number of rows of each table, and what is in them. */
+/** The number and content of the rows of each table. */
 async function contentsOf(url: string): Promise<Record<string, { rows: number; digest: string }>> {
   const tables = await execute(url, `select tablename as name from pg_tables where schemaname = 'public' order by 1`);
   const contents: Record<string, { rows: number; digest: string }> = {};
@@ -208,7 +208,7 @@ async function contentsOf(url: string): Promise<Record<string, { rows: number; d
   return contents;
 }
 
-/** What keeps users apart: row level security, the policies, and the rights of the API's role. */
+/** What isolates users: row level security, the policies, and the privileges of the API's role. */
 async function protectionOf(url: string): Promise<unknown[]> {
   return Promise.all([
     execute(
@@ -228,7 +228,7 @@ async function protectionOf(url: string): Promise<unknown[]> {
 }
 
 serverTest.serial(
-  'a backup by the commands of the manual has every row, and is restored into any cluster',
+  'a backup with the documented commands has every row, and can be restored into any cluster',
   async (t) => {
     const cwd = await newDirectory(t);
     const [{ cluster: source, alice, bob }, fresh, newest] = await Promise.all([
@@ -325,7 +325,7 @@ serverTest.serial('an ordinary owner cannot make a backup: the dump fails, or ha
   t.is(contents.user?.rows, 2);
 });
 
-test('a copy of the embedded database by the command of the manual takes its place', async (t) => {
+test('a copy of the embedded database with the documented command can replace it', async (t) => {
   const cwd = await newDirectory(t);
   const directory = join(cwd, '.data');
   const env = { BETTER_AUTH_SECRET: '', DATA_DIR: directory };

@@ -7,7 +7,7 @@ import { jwt } from 'better-auth/plugins';
 
 const PASSWORD = 'correct horse battery staple';
 
-/** As much of a version of Better Auth as is used here. */
+/** The parts of Better Auth used here. */
 export interface BetterAuth {
   readonly betterAuth: typeof betterAuth;
   readonly getMigrations: typeof getMigrations;

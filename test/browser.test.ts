@@ -22,7 +22,7 @@ import {
 import { browserTest, openBrowser } from './browser.ts';
 import { freePort, postgresTest, startPostgres } from './postgres.ts';
 
-/** The tests share the two servers, and what they share they use one after the other. */
+/** The tests share the two servers, and run one after the other. */
 const serial = test.serial as unknown as typeof test;
 const inBrowser = browserTest(serial);
 const onServer = await postgresTest(serial);
@@ -34,11 +34,11 @@ let settings: DemoSettings;
 let app: Running;
 let api: Running;
 let browser: Browser;
-/** What a browser keeps of Ada, who has signed up. */
+/** The browser state of Ada, who has signed up. */
 let ada: Exclude<BrowserContextOptions['storageState'], string | undefined>;
 const consoleErrors: string[] = [];
 
-/** Installs and builds the app, where that is due. */
+/** Installs and builds the app, if needed. */
 async function prepare(t: ExecutionContext): Promise<void> {
   t.timeout(600_000, 'installing and building the app may take its time');
   if (!(await isInstalled())) await installApp();
@@ -51,7 +51,7 @@ test.after.always(async () => {
   if (settings) await rm(settings.dataDirectory, { recursive: true, force: true });
 });
 
-/** Starts the two, as the demo does. */
+/** Starts both servers, as the demo does. */
 async function start(): Promise<void> {
   settings = {
     appPort: await freePort(),
@@ -64,11 +64,11 @@ async function start(): Promise<void> {
   browser = await openBrowser();
 }
 
-/** A page of a browser of its own. */
+/** A page in a new browser. */
 async function open(options: BrowserContextOptions = {}): Promise<Page> {
   const page = await browser.newPage({ baseURL: app.url, reducedMotion: 'reduce', locale: 'en-GB', ...options });
   page.on('pageerror', (error) => consoleErrors.push(error.message));
-  // What the browser itself says of an answer that is an error is not the app's.
+  // Ignore what the browser itself logs about error responses.
   page.on('console', (message) => {
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) {
       consoleErrors.push(message.text());
@@ -95,7 +95,7 @@ async function signIn(page: Page): Promise<void> {
   await page.waitForURL('**/tasks');
 }
 
-/** Calls the API past the page, as the user of the page. */
+/** Calls the API directly, as the user of the page. */
 async function callerOf(page: Page) {
   const { token } = await (await page.request.get('/api/auth/token')).json();
   const { sub } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
@@ -114,10 +114,10 @@ const titles = (page: Page) => page.locator('.task label').allInnerTexts();
 const task = (page: Page, title: string) => page.locator('.task', { hasText: title });
 const done = (page: Page, title: string) => page.getByRole('checkbox', { name: title, exact: true });
 
-/** What stands there, rendered or not: a new row is laid out (`content-visibility`) a moment after it is there. */
+/** The text of an element, even if it is not rendered yet (`content-visibility`). */
 const textOf = async (place: Locator) => (await place.textContent()) ?? '';
 
-/** Waits until the list is this one. It asserts on what it has read last: another reading may meet the next state. */
+/** Waits for this list. Asserts on the last reading, because another one may see the next state. */
 async function seen(t: ExecutionContext, page: Page, expected: readonly string[]): Promise<void> {
   const stop = Date.now() + 20_000;
   let found = await titles(page);
@@ -132,7 +132,7 @@ async function seen(t: ExecutionContext, page: Page, expected: readonly string[]
   t.deepEqual(found, expected);
 }
 
-/** Holds requests of this method back until it is called. */
+/** Holds back requests of this method until the returned function is called. */
 async function holdBack(page: Page, method: string): Promise<() => void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   await page.route(`${api.url}/api/**`, async (route) => {
@@ -142,7 +142,7 @@ async function holdBack(page: Page, method: string): Promise<() => void> {
   return resolve;
 }
 
-inBrowser('sign up, keep tasks, sign out, and nobody else sees them', async (t) => {
+inBrowser('sign up, edit tasks, sign out, and no other user sees them', async (t) => {
   await prepare(t);
   await start();
   const page = await open();
@@ -157,7 +157,7 @@ inBrowser('sign up, keep tasks, sign out, and nobody else sees them', async (t) 
   await page.getByText('Nothing to do.').waitFor();
   ada = await page.context().storageState();
 
-  // In one line, and with details.
+  // Created in one line, and with details.
   await page.getByLabel('New task').fill('Buy milk');
   await page.keyboard.press('Enter');
   await seen(t, page, ['Buy milk']);
@@ -195,7 +195,7 @@ inBrowser('sign up, keep tasks, sign out, and nobody else sees them', async (t) 
     { title: 'Buy milk', completed: true },
   ]);
 
-  // Found, and put in order.
+  // Searched and sorted.
   await page.getByText('To do', { exact: true }).click();
   await seen(t, page, ['Ask the dentist']);
   await page.getByText('All', { exact: true }).click();
@@ -227,7 +227,7 @@ inBrowser('sign up, keep tasks, sign out, and nobody else sees them', async (t) 
   await page.getByText('“Buy milk” deleted.').waitFor();
   await seen(t, page, ['Ask the dentist']);
 
-  // Another user, in a browser of his own.
+  // Another user, in another browser.
   const other = await open();
   await other.goto('/sign-up');
   await other.getByLabel('Name').fill('Bob');
@@ -237,7 +237,7 @@ inBrowser('sign up, keep tasks, sign out, and nobody else sees them', async (t) 
   await other.getByText('Nothing to do.').waitFor();
   t.deepEqual(await titles(other), []);
 
-  // In the same browser, after signing out. This session is over; the next tests get a new one.
+  // In the same browser, after signing out. That ends the session; the next tests get a new one.
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.waitForURL('**/sign-in');
   await page.goto('/tasks');
@@ -252,7 +252,7 @@ inBrowser('sign up, keep tasks, sign out, and nobody else sees them', async (t) 
   ada = await page.context().storageState();
 });
 
-inBrowser('a change is seen at once, and taken back where the API refuses it', async (t) => {
+inBrowser('a change is shown at once, and reverted when the API refuses it', async (t) => {
   const page = await openTasks([{ title: 'Water the plants' }, { title: 'Buy milk' }]);
   const call = await callerOf(page);
   const letThrough = await holdBack(page, 'PATCH');
@@ -261,7 +261,7 @@ inBrowser('a change is seen at once, and taken back where the API refuses it', a
   const tasks = (await call('GET', '/tasks')).body;
   t.like(tasks, [{ title: 'Buy milk', completed: false }, { title: 'Water the plants' }]);
 
-  // Deleted elsewhere meanwhile: the API knows it no more.
+  // Deleted elsewhere meanwhile.
   const path = `/tasks/${tasks[0].id}`;
   await call('DELETE', path);
   letThrough();
@@ -269,7 +269,7 @@ inBrowser('a change is seen at once, and taken back where the API refuses it', a
   await page.getByText(`“Buy milk” could not be completed. ${detail}`).waitFor();
   await seen(t, page, ['Water the plants']);
 
-  // What was typed is not lost, and every field says what is wrong with it.
+  // The input is kept, and every field shows its error.
   const letPost = await holdBack(page, 'POST');
   await page.getByRole('button', { name: 'Details…' }).click();
   const dialog = page.getByRole('dialog');
@@ -349,7 +349,7 @@ inBrowser('an edit does not overwrite what another tab has changed', async (t) =
   const call = await callerOf(page);
   t.like((await call('GET', '/tasks')).body, [{ title: 'Buy milk', description: 'One litre', priority: 'high' }]);
 
-  // What was typed here is still there, beside what the other has changed; now it is known, and can be saved.
+  // The input is kept, next to the other tab's change, and can now be saved.
   t.is(await dialog.getByLabel('Title').inputValue(), 'Buy oat milk');
   t.is(await dialog.getByLabel('Description').inputValue(), 'One litre');
   t.is(await dialog.getByLabel('Priority').inputValue(), 'high');
@@ -359,7 +359,7 @@ inBrowser('an edit does not overwrite what another tab has changed', async (t) =
   t.like((await call('GET', '/tasks')).body, [{ title: 'Buy oat milk', description: 'One litre', priority: 'high' }]);
 });
 
-inBrowser('what is sent again because its answer was lost happens once', async (t) => {
+inBrowser('a request that is retried after a lost response takes effect once', async (t) => {
   const page = await openTasks();
   const dialog = page.getByRole('dialog');
   let toLose = '';
@@ -378,7 +378,7 @@ inBrowser('what is sent again because its answer was lost happens once', async (
   await page.getByLabel('New task').press('Enter');
   await page.getByText('“Buy milk” added.').waitFor();
   await seen(t, page, ['Buy milk']);
-  // Typed anew, it is meant to be another one.
+  // Typed again, it is meant to be another task.
   await page.getByLabel('New task').fill('Buy milk');
   await page.keyboard.press('Enter');
   await seen(t, page, ['Buy milk', 'Buy milk']);
@@ -403,7 +403,7 @@ inBrowser('what is sent again because its answer was lost happens once', async (
   await seen(t, page, ['Call Eve', 'Buy milk', 'Buy milk']);
 });
 
-inBrowser('a dialog that was closed stays closed, and what became of it is said when no dialog hides it', async (t) => {
+inBrowser('a closed dialog stays closed, and its result is shown when no dialog covers it', async (t) => {
   const page = await openTasks([{ title: 'Buy milk' }]);
   const dialog = page.getByRole('dialog');
   const letPost = await holdBack(page, 'POST');
@@ -424,7 +424,7 @@ inBrowser('a dialog that was closed stays closed, and what became of it is said 
   t.is(await page.locator('.notice').count(), 0);
 });
 
-inBrowser('a link to the tasks shows all of them, whatever was chosen before', async (t) => {
+inBrowser('a link to the tasks shows all of them, whatever filter was set before', async (t) => {
   const page = await openTasks([{ title: 'Buy milk' }, { title: 'Call Bob', category: 'work' }]);
   await page.goto('/tasks?category=work');
   await seen(t, page, ['Call Bob']);
@@ -437,7 +437,7 @@ inBrowser('a link to the tasks shows all of them, whatever was chosen before', a
   t.is(await page.getByLabel('Search').inputValue(), '');
 });
 
-inBrowser('the way back leads to the tasks that were chosen', async (t) => {
+inBrowser('going back restores the filter', async (t) => {
   const page = await openTasks([{ title: 'Buy milk' }, { title: 'Call Bob', category: 'work' }]);
   await page.getByLabel('Category').selectOption('work');
   await seen(t, page, ['Call Bob']);
@@ -452,7 +452,7 @@ inBrowser('the way back leads to the tasks that were chosen', async (t) => {
   t.is(await page.getByLabel('Search').inputValue(), 'call');
 });
 
-inBrowser('who could not be signed out is told so', async (t) => {
+inBrowser('a failed sign-out is reported', async (t) => {
   const page = await openTasks([{ title: 'Buy milk' }]);
   for (const fail of [(route: Route) => route.abort(), (route: Route) => route.fulfill({ status: 500 })]) {
     await page.route('**/api/auth/sign-out', fail);
@@ -464,7 +464,7 @@ inBrowser('who could not be signed out is told so', async (t) => {
   }
 });
 
-inBrowser('by keyboard alone, and the focus is never lost', async (t) => {
+inBrowser('everything works by keyboard, and the focus is never lost', async (t) => {
   const page = await openTasks([{ title: 'Third' }, { title: 'Second' }]);
   const focused = () =>
     page.evaluate('document.activeElement.ariaLabel ?? document.activeElement.labels?.[0]?.innerText');
@@ -492,7 +492,7 @@ inBrowser('by keyboard alone, and the focus is never lost', async (t) => {
   await page.getByText('“Second” deleted.').waitFor();
   t.is(await focused(), 'Third');
 
-  // Out of what the filter lets through.
+  // The row no longer matches the filter.
   await page.getByText('To do', { exact: true }).click();
   await done(page, 'First').focus();
   await press('Space');
@@ -526,7 +526,7 @@ inBrowser('the API goes away and comes back: the page says so, and recovers by i
   await seen(t, page, ['Written meanwhile', 'Buy milk']);
 });
 
-inBrowser('a token that the API refuses is replaced once', async (t) => {
+inBrowser('a refused token is refreshed once', async (t) => {
   const page = await openTasks([{ title: 'Buy milk' }]);
   let broken = 0;
   const statuses: number[] = [];
@@ -538,13 +538,13 @@ inBrowser('a token that the API refuses is replaced once', async (t) => {
     const isFirst = request.method() === 'PATCH' && broken++ === 0;
     await route.continue(isFirst ? { headers: { ...request.headers(), authorization: 'Bearer broken' } } : {});
   });
-  // Two tokens of the same second are the same.
+  // Two tokens from the same second are equal.
   await page.waitForTimeout(1_000);
   await done(page, 'Buy milk').click();
   await page.getByText('“Buy milk” completed.').waitFor();
   t.deepEqual(statuses, [401, 200]);
 
-  // The session is over, by another tab: there is no other token to be had.
+  // Another tab has ended the session: there is no new token.
   await page.request.post('/api/auth/sign-out', { headers: { Origin: app.url }, data: {} });
   broken = 0;
   await done(page, 'Buy milk').click();
@@ -554,7 +554,7 @@ inBrowser('a token that the API refuses is replaced once', async (t) => {
   ada = await page.context().storageState();
 });
 
-inBrowser('the day that was picked is the day that is shown, in every time zone', async (t) => {
+inBrowser('the picked day is the day that is shown, in every time zone', async (t) => {
   for (const [here, there] of [
     ['America/New_York', 'Asia/Tokyo'],
     ['Asia/Tokyo', 'America/New_York'],
@@ -574,7 +574,7 @@ inBrowser('the day that was picked is the day that is shown, in every time zone'
       await place.reload();
       await seen(t, place, ['Meet']);
       t.regex(await textOf(place.locator('time')), /^Tue,? 10 Mar/, `from ${here}, seen in ${where}`);
-      // Saved with another change, it stays as it is.
+      // Saving another change keeps it as it is.
       await place.getByRole('button', { name: 'Edit “Meet”' }).click();
       t.is(await place.getByLabel('Due date').inputValue(), '2026-03-10');
       await place.getByLabel('Description').fill(where);
@@ -584,7 +584,7 @@ inBrowser('the day that was picked is the day that is shown, in every time zone'
     t.like((await (await callerOf(page))('GET', '/tasks')).body, [{ dueDate: '2026-03-10T00:00:00' }]);
   }
 
-  // An instant has a time, and is another day elsewhere.
+  // An instant has a time, and can be another day in another zone.
   const instant = { title: 'Call', dueDate: '2026-03-10T02:30:00Z' };
   t.regex(await textOf((await openTasks([instant], { timezoneId: 'Asia/Tokyo' })).locator('time')), /10 Mar.*, 11:30$/);
   t.regex(
@@ -602,7 +602,7 @@ inBrowser('on a phone nothing is wider than the screen', async (t) => {
   const page = await openTasks(LONG, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
   const width = () => page.evaluate('document.documentElement.scrollWidth');
   t.is(await width(), 360);
-  // The tasks have most of the screen: what is seldom needed is behind a button.
+  // The tasks use most of the screen; rarely used controls are behind a button.
   t.true(((await page.locator('.task').first().boundingBox())?.y ?? 740) < 740 * 0.45);
   t.false(await page.getByLabel('Priority').isVisible());
   await page.getByRole('button', { name: 'Filters' }).tap();
@@ -620,10 +620,10 @@ inBrowser('on a phone nothing is wider than the screen', async (t) => {
   t.is(await width(), 360);
 });
 
-inBrowser('axe finds nothing that keeps anybody out, in light and in dark', async (t) => {
+inBrowser('axe finds no accessibility problem, in light and dark mode', async (t) => {
   t.timeout(120_000);
   for (const colorScheme of ['light', 'dark'] as const) {
-    // In the dark only the colours are others.
+    // In dark mode only the colours differ.
     const rules = colorScheme === 'light' ? '{}' : `{ runOnly: ['color-contrast'] }`;
     const check = async (page: Page, where: string) => {
       await page.evaluate(axe.source);
@@ -675,7 +675,7 @@ inBrowser('axe finds nothing that keeps anybody out, in light and in dark', asyn
   }
 });
 
-inBrowser('no page has logged an error, or broken its own security policy', async (t) => {
+inBrowser('no page has logged an error or violated its security policy', async (t) => {
   t.deepEqual(consoleErrors, []);
   const page = await open();
   const policy = (await page.goto('/sign-in'))?.headers()['content-security-policy'] ?? '';
@@ -683,7 +683,7 @@ inBrowser('no page has logged an error, or broken its own security policy', asyn
   t.notRegex(policy, /unsafe/);
 });
 
-/** Runs the demo as its own program; it has ended when the test has. */
+/** Runs the demo in its own process, which ends with the test. */
 function demo(t: ExecutionContext, env: Record<string, string>, ...args: string[]) {
   const child = spawn(process.execPath, [join(ROOT, 'scripts', 'demo.ts'), ...args], {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
@@ -702,7 +702,7 @@ function demo(t: ExecutionContext, env: Record<string, string>, ...args: string[
   return { child, said, exit };
 }
 
-serial('the demo explains itself, and says what it cannot do', async (t) => {
+serial('the demo prints its help, and reports invalid arguments', async (t) => {
   const help = demo(t, {}, '--help');
   t.is(await help.exit, 0);
   t.regex(help.said.output, /^Usage: npm run demo/);
@@ -732,7 +732,7 @@ serial('the demo explains itself, and says what it cannot do', async (t) => {
   }
 });
 
-onServer('the demo shares one PostgreSQL database between the two, and Ctrl-C ends both', async (t) => {
+onServer('both servers of the demo share one PostgreSQL database, and Ctrl-C ends both', async (t) => {
   await prepare(t);
   const postgres = await startPostgres();
   t.teardown(() => postgres.stop());

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { TestFn } from 'ava';
 import { type Browser, chromium } from 'playwright-core';
 
-/** Where Debian has its Chromium. */
+/** The path of Debian's Chromium. */
 const CHROMIUM = '/usr/bin/chromium';
 
 const FLAGS = [
@@ -16,14 +16,13 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** Starts the Chromium of this machine, with a profile of its own that is gone when it is closed. */
+/** Starts the local Chromium with a temporary profile, removed on close. */
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 }
 
 /**
- * `test` where there is a Chromium, a visibly skipped test otherwise, and an error where `REQUIRE_BROWSER` says that
- * skipping will not do.
+ * `test` if there is a Chromium, otherwise a visibly skipped test, or an error if `REQUIRE_BROWSER` is set.
  */
 export function browserTest<Context>(test: TestFn<Context>): TestFn<Context> {
   if (existsSync(CHROMIUM)) return test;

@@ -31,7 +31,7 @@ function environment(databaseUrl: string, sinkPort: number): Record<string, stri
   };
 }
 
-/** Starts the program, with what it logs, and alice's way to make tasks. */
+/** Starts the program, and returns its log and a function that creates tasks of alice. */
 async function startServer(t: ExecutionContext, env: Record<string, string>, cwd: string) {
   const server = spawn(process.execPath, [MAIN], { cwd, env });
   t.teardown(() => server.kill('SIGKILL'));
@@ -58,7 +58,7 @@ async function startServer(t: ExecutionContext, env: Record<string, string>, cwd
   };
 }
 
-serverTest('an operator connects a sink, meets a dead letter, requeues it, and prunes the journal', async (t) => {
+serverTest('an operator connects a sink, finds a dead letter, requeues it, and prunes the journal', async (t) => {
   const taken: { type: string; data: { task?: { title: string } } }[] = [];
   let refuses = false;
   const sink = createServer(async (request, response) => {
@@ -104,7 +104,7 @@ serverTest('an operator connects a sink, meets a dead letter, requeues it, and p
   sink.close();
 });
 
-serverTest('the log tells a sink that is away from a database that is', async (t) => {
+serverTest('the log distinguishes an unreachable sink from an unreachable database', async (t) => {
   const url = await newDatabase();
   const port = await freePort();
   const cwd = await mkdtemp(join(tmpdir(), 'todo-events-'));
@@ -116,7 +116,7 @@ serverTest('the log tells a sink that is away from a database that is', async (t
   const away = ['the event sink cannot be reached'];
   await until(() => said().length === 1);
   t.deepEqual(said(), away);
-  // A relay that cannot work, behind a sink that cannot be reached.
+  // A relay that fails, and a sink that is unreachable.
   await execute(url, 'alter table dead_letters rename to hidden');
   const broken = [...away, 'could not relay events'];
   await until(() => said().length === 2);

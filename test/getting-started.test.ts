@@ -11,7 +11,7 @@ import { startProgram } from './reliability/program.ts';
 
 const serverTest = await postgresTest(test);
 
-/** These start the built program the way the README says, in directories of their own. */
+/** These start the built program as the README says, in new directories. */
 const MAIN = join(import.meta.dirname, '..', 'packages', 'http', 'bin', 'todo-backend.js');
 
 const run = promisify(execFile);
@@ -20,12 +20,12 @@ function newDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'todo-start-'));
 }
 
-/** No setting of the machine that runs the tests gets in. */
+/** The environment without the settings of the machine that runs the tests. */
 function environment(more: Record<string, string> = {}) {
   return { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...more };
 }
 
-/** Starts the server on a free port, and waits for what it prints first. */
+/** Starts the server on a free port, and waits for its first output. */
 async function start(cwd: string): Promise<{ server: ChildProcess; output: string; url: string }> {
   const server = spawn(process.execPath, [MAIN], { cwd, env: environment({ API_PORT: '0' }) });
   let output = '';
@@ -50,7 +50,7 @@ async function stop(server: ChildProcess, signal: NodeJS.Signals): Promise<numbe
   return (await exit)[0];
 }
 
-/** Runs the program to its end, whichever that is. */
+/** Runs the program until it exits, with or without an error. */
 async function command(cwd: string, args: string[], env: Record<string, string> = {}) {
   return run(process.execPath, [MAIN, ...args], { cwd, env: environment(env) }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
@@ -58,7 +58,7 @@ async function command(cwd: string, args: string[], env: Record<string, string> 
   );
 }
 
-test('start, paste the curl line, take the tour, stop, and start again', async (t) => {
+test('start, run the curl command, follow the tour, stop, and start again', async (t) => {
   const cwd = await newDirectory();
   const first = await start(cwd);
   t.true(first.output.includes(`Data      ${join(cwd, '.data')} (embedded PostgreSQL)`));
@@ -101,7 +101,7 @@ test('start, paste the curl line, take the tour, stop, and start again', async (
   t.is(await stop(afterKill.server, 'SIGINT'), 0);
 });
 
-test('a configuration that is not valid stops the start, with every problem and no stack', async (t) => {
+test('an invalid configuration prevents the start, with every problem and no stack', async (t) => {
   const { code, stdout, stderr } = await command(await newDirectory(), [], {
     NODE_ENV: 'production',
     API_PORT: 'x',
@@ -122,7 +122,7 @@ serverTest('in production, a database that does not keep users apart itself stop
     STANDALONE_USERS: 'true',
     API_PORT: '0',
   };
-  // A superuser, who behind a pooler cannot become anybody else.
+  // A superuser, which cannot change its role behind a pooler.
   const unsafe = { ...database, NODE_ENV: 'production', DATABASE_POOLER: 'transaction' };
   const cwd = await newDirectory();
   const { code, stderr } = await command(cwd, [], unsafe);
@@ -147,7 +147,7 @@ serverTest('in production, a database that does not keep users apart itself stop
   await postgres.stop();
 });
 
-serverTest('a right that is missing is asked for, and clients do not hear of roles', async (t) => {
+serverTest('a missing privilege is reported to the operator, but not to clients', async (t) => {
   const postgres = await startPostgres();
   const url = await postgres.createDatabase();
   const env = { DATABASE_URL: url, BETTER_AUTH_SECRET: 'a secret for tests, long enough to be one' };
@@ -164,7 +164,7 @@ serverTest('a right that is missing is asked for, and clients do not hear of rol
   await postgres.stop();
 });
 
-test('a port that is taken stops the start, with a sentence', async (t) => {
+test('a port in use prevents the start, with a message', async (t) => {
   const cwd = await newDirectory();
   const first = await start(cwd);
   const { code, stderr } = await command(await newDirectory(), [], { API_PORT: new URL(first.url).port });
@@ -183,7 +183,7 @@ test('migrate migrates once and says so', async (t) => {
   t.like(await command(cwd, ['migrate']), { code: 0, stdout: 'The database is up to date.\n' });
 });
 
-test('every command explains itself, and says what it cannot do', async (t) => {
+test('every command prints its help, and reports invalid arguments', async (t) => {
   const cwd = await newDirectory();
   for (const args of [['--help'], ['start', '--help'], ['migrate', '--help'], ['token', '-h']]) {
     t.regex((await command(cwd, args)).stdout, /^Usage: todo-backend/);
@@ -205,7 +205,7 @@ test('every command explains itself, and says what it cannot do', async (t) => {
   }
 });
 
-/** The shell commands of a section of a page. */
+/** The shell commands in a section of a page. */
 async function commandsOf(page: string, section: string): Promise<string> {
   const text = await readFile(join(import.meta.dirname, '..', page), 'utf8');
   const [found = ''] = new RegExp(`^## ${section}$.*?(?=^## )`, 'ms').exec(text) ?? [];

@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '..');
 const PACKAGES = await readdir(join(ROOT, 'packages'));
 const run = promisify(execFile);
 
-/** What somebody else's project depends on besides the packages. */
+/** The other dependencies of a consumer's project. */
 const DEPENDENCIES = {
   '@types/node': '24.19.2',
   hono: '4.13.19',
@@ -17,7 +17,7 @@ const DEPENDENCIES = {
   'typescript-7': 'npm:typescript@7.0.2',
 };
 
-/** A command line: use cases on the embedded database, whose directory is held meanwhile. */
+/** A command line program: use cases on the embedded database, whose directory is locked meanwhile. */
 const COMMAND_LINE = `
 import { randomUUID } from 'node:crypto';
 import { taskUseCases } from '@todo-backend/application';
@@ -42,7 +42,7 @@ await database.close();
 await directory.release();
 `;
 
-/** A route of another framework, with the shape that clients rely on, and errors by their code. */
+/** A route of another framework, with the response format of the API, and errors by code. */
 const HONO = `
 import { presentTask, taskUseCases, unchecked } from '@todo-backend/application';
 import { fixedClock, InMemoryTaskRepository, sequentialIds } from '@todo-backend/application/testing';
@@ -60,7 +60,7 @@ console.log(created.status, ((await created.json()) as { completed: boolean }).c
 console.log((await send({})).status);
 `;
 
-/** A test without a database, and an adapter that proves itself. */
+/** A test without a database, and the contract tests of an adapter. */
 const ADAPTER = `
 import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
@@ -113,7 +113,7 @@ export async function GET(request: Request): Promise<Response> {
 console.log((await GET(new Request('http://localhost/?user=alice'))).status);
 `;
 
-/** The host, mounted by somebody else. */
+/** The host, mounted in another app. */
 const HOST = `
 import { createApp, loadConfig, routes, serve } from '@todo-backend/http';
 
@@ -164,7 +164,7 @@ async function consumer(): Promise<string> {
   return directory;
 }
 
-test('packed and installed elsewhere, the packages have types, and work', async (t) => {
+test('packed and installed elsewhere, the packages work and have types', async (t) => {
   t.timeout(300_000);
   const directory = await consumer();
   t.teardown(() => rm(directory, { recursive: true }));
@@ -206,7 +206,7 @@ test('packed and installed elsewhere, the packages have types, and work', async 
   t.regex((await output('adapter.js')).join('\n'), /# fail 0|ℹ fail 0/);
 });
 
-test('a release moves the version of all packages, of the document and of the example, and writes a changelog', async (t) => {
+test('a release updates the version of all packages, the document and the example, and writes a changelog', async (t) => {
   t.timeout(300_000);
   const directory = await mkdtemp(join(tmpdir(), 'todo-release-'));
   t.teardown(() => rm(directory, { recursive: true }));

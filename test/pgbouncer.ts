@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execute, freePort, unprivilegedUser, untilReady } from './postgres.ts';
 
-/** A transaction pooler in front of a database. */
+/** A transaction pooler for a database. */
 export interface Pooler {
   readonly url: string;
   stop(): Promise<void>;
@@ -52,7 +52,7 @@ default_pool_size = 5
   };
 }
 
-/** Makes a role that may log in, and may do what the API needs and no more. */
+/** Creates a login role with only the privileges that the API needs. */
 export async function createApiLogin(databaseUrl: string): Promise<string> {
   const url = new URL(databaseUrl);
   url.username = `api_${url.pathname.slice(1)}`;

@@ -11,27 +11,27 @@ import pg from 'pg';
 
 const run = promisify(execFile);
 
-/** A PostgreSQL server of one's own, to which bad things can be done. */
+/** A private PostgreSQL server, for tests that stop or kill it. */
 export interface PrivatePostgres extends PostgresServer {
-  /** Stops every process of the server where it is (SIGSTOP), or lets them go on (SIGCONT). */
+  /** Suspends (SIGSTOP) or resumes (SIGCONT) every process of the server. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): Promise<void>;
   /** Kills every process of the server at once (SIGKILL). */
   kill(): Promise<void>;
-  /** Starts the server again on its data, after `kill`. Resolves when it takes connections. */
+  /** Restarts the server on its data after `kill`. Resolves when it accepts connections. */
   restart(): Promise<void>;
 }
 
 /** A PostgreSQL server for tests. */
 export interface PostgresServer {
-  /** Creates an empty database and gives its URL. */
+  /** Creates an empty database and returns its URL. */
   createDatabase(): Promise<string>;
   stop(): Promise<void>;
 }
 
 /**
- * Uses the server of `TEST_DATABASE_URL`, or starts a private one from the binaries of this machine.
+ * Uses the server of `TEST_DATABASE_URL`, or starts a private one from the local binaries.
  *
- * @throws where there is neither; see {@link postgresTest}
+ * @throws when there is neither; see {@link postgresTest}
  */
 export async function startPostgres(): Promise<PostgresServer> {
   const given = process.env.TEST_DATABASE_URL;
@@ -63,9 +63,9 @@ function useServer(url: string): PostgresServer {
 /**
  * Starts a private server.
  *
- * @param settings more settings of the server
- * @param files to put beside its data, by name
- * @param given the directory of `initdb` and `postgres`; by default that of the newest version on this machine
+ * @param settings additional settings of the server
+ * @param files to create in its data directory, by name
+ * @param given the directory of `initdb` and `postgres`; default: that of the newest local version
  */
 export async function startPrivatePostgres(
   settings: Record<string, string> = {},
@@ -79,7 +79,7 @@ export async function startPrivatePostgres(
   if (as) await chown(directory, as.uid, as.gid);
   await chmod(directory, 0o755);
 
-  // Locale C on purpose: what this project does must not depend on the locale of the database.
+  // Locale C on purpose: the project must not depend on the locale of the database.
   const options = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-sync'];
   await run(join(binaries, 'initdb'), [...options, '-D', join(directory, 'data')], { ...as, cwd: directory });
   const port = await freePort();
@@ -116,12 +116,12 @@ export async function startPrivatePostgres(
     createDatabase: () => createDatabase(url),
     async signal(name) {
       server.kill(name);
-      // The backends lead sessions of their own.
+      // Each backend has its own session.
       await run('pkill', [`-${name.slice(3)}`, '-P', String(server.pid)]);
     },
     async kill() {
       const stopped = new Promise((resolve) => server.once('exit', resolve));
-      // Stopped, it starts no more of them while they are looked up.
+      // Suspended, it starts no new ones while they are listed.
       server.kill('SIGSTOP');
       const backends = (await run('pgrep', ['-P', String(server.pid)])).stdout.trim().split('\n').map(Number);
       for (const pid of [server.pid ?? 0, ...backends]) process.kill(pid, 'SIGKILL');
@@ -144,8 +144,8 @@ export async function startPrivatePostgres(
 }
 
 /**
- * `test` where there is a PostgreSQL server to test on, a visibly skipped test otherwise, and an error where
- * `REQUIRE_POSTGRES` says that skipping will not do.
+ * `test` if there is a PostgreSQL server to test on, otherwise a visibly skipped test, or an error if
+ * `REQUIRE_POSTGRES` is set.
  */
 export async function postgresTest<Context>(
   test: TestFn<Context>,
@@ -155,7 +155,7 @@ export async function postgresTest<Context>(
   return test.skip as unknown as TestFn<Context>;
 }
 
-/** Gives new databases, all on one server: it is started with the first of them, and stopped when the tests are done. */
+/** Creates databases on one server, which is started with the first of them and stopped after the tests. */
 export function databases(test: TestFn): () => Promise<string> {
   let starting: Promise<PostgresServer> | undefined;
   test.after.always(async () => {
@@ -167,7 +167,7 @@ export function databases(test: TestFn): () => Promise<string> {
   };
 }
 
-/** Runs one statement on a connection of its own. */
+/** Runs one statement on a new connection. */
 export async function execute(url: string, text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -186,7 +186,7 @@ async function createDatabase(url: string): Promise<string> {
   return created.href;
 }
 
-/** The directory of PostgreSQL's programs, of the newest version on this machine. */
+/** The directory of PostgreSQL's programs, of the newest local version. */
 export async function findBinaries(): Promise<string | undefined> {
   const root = '/usr/lib/postgresql';
   const versions = await readdir(root).catch(() => []);
@@ -211,8 +211,8 @@ export async function unprivilegedUser(): Promise<{ uid: number; gid: number } |
 }
 
 /**
- * A port where nobody listens, for a server that has to know it beforehand. It is none of those that systems give to
- * whoever asks for any (from 32768 on Linux): one of them may be somebody's connection before the server listens.
+ * A free port, for a server that must know it in advance. It is outside the ephemeral range (from 32768 on Linux),
+ * where another connection could take it before the server listens.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

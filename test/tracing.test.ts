@@ -14,7 +14,7 @@ import { databases, execute, postgresTest } from './postgres.ts';
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
 
-/** These start the built program, as somebody would who operates it. */
+/** These start the built program, as an operator would. */
 const MAIN = join(import.meta.dirname, '..', 'packages', 'http', 'bin', 'todo-backend.js');
 const SECRET = 'a secret for tests, long enough to be one';
 
@@ -27,7 +27,7 @@ interface Span {
   readonly attributes: { readonly key: string; readonly value: object }[];
 }
 
-/** An OTLP/HTTP collector: what it was sent, as text and as spans. */
+/** An OTLP/HTTP collector, with the received data as text and as spans. */
 async function startCollector(t: ExecutionContext) {
   const bodies: string[] = [];
   const server = createServer(async (request, response) => {
@@ -53,9 +53,9 @@ async function startCollector(t: ExecutionContext) {
 
 interface Program {
   readonly url: string;
-  /** All that it has written. */
+  /** Its output so far. */
   output(): string;
-  /** Stops it as a supervisor does, and gives its exit code. */
+  /** Stops it as a supervisor does, and returns its exit code. */
   stop(): Promise<number>;
 }
 
@@ -98,13 +98,13 @@ async function start(t: ExecutionContext, env: Record<string, string>, nodeOptio
   }
 }
 
-/** A new trace, as a client begins it. */
+/** A new trace, started by a client. */
 function newTrace() {
   const [traceId, spanId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
   return { traceId, spanId, traceparent: `00-${traceId}-${spanId}-01` };
 }
 
-serverTest('a request is traced through http, Koa and pg, without a word that a user wrote', async (t) => {
+serverTest('a request is traced through http, Koa and pg, without user data', async (t) => {
   const collector = await startCollector(t);
   const database = await newDatabase();
   const program = await start(t, {
@@ -113,7 +113,7 @@ serverTest('a request is traced through http, Koa and pg, without a word that a 
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
   });
-  // As a constraint that says which value it does not like.
+  // Like a constraint violation that quotes the value.
   await execute(
     database,
     `create function refuse() returns trigger language plpgsql as $$ begin
@@ -152,7 +152,7 @@ serverTest('a request is traced through http, Koa and pg, without a word that a 
     [201, 200, 500, 404, 200],
   );
 
-  // Nothing has been sent yet, most likely: what is there after the end was flushed.
+  // Most likely nothing has been sent yet, so the spans after the exit were flushed.
   t.is(await program.stop(), 0);
   const spansOf = ({ traceId }: { traceId: string }) => collector.spans().filter((span) => span.traceId === traceId);
   const scoped = (spans: Span[], name: string) =>
@@ -195,7 +195,7 @@ serverTest('a request is traced through http, Koa and pg, without a word that a 
   }
 });
 
-serverTest('a trace that nobody began is begun here, and the log names it', async (t) => {
+serverTest('a request without a trace starts one, and the log has its id', async (t) => {
   const collector = await startCollector(t);
   const program = await start(t, { OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/` });
   t.is((await documentedFetch(`${program.url}/api/alice/tasks`)).status, 401);
@@ -204,15 +204,15 @@ serverTest('a trace that nobody began is begun here, and the log names it', asyn
   t.true(collector.spans().some((span) => span.traceId === traceId && span.name === 'GET /api/:user_id/tasks'));
 });
 
-serverTest('a collector that is away takes nothing from anybody, and the log says so', async (t) => {
+serverTest('an unreachable collector does not affect requests, and is logged', async (t) => {
   const program = await start(t, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' });
   t.is((await documentedFetch(`${program.url}/api/alice/tasks`)).status, 401);
   t.is(await program.stop(), 0);
   t.regex(program.output(), /"msg":"could not send traces"/);
 });
 
-serverTest('metrics are served where they are asked for, of the pool and of the events too', async (t) => {
-  // Nobody takes the events, so they wait.
+serverTest('metrics are served on their own port, including those of the pool and the events', async (t) => {
+  // The sink is unreachable, so the events wait.
   const program = await start(t, { METRICS_PORT: '0', EVENTS_SINK_URL: 'http://127.0.0.1:9/events' });
   const token = await issueToken({ secret: SECRET, userId: 'alice', lifetime: 600 });
   const created = await documentedFetch(`${program.url}/api/alice/tasks`, {
@@ -232,7 +232,7 @@ serverTest('metrics are served where they are asked for, of the pool and of the 
   t.is(await program.stop(), 0);
 });
 
-/** Writes down the address of every module that is loaded, by import or by require. */
+/** Records the URL of every loaded module, imported or required. */
 function listModules(file: string): string {
   const source = `
     import { appendFileSync } from 'node:fs';
@@ -243,11 +243,11 @@ function listModules(file: string): string {
 
 const extras = /node_modules\/(?:@opentelemetry|import-in-the-middle|require-in-the-middle|prom-client)\//;
 const cases: [name: string, env: Record<string, string>, loaded: string[]][] = [
-  ['neither traces nor metrics are asked for', {}, []],
-  ['metrics are', { METRICS_PORT: '0' }, ['@opentelemetry/api', 'prom-client']],
+  ['neither traces nor metrics are enabled', {}, []],
+  ['metrics are enabled', { METRICS_PORT: '0' }, ['@opentelemetry/api', 'prom-client']],
 ];
 for (const [name, env, expected] of cases) {
-  serverTest(`what a server has loaded where ${name}`, async (t) => {
+  serverTest(`the modules that a server loads when ${name}`, async (t) => {
     const file = join(await mkdtemp(join(tmpdir(), 'todo-modules-')), 'modules');
     const program = await start(t, env, [listModules(file)]);
     t.is((await documentedFetch(`${program.url}/ready`)).status, 200);

@@ -6,10 +6,10 @@ import { FULL, type Program, spread, startProgram } from './program.ts';
 
 const serverTest = await postgresTest(test);
 const ROUNDS = FULL ? 5 : 1;
-/** Milliseconds. In full size the settings are those that the program comes with. */
+/** Milliseconds. The full size uses the default settings. */
 const CONNECT_TIMEOUT = FULL ? 3_000 : 1_500;
 const STATEMENT_TIMEOUT = FULL ? 10_000 : 1_000;
-/** A connection, a statement, and a second for a server that does not keep its own limit. */
+/** Connection timeout, statement timeout, and one second for a server that ignores its own limit. */
 const LIMIT = CONNECT_TIMEOUT + STATEMENT_TIMEOUT + 1_000;
 
 const task = { title: 't', priority: 'low', category: 'work' };
@@ -26,7 +26,7 @@ interface Setting {
   readonly program: Program;
 }
 
-/** With a pool of two, in which each has a connection to itself; and as it comes, where most is shared. */
+/** With a pool of two, where connections are exclusive, and with the default one, where most are shared. */
 const POOLS = [{ DATABASE_POOL_SIZE: '2' }, {}];
 
 async function open(t: ExecutionContext, pool: Record<string, string>): Promise<Setting> {
@@ -42,7 +42,7 @@ async function open(t: ExecutionContext, pool: Record<string, string>): Promise<
   return { postgres, databaseUrl, program };
 }
 
-/** Asks for everything ten times at once while the database is blocked, and for each thing once when it goes on. */
+/** Sends every request ten times at once while the database is blocked, and once after it resumes. */
 async function outlast(
   t: ExecutionContext,
   { program }: Setting,
@@ -60,7 +60,7 @@ async function outlast(
         return client.call(program.url, method, path, json);
       }),
     );
-  /** One after the other: how long it takes does not depend on the size of the pool. */
+  /** One after the other, so that the time does not depend on the size of the pool. */
   const askEach = async () => {
     for (const [i, [method, path, json]] of requests.entries()) {
       const reply = await clients[i]?.call(program.url, method, path, json);
@@ -101,7 +101,7 @@ async function outlast(
 for (const pool of POOLS) {
   const size = pool.DATABASE_POOL_SIZE ?? 'ten';
 
-  serverTest.serial(`a full pool of ${size}: 503 in time, /health knows nothing of it, recovery at once`, async (t) => {
+  serverTest.serial(`a full pool of ${size}: 503 in time, /health not affected, immediate recovery`, async (t) => {
     const setting = await open(t, pool);
     const other = new pg.Client({ connectionString: setting.databaseUrl });
     await other.connect();

@@ -6,7 +6,7 @@ import type { ExecutionContext } from 'ava';
 import { assertDocumented } from '../../packages/http/test/conformance.ts';
 import { SECRET } from './program.ts';
 
-/** What came back. */
+/** A response. */
 export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -15,12 +15,12 @@ export interface Reply {
   readonly milliseconds: number;
 }
 
-/** There was no answer. */
+/** The error when there is no response. */
 export class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
-  /** Whether there was a connection, so that the request may have arrived. */
+  /** Whether there was a connection, so that the request may have been received. */
   readonly wasConnected: boolean;
-  /** Whether an earlier request had been answered on it. */
+  /** Whether the connection had already been used for a request. */
   readonly wasKept: boolean;
 
   constructor(message: string, connection: { wasConnected: boolean; wasKept: boolean }) {
@@ -30,10 +30,10 @@ export class NoAnswer extends Error {
   }
 }
 
-/** Milliseconds after which an answer does not come any more: all limits of the server together are 15 s. */
+/** Milliseconds to wait for a response: all limits of the server together are 15 s. */
 const PATIENCE = 40_000;
 
-/** A user with a connection that is kept open. */
+/** A user with a keep-alive connection. */
 export class Client {
   readonly userId: string;
   readonly #token: string;
@@ -48,7 +48,7 @@ export class Client {
     return new Client(userId, await issueToken({ secret: SECRET, userId, lifetime: 7200 }));
   }
 
-  /** Calls a path of the server at `url`, below `/api/{user_id}` where it begins with `~`. Rejects with {@link NoAnswer}. */
+  /** Calls a path of the server at `url`, below `/api/{user_id}` if it begins with `~`. Rejects with {@link NoAnswer}. */
   call(url: string, method: string, path: string, json?: object, requestId: string = randomUUID()): Promise<Reply> {
     const start = performance.now();
     const body = json === undefined ? '' : JSON.stringify(json);
@@ -108,38 +108,38 @@ export class Client {
   }
 }
 
-/** What is wrong with an answer that should be a 503: the client is to know when to come again. */
+/** Whether a response is a well-formed 503 with `Retry-After`. */
 export function isRetryLater({ status, headers, body }: Reply): boolean {
   return status === 503 && headers['retry-after'] === '1' && body?.type === '/problems/unavailable';
 }
 
 const TASK = { description: 'of a test', priority: 'low', category: 'work' };
 
-/** What a user was told, to be compared with what the server has in the end. */
+/** The responses that a user got, to compare with the final state of the server. */
 class Book {
   /** Type of event and task of each write that was acknowledged, by the id of its request. */
   readonly acknowledged = new Map<string, { type: RegExp; taskId: string }>();
-  /** Requests for writes that got no answer, or a 503: they may have been done. */
+  /** Writes that got no response or a 503, and so may have taken effect. */
   readonly open = new Set<string>();
 }
 
-/** How writers work. */
+/** Options of {@link Writers}. */
 export interface WritersOptions {
-  /** Where to: asked before each request. */
+  /** Returns the URL of the server; called before each request. */
   readonly url: () => string;
   readonly clients: number;
   readonly users: number;
-  /** What may come instead of a success: 503 with `Retry-After`, or the loss of the connection. */
+  /** The allowed failures: 503 with `Retry-After`, or a lost connection. */
   readonly mayMeet: 'unavailable' | 'loss' | 'nothing';
 }
 
-/** Clients that create, change, toggle and delete tasks, one request after the other, and note what they were told. */
+/** Clients that create, change, toggle and delete tasks, one request after the other, and record the responses. */
 export class Writers {
-  /** Answers that should not have been. */
+  /** Unexpected responses. */
   readonly unexpected: string[] = [];
-  /** Writes that were acknowledged, and those of which nobody knows. */
+  /** Acknowledged writes, and those with an unknown outcome. */
   readonly counts = { acknowledged: 0, open: 0 };
-  /** Milliseconds of the slowest answer. */
+  /** Milliseconds of the slowest response. */
   slowest = 0;
   readonly #options: WritersOptions;
   readonly #books = new Map<string, Book>();
@@ -170,7 +170,7 @@ export class Writers {
     await this.#work;
   }
 
-  /** Resolves with the time when a request that was sent after `since` was acknowledged. */
+  /** Resolves with the time of the first acknowledgement of a request sent after `since`. */
   success(since = performance.now()): Promise<number> {
     return new Promise((resolve) => {
       const listener = (startedAt: number) => {
@@ -182,7 +182,7 @@ export class Writers {
     });
   }
 
-  /** Compares what every user was told with the tasks, the counts and the journal that the server has. */
+  /** Compares every user's responses with the tasks, the counts and the journal of the server. */
   async verify(t: ExecutionContext): Promise<void> {
     t.deepEqual(this.unexpected.slice(0, 5), []);
     for (const [userId, book] of this.#books) {
@@ -195,7 +195,7 @@ export class Writers {
   async #write(userId: string): Promise<void> {
     const client = await Client.of(userId);
     const book = this.#books.get(userId) ?? new Book();
-    /** Tasks of this client's own: whatever becomes of them, this client has asked for. */
+    /** This client's own tasks, which no other client changes. */
     const tasks: string[] = [];
     while (!this.#isStopping) {
       const requestId = randomUUID();
@@ -312,7 +312,7 @@ async function verifyUser(t: ExecutionContext, client: Client, url: string, book
   t.deepEqual(stats, { total: rows.length, pending: rows.length - completed, completed });
 }
 
-/** Asks for `/health` again and again until `stop`, or the end of the test; whatever happens, it must be answered. */
+/** Polls `/health` until `stop` or the end of the test; it must always respond. */
 export class HealthProbe {
   readonly milliseconds: number[] = [];
   readonly failures: string[] = [];

@@ -8,7 +8,7 @@ const serverTest = await postgresTest(test);
 const ROUNDS = FULL ? 20 : 2;
 
 serverTest(
-  'PostgreSQL is killed under 40 writers: nothing acknowledged is lost, and nobody sees but a 503',
+  'PostgreSQL is killed under 40 writers: nothing acknowledged is lost, and clients get at most a 503',
   async (t) => {
     t.timeout(600_000);
     const postgres = await startPrivatePostgres({ fsync: 'on' });

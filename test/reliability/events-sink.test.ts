@@ -8,14 +8,14 @@ import { FULL, type Program, startProgram, until } from './program.ts';
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
 const CLIENTS = 20;
-/** How often each server has its turn, and how many tasks each client makes, changes and deletes then. */
+/** The number of turns of each server, and the tasks that each client creates, changes and deletes per turn. */
 const [TURNS, TASKS] = FULL ? [9, 15] : [2, 3];
 
-/** Nobody is turned away on a busy machine. */
+/** No timeouts on a busy machine. */
 const PATIENT = { DATABASE_CONNECT_TIMEOUT_MS: '60000', DATABASE_STATEMENT_TIMEOUT_MS: '60000' };
 
-serverTest('a sink that refuses or hangs slows no request', async (t) => {
-  // Takes every request, and answers none.
+serverTest('a refusing or hanging sink does not slow down requests', async (t) => {
+  // Accepts every request, and never responds.
   let hanging = 0;
   const sink = createServer(() => {
     hanging++;
@@ -41,11 +41,11 @@ serverTest('a sink that refuses or hangs slows no request', async (t) => {
 
   const clients = await Promise.all(Array.from({ length: CLIENTS }, (_, i) => Client.of(`user ${i}`)));
   for (let turn = 0; turn < TURNS; turn++) {
-    // In turns, the first one changing: whatever else the machine does meets all of them alike.
+    // In turns with a rotating start, so that other load on the machine affects all servers equally.
     for (let i = 0; i < servers.length; i++) {
       const server = servers[(turn + i) % servers.length];
       const done = await Promise.all(clients.map((client) => work(client, server?.program)));
-      // The first turn warms up.
+      // The first turn is a warm-up.
       if (turn > 0) server?.latencies.push(...done.flat());
     }
     for (const client of clients) client.close();
@@ -53,7 +53,7 @@ serverTest('a sink that refuses or hangs slows no request', async (t) => {
 
   const all = TURNS * TASKS * CLIENTS * EVENTS_PER_TASK;
   for (const { name, url, program } of servers) {
-    // The relay had tried, and nothing is lost.
+    // The relay has tried, and nothing is lost.
     const [found] = await execute(
       url,
       `select sum("sequence")::int as events, sum("deliveredSequence")::int as delivered,
@@ -68,7 +68,7 @@ serverTest('a sink that refuses or hangs slows no request', async (t) => {
 
   const without = servers[0]?.latencies ?? [];
   for (const { name, latencies } of servers) {
-    // The mean as well: a row that is held makes few requests wait, and long.
+    // The mean too, because a locked row delays few requests for long.
     const ratios = [median(latencies) / median(without), mean(latencies) / mean(without)] as const;
     const [ofMedians, ofMeans] = ratios.map((ratio) => ratio.toFixed(2));
     t.log(
@@ -80,7 +80,7 @@ serverTest('a sink that refuses or hangs slows no request', async (t) => {
 
 const EVENTS_PER_TASK = 4;
 
-/** Makes tasks, and changes and deletes them. Gives the milliseconds of each request; fails where one is not answered well. */
+/** Creates, changes and deletes tasks. Returns the milliseconds of each request; fails if one does not succeed. */
 async function work(client: Client, program: Program | undefined): Promise<number[]> {
   const latencies: number[] = [];
   const call = async (expected: number, method: string, path: string, json?: object) => {

@@ -9,14 +9,17 @@ import { FULL, startProgram } from './program.ts';
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
 
-/** Nobody is turned away on a busy machine. */
+/** No timeouts on a busy machine. */
 const PATIENT = { DATABASE_CONNECT_TIMEOUT_MS: '60000', DATABASE_STATEMENT_TIMEOUT_MS: '60000' };
 
-serverTest.serial('on PostgreSQL 50 write as one user: no gap, no double, and a reader misses nothing', async (t) => {
-  await writeAndRead(t, FULL ? 20_000 : 500, { DATABASE_URL: await newDatabase() });
-});
+serverTest.serial(
+  'on PostgreSQL 50 clients write as one user: no gaps, no duplicates, nothing missed by a reader',
+  async (t) => {
+    await writeAndRead(t, FULL ? 20_000 : 500, { DATABASE_URL: await newDatabase() });
+  },
+);
 
-test.serial('on PGlite 50 write as one user: no gap, no double, and a reader misses nothing', async (t) => {
+test.serial('on PGlite 50 clients write as one user: no gaps, no duplicates, nothing missed by a reader', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'todo-reliability-'));
   t.teardown(() => rm(directory, { recursive: true }));
   await writeAndRead(t, FULL ? 5_000 : 200, { DATA_DIR: directory });
@@ -47,13 +50,13 @@ async function writeAndRead(t: ExecutionContext, writes: number, env: Record<str
 }
 
 const FAILURES = [
-  // A bug, as far as anybody knows.
+  // An unexpected error.
   { state: 'XX000', isExpected: ({ status }: { status: number }) => status === 500 },
   // The disk is full.
   { state: '53100', isExpected: isRetryLater },
 ];
 
-serverTest.serial('where the journal cannot be written, nothing is changed and nothing acknowledged', async (t) => {
+serverTest.serial('when the journal cannot be written, nothing is changed and nothing acknowledged', async (t) => {
   const databaseUrl = await newDatabase();
   const program = await startProgram(t, { DATABASE_URL: databaseUrl });
   const alice = await Client.of('alice');

@@ -8,7 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import { freePort } from '../postgres.ts';
 import { MAIN, SECRET, until } from './program.ts';
 
-/** More lines than the buffer for them and the buffer of a pipe hold. */
+/** More lines than fit into the log buffer and the pipe buffer. */
 const REQUESTS = 12_000;
 
 /** Bytes of a small disk. */
@@ -16,7 +16,7 @@ const DISK = 64 * 1024;
 
 const run = promisify(execFile);
 
-/** The program in memory, with its log going somewhere. */
+/** The program in memory, with its log redirected. */
 async function start(t: ExecutionContext, stdout: 'pipe' | number) {
   t.timeout(120_000);
   const [port, metricsPort] = [await freePort(), await freePort()];
@@ -46,7 +46,7 @@ async function start(t: ExecutionContext, stdout: 'pipe' | number) {
   await until(isReady);
   return {
     child,
-    /** Asks for what is logged, many times. */
+    /** Sends many requests that are logged. */
     async ask(times: number) {
       const worker = async () => {
         for (let i = 0; i < times / 20; i++) await text(`http://127.0.0.1:${port}/`);
@@ -57,7 +57,7 @@ async function start(t: ExecutionContext, stdout: 'pipe' | number) {
       const metrics = await text(`http://127.0.0.1:${metricsPort}/metrics`);
       return Number(/^todo_log_lines_dropped_total (\d+)$/m.exec(metrics)?.[1]);
     },
-    /** Sends SIGTERM; gives the exit code and the milliseconds that the end took. */
+    /** Sends SIGTERM; returns the exit code and the milliseconds until the exit. */
     async end() {
       const start = performance.now();
       const exit = once(child, 'exit');
@@ -78,20 +78,17 @@ const onLinux = process.platform === 'linux' ? test.serial : test.skip;
 /** Only root may mount a small disk. */
 const asRoot = process.getuid?.() === 0 ? onLinux : test.skip;
 
-onLinux(
-  'a disk that is full from the start: the server serves, counts the lines that it drops, and ends',
-  async (t) => {
-    const full = await open('/dev/full', 'w');
-    t.teardown(() => full.close());
-    const program = await start(t, full.fd);
-    await program.ask(REQUESTS);
-    t.true((await program.dropped()) > 0);
-    await assertEnds(t, program);
-  },
-);
+onLinux('a full disk: the server responds, counts dropped lines, and exits', async (t) => {
+  const full = await open('/dev/full', 'w');
+  t.teardown(() => full.close());
+  const program = await start(t, full.fd);
+  await program.ask(REQUESTS);
+  t.true((await program.dropped()) > 0);
+  await assertEnds(t, program);
+});
 
 asRoot(
-  'a disk that gets full: what fits is written whole, the rest is counted, and told of when there is room',
+  'a disk that fills up: complete lines are written, dropped ones are counted, and logged when there is space',
   async (t) => {
     const mount = await mkdtemp(join(tmpdir(), 'todo-disk-'));
     await run('mount', ['-t', 'tmpfs', '-o', `size=${DISK}`, 'tmpfs', mount]);
@@ -118,7 +115,7 @@ asRoot(
 );
 
 for (const kind of ['socket', 'pipe'] as const) {
-  onLinux(`a ${kind} that nobody reads: the server serves, counts the lines that it drops, and ends`, async (t) => {
+  onLinux(`a ${kind} without a reader: the server responds, counts dropped lines, and exits`, async (t) => {
     let stdout: 'pipe' | number = 'pipe';
     if (kind === 'pipe') {
       const directory = await mkdtemp(join(tmpdir(), 'todo-pipe-'));
@@ -137,7 +134,7 @@ for (const kind of ['socket', 'pipe'] as const) {
   });
 }
 
-onLinux('a pipe whose reader has gone: the server serves, and ends', async (t) => {
+onLinux('a pipe with a closed reader: the server responds, and exits', async (t) => {
   const program = await start(t, 'pipe');
   program.child.stdout?.destroy();
   program.child.stderr?.destroy();
@@ -145,7 +142,7 @@ onLinux('a pipe whose reader has gone: the server serves, and ends', async (t) =
   await assertEnds(t, program);
 });
 
-onLinux('what was logged last is there after the end', async (t) => {
+onLinux('the last lines are written before the exit', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'todo-log-'));
   const path = join(directory, 'log');
   await writeFile(path, '');

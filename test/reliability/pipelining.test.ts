@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { type Program, startProgram } from './program.ts';
 
-/** As many as fit into one read of a connection: 66 KB that ask for 2 GB. */
+/** As many requests as fit into one read: 66 KB that request 2 GB. */
 const REQUESTS = 1_300;
 
-/** MB by which the memory of the server may grow: some answers under way, and what is on its way to a client. */
+/** MB that the server may grow: some concurrent responses, and data in transit. */
 const GROWTH = 150;
 
 const onLinux = process.platform === 'linux' ? test.serial : test.skip;
@@ -20,7 +20,7 @@ async function start(t: ExecutionContext): Promise<Program> {
   return startProgram(t, { DATA_DIR: directory });
 }
 
-/** MB that a process has needed at the most so far. */
+/** The peak memory of a process so far, in MB. */
 async function peak({ process: { pid } }: Program): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
@@ -36,7 +36,7 @@ function askForFiles({ port }: Program) {
   return socket;
 }
 
-onLinux('many large files asked for at once by a client that leaves take no memory and no time', async (t) => {
+onLinux('many large files requested at once by a client that disconnects take no memory and no time', async (t) => {
   const program = await start(t);
   const before = await peak(program);
   const socket = askForFiles(program);
@@ -50,7 +50,7 @@ onLinux('many large files asked for at once by a client that leaves take no memo
   t.is(await program.end('SIGTERM'), 0);
 });
 
-onLinux('many large files asked for at once by clients that do not read take no memory and no time', async (t) => {
+onLinux('many large files requested at once by clients that do not read take no memory and no time', async (t) => {
   const program = await start(t);
   const before = await peak(program);
   const sockets = Array.from({ length: 5 }, () => askForFiles(program).pause());

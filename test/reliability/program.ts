@@ -10,28 +10,28 @@ export const MAIN = join(import.meta.dirname, '..', '..', 'packages', 'http', 'b
 
 export const SECRET = 'a secret for tests, long enough to be one';
 
-/** `RELIABILITY=full` runs the full sizes, and asserts times: for a machine that does nothing else. */
+/** `RELIABILITY=full` runs the full sizes and asserts times, so it needs an otherwise idle machine. */
 export const FULL = process.env.RELIABILITY === 'full';
 
-/** Milliseconds for a test, from the last start of a server on. */
+/** The timeout of a test in milliseconds, from the last start of a server. */
 const PATIENCE = FULL ? 1_200_000 : 300_000;
 
-/** The real program, in a process of its own. */
+/** The real program, in its own process. */
 export interface Program {
   readonly url: string;
   readonly port: number;
   readonly process: ChildProcess;
-  /** Milliseconds from its start until `/ready` said so. */
+  /** Milliseconds from its start until `/ready` succeeded. */
   readonly startedIn: number;
-  /** What it has logged. */
+  /** Its log so far. */
   log(): string;
-  /** What it has said besides. */
+  /** Its other output so far. */
   errors(): string;
-  /** Sends a signal and waits for the end. Gives the exit code; `null` where the signal ended it. */
+  /** Sends a signal and waits for the exit. Returns the exit code; `null` if the signal ended it. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** How to start the program, besides its environment. */
+/** Options of {@link startProgram} besides the environment. */
 export interface StartOptions {
   readonly port?: number;
   /** The address that says that it is up. */
@@ -48,8 +48,8 @@ process.once('exit', () => {
 });
 
 /**
- * Starts the program and waits until it is ready. No setting of the machine that runs the tests gets in. What still runs
- * at the end of the test is killed.
+ * Starts the program without the settings of this machine, and waits until it is ready. It is killed at the end of the
+ * test.
  */
 export async function startProgram(
   t: ExecutionContext,
@@ -101,7 +101,7 @@ export async function startProgram(
   };
 }
 
-/** Runs a command of the program to its end, whichever that is. */
+/** Runs a command of the program until it exits, with or without an error. */
 export async function runProgram(args: readonly string[], env: Record<string, string>) {
   const [code, { stdout, stderr }] = await promisify(execFile)(process.execPath, [MAIN, ...args], {
     env: environment(env),
@@ -125,12 +125,12 @@ export function environment(env: Record<string, string>): Record<string, string>
   };
 }
 
-/** Asks until `isSo`, every 10 ms: whoever waits in vain is stopped by the time limit of the test. */
+/** Polls `isSo` every 10 ms, without a limit other than the timeout of the test. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await sleep(10);
 }
 
-/** For a line of figures: the middle one, and the largest. */
+/** Formats the median and the maximum. */
 export function spread(figures: readonly number[]): string {
   const sorted = [...figures].sort((a, b) => a - b).map(Math.round);
   return `median ${sorted[Math.floor(sorted.length / 2)]}, worst ${sorted.at(-1)}`;

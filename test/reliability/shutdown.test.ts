@@ -11,70 +11,70 @@ const RUNS = FULL ? 20 : 2;
 
 const task = { title: 't', priority: 'low', category: 'work' };
 
-/** What clients met while a server closed. */
-interface Meetings {
+/** What clients observed while a server closed. */
+interface Observations {
   answered: number;
-  /** Connections that were refused. */
+  /** Refused connections. */
   refused: number;
-  /** What a balancer would see as failed: no good answer to a request that was sent on an open connection. */
+  /** Requests sent on an open connection that got no successful response. */
   readonly failed: string[];
 }
 
-/** How clients behave. */
+/** The behaviour of clients. */
 interface Manners {
-  /** Milliseconds that they idle between two requests at the most, one after the other. */
+  /** Maximum milliseconds of idling between two requests, per client. */
   readonly pauses: readonly number[];
-  /** Whether one that was told to close looks at `/ready` before it connects again, and stays away on a 503. */
+  /** Whether a client checks `/ready` before it reconnects after `Connection: close`, and stops on a 503. */
   readonly looksAtReady: boolean;
 }
 
-/** Asks again and again, on a connection that is kept as long as the server keeps it, until it is sent away. */
-async function ask(client: Client, { url }: Program, meetings: Meetings, pause: number, looksAtReady: boolean) {
+/** Sends requests on a keep-alive connection until the server refuses. */
+async function ask(client: Client, { url }: Program, observations: Observations, pause: number, looksAtReady: boolean) {
   for (let i = 0; ; i++) {
     try {
       const { status, headers } = await (i % 2
         ? client.call(url, 'GET', '~/tasks')
         : client.call(url, 'POST', '~/tasks', { ...task, title: String(i) }));
-      if (status < 300) meetings.answered++;
-      else meetings.failed.push(String(status));
+      if (status < 300) observations.answered++;
+      else observations.failed.push(String(status));
       if (looksAtReady && headers.connection === 'close' && (await client.call(url, 'GET', '/ready')).status === 503) {
         return;
       }
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       if (!error.wasConnected) {
-        meetings.refused++;
+        observations.refused++;
         return;
       }
-      meetings.failed.push(`${error.message} on a ${error.wasKept ? 'kept' : 'new'} connection`);
+      observations.failed.push(`${error.message} on a ${error.wasKept ? 'kept' : 'new'} connection`);
     }
     await sleep(Math.random() * pause);
   }
 }
 
-/** Has 50 clients ask, sends SIGTERM, and does so again and again. */
-async function closeUnderClients(t: ExecutionContext, { pauses, looksAtReady }: Manners): Promise<Meetings> {
+/** Repeatedly sends SIGTERM to a server with 50 active clients. */
+async function closeUnderClients(t: ExecutionContext, { pauses, looksAtReady }: Manners): Promise<Observations> {
   const databaseUrl = await newDatabase();
-  const total: Meetings = { answered: 0, refused: 0, failed: [] };
+  const total: Observations = { answered: 0, refused: 0, failed: [] };
   const closings: number[] = [];
   for (let run = 0; run < RUNS; run++) {
     const program = await startProgram(t, { DATABASE_URL: databaseUrl, DATABASE_CONNECT_TIMEOUT_MS: '30000' });
     const clients = await Promise.all(Array.from({ length: 50 }, (_, i) => Client.of(`user ${run} ${i}`)));
-    const meetings: Meetings = { answered: 0, refused: 0, failed: [] };
+    const observations: Observations = { answered: 0, refused: 0, failed: [] };
     const asking = Promise.all(
-      clients.map((client, i) => ask(client, program, meetings, pauses[i % pauses.length] ?? 0, looksAtReady)),
+      clients.map((client, i) => ask(client, program, observations, pauses[i % pauses.length] ?? 0, looksAtReady)),
     );
-    await until(() => meetings.answered >= 200);
+    await until(() => observations.answered >= 200);
     await sleep(Math.random() * 300);
-    t.deepEqual({ ...meetings, answered: 0 }, { answered: 0, refused: 0, failed: [] }, 'all is well before');
+    t.deepEqual({ ...observations, answered: 0 }, { answered: 0, refused: 0, failed: [] }, 'all is well before');
     const start = performance.now();
     t.is(await program.end('SIGTERM'), 0);
     closings.push(performance.now() - start);
     await asking;
     for (const client of clients) client.close();
-    total.answered += meetings.answered;
-    total.refused += meetings.refused;
-    total.failed.push(...meetings.failed);
+    total.answered += observations.answered;
+    total.refused += observations.refused;
+    total.failed.push(...observations.failed);
   }
   const { answered, failed, refused } = total;
   t.log(`${RUNS} runs: ${answered} requests answered, ${failed.length} failed, ${refused} connections refused`);
@@ -84,25 +84,24 @@ async function closeUnderClients(t: ExecutionContext, { pauses, looksAtReady }: 
 }
 
 /**
- * Between the server's last look at the port and its closing there is a moment that only the operating system knows of,
- * and on a busy machine it is longer. A server that tells nobody fails some forty requests in each run; one that only
- * closes without a look, some fifteen.
+ * Connections that arrive between the server's last check of the port and its closing are lost, more of them on a busy
+ * machine. Without draining, some forty requests fail in each run; without the last check, some fifteen.
  */
 const UNLUCKY = FULL ? 10 : 20;
 
-serverTest.serial('SIGTERM under 50 clients that stay away when told: no request fails', async (t) => {
+serverTest.serial('SIGTERM with 50 clients that respect /ready: no request fails', async (t) => {
   const { failed } = await closeUnderClients(t, { pauses: [0, 20, 100], looksAtReady: true });
   t.true(failed.length <= (FULL ? 0 : UNLUCKY), failed.join(', '));
 });
 
-serverTest.serial('SIGTERM under 50 clients that come again until refused: hardly a request fails', async (t) => {
-  // Some are always asking; some keep connections that idle for longer than the server takes to close.
+serverTest.serial('SIGTERM with 50 clients that reconnect until refused: hardly any request fails', async (t) => {
+  // Some clients are always active; others idle for longer than the server takes to close.
   const { failed, refused } = await closeUnderClients(t, { pauses: [0, 20, 200, 1_000, 3_000], looksAtReady: false });
   t.is(refused, 50 * RUNS);
   t.true(failed.length <= UNLUCKY, failed.join(', '));
 });
 
-/** A program with a request under way that waits for a lock, which somebody else has. */
+/** A program with a request that waits for a lock of another connection. */
 async function blockedProgram(t: ExecutionContext) {
   const databaseUrl = await newDatabase();
   const program = await startProgram(t, { DATABASE_URL: databaseUrl });
@@ -113,7 +112,7 @@ async function blockedProgram(t: ExecutionContext) {
   await other.connect();
   t.teardown(() => other.end());
   await other.query('begin; lock table tasks in exclusive mode');
-  // What deletes is a transaction, which waits for as long as a statement may.
+  // A deletion is a transaction, which waits up to the statement timeout.
   const underWay = client.call(program.url, 'DELETE', `~/tasks/${body.id}`).then(
     (answer) => answer.status,
     (error: NoAnswer) => error.message,
@@ -126,7 +125,7 @@ async function blockedProgram(t: ExecutionContext) {
   return { program, underWay };
 }
 
-serverTest.serial('a request that the database keeps waiting is cut off in time for a good end', async (t) => {
+serverTest.serial('a request that waits for the database is aborted in time for a clean exit', async (t) => {
   const { program, underWay } = await blockedProgram(t);
   const start = performance.now();
   t.is(await program.end('SIGTERM'), 0);
@@ -134,7 +133,7 @@ serverTest.serial('a request that the database keeps waiting is cut off in time 
   t.is(await underWay, 'ECONNRESET');
 });
 
-serverTest.serial('a second signal ends at once what the first would wait for', async (t) => {
+serverTest.serial('a second signal ends the program at once', async (t) => {
   const { program, underWay } = await blockedProgram(t);
   program.process.kill('SIGTERM');
   const isRefused = () =>
@@ -153,18 +152,15 @@ serverTest.serial('a second signal ends at once what the first would wait for', 
   if (FULL) t.true(took < 500);
 });
 
-serverTest.serial(
-  'an error that nobody catches ends it in good order, and is logged without what a row holds',
-  async (t) => {
-    const databaseUrl = await newDatabase();
-    const fail = `process.once('SIGUSR2', () => {
+serverTest.serial('an uncaught error causes a clean exit, and is logged without values of rows', async (t) => {
+  const databaseUrl = await newDatabase();
+  const fail = `process.once('SIGUSR2', () => {
     throw Object.assign(new Error('nobody catches this'), { detail: 'Failing row contains (a secret plan).' });
   })`;
-    const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(fail)}`];
-    const program = await startProgram(t, { DATABASE_URL: databaseUrl }, { nodeOptions });
-    t.is(await program.end('SIGUSR2'), 1);
-    const lines = program.log().trim().split('\n');
-    t.like(JSON.parse(lines.at(-1) ?? ''), { level: 60, err: { message: 'nobody catches this' } });
-    t.notRegex(program.log() + program.errors(), /secret plan/);
-  },
-);
+  const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(fail)}`];
+  const program = await startProgram(t, { DATABASE_URL: databaseUrl }, { nodeOptions });
+  t.is(await program.end('SIGUSR2'), 1);
+  const lines = program.log().trim().split('\n');
+  t.like(JSON.parse(lines.at(-1) ?? ''), { level: 60, err: { message: 'nobody catches this' } });
+  t.notRegex(program.log() + program.errors(), /secret plan/);
+});

@@ -11,7 +11,7 @@ const newDatabase = databases(test);
 const [WARM_UP, DURATION] = FULL ? [120, 600] : [2, 10];
 const CLIENTS = 20;
 
-/** Answers every message with the memory in use after a garbage collection; runs in the process of the server. */
+/** Runs in the server process, and responds to every message with the memory in use after a garbage collection. */
 const MEMORY_HOOK = `data:text/javascript,${encodeURIComponent(`
   process.on('message', () => { gc(); process.send(process.memoryUsage()); });
   process.channel.unref();
@@ -24,7 +24,7 @@ async function memory({ process: { pid }, process }: Program): Promise<NodeJS.Me
   return (await answer)[0];
 }
 
-serverTest('a mixed load for a long time: no error, and no growth of memory', async (t) => {
+serverTest('a long mixed load: no error, and no growth of memory', async (t) => {
   const program = await startProgram(
     t,
     { DATABASE_URL: await newDatabase(), DATABASE_CONNECT_TIMEOUT_MS: '60000', DATABASE_STATEMENT_TIMEOUT_MS: '60000' },
@@ -42,7 +42,7 @@ serverTest('a mixed load for a long time: no error, and no growth of memory', as
     };
     const ids: string[] = [];
     while (performance.now() < end) {
-      // Never more than 20 tasks: only the journal grows, in the database.
+      // At most 20 tasks, so that only the journal in the database grows.
       if (ids.length >= 20) await call(204, 'DELETE', `~/tasks/${ids.shift()}`);
       const { id } = await call(201, 'POST', '~/tasks', { title: 'Buy milk', priority: 'high', category: 'home' });
       ids.push(id);

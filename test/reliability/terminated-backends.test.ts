@@ -9,14 +9,14 @@ const serverTest = await postgresTest(test);
 const TERMINATIONS = FULL ? 200 : 30;
 const POOL_SIZE = 5;
 
-/** One of the server's backends that is inside a transaction at this moment: idle, at work, or waiting for a lock. */
+/** A backend that is currently inside a transaction: idle, active, or waiting for a lock. */
 const TERMINATE = `
   select pg_terminate_backend(pid) as done, state, wait_event_type as waiting from (
     select * from pg_stat_activity
     where application_name = 'todo-backend' and xact_start is not null and backend_type = 'client backend'
     order by random() limit 1) as victim`;
 
-serverTest('backends are terminated inside transactions: the pool is whole afterwards', async (t) => {
+serverTest('backends are terminated inside transactions: the pool is complete afterwards', async (t) => {
   const postgres = await startPrivatePostgres();
   t.teardown(() => postgres.stop());
   const databaseUrl = await postgres.createDatabase();
@@ -45,7 +45,7 @@ serverTest('backends are terminated inside transactions: the pool is whole after
   await writers.stop();
   await writers.verify(t);
 
-  // Nobody can write now: all connections wait for the lock but the one that is shared by what reads.
+  // No one can write now: all connections wait for the lock except the shared one for reads.
   await killer.query('begin; lock table tasks in exclusive mode');
   const clients = await Promise.all(Array.from({ length: 2 * POOL_SIZE }, (_, i) => Client.of(`user ${i}`)));
   const task = { title: 't', priority: 'low', category: 'work' };

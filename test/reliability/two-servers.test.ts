@@ -7,15 +7,15 @@ import { FULL, type Program, startProgram, until } from './program.ts';
 
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
-/** Of each client, in three parts: with both servers, while one is killed, with both again. */
+/** Per client, in three phases: with both servers, while one is killed, with both again. */
 const STEPS = FULL ? 600 : 18;
 
-/** A client behind a balancer: its requests go to the servers in turns, and to the next one where there is no answer. */
+/** A client behind a load balancer: requests alternate between the servers, and fail over without a response. */
 class Balanced {
   readonly client: Client;
-  /** The tasks that there should be, by what was answered last. */
+  /** The expected tasks, according to the last responses. */
   readonly kept: { id: string }[] = [];
-  /** Requests that got no answer from a server, and went to the other. */
+  /** Requests that failed over to the other server. */
   repeated = 0;
   readonly #servers: readonly Program[];
   #turn: number;
@@ -39,7 +39,7 @@ class Balanced {
   }
 }
 
-/** Changes tasks, and looks after each change, by way of the other server, whether it is there. */
+/** Changes tasks, and checks each change on the other server. */
 async function workAndLook(t: ExecutionContext, client: Balanced, steps: number): Promise<void> {
   const see = async (id: string, expected: object | undefined) => {
     const { status, body } = await client.call('GET', `~/tasks/${id}`);
@@ -47,7 +47,7 @@ async function workAndLook(t: ExecutionContext, client: Balanced, steps: number)
     if (expected !== undefined) t.deepEqual(body, expected);
   };
   for (let step = 0; step < steps; step++) {
-    // A repeated one may have been done twice: what counts is the one that was answered.
+    // A repeated creation may have run twice: the acknowledged task counts.
     const { status, body: created } = await client.call('POST', '~/tasks', {
       title: `${step}`,
       priority: 'low',
@@ -71,7 +71,7 @@ async function workAndLook(t: ExecutionContext, client: Balanced, steps: number)
   }
 }
 
-serverTest.serial('two servers on one database, one of which is killed: no state is missed', async (t) => {
+serverTest.serial('two servers on one database, one of which is killed: no change is lost', async (t) => {
   const env = { DATABASE_URL: await newDatabase(), DATABASE_CONNECT_TIMEOUT_MS: '60000' };
   const [one, two] = await Promise.all([startProgram(t, env), startProgram(t, env)]);
   const servers = [one, two];
@@ -117,7 +117,7 @@ serverTest.serial('two servers on one database, one of which is killed: no state
   t.log(`${clients.length * STEPS} tasks, ${repeated()} requests went to the other server`);
 });
 
-serverTest.serial('a server that freezes inside a transaction holds nobody else up', async (t) => {
+serverTest.serial('a server that freezes inside a transaction does not hold up others', async (t) => {
   const databaseUrl = await newDatabase();
   const env = {
     DATABASE_URL: databaseUrl,
@@ -128,7 +128,7 @@ serverTest.serial('a server that freezes inside a transaction holds nobody else 
   const writers = new Writers({ url: () => frozen.url, clients: 20, users: 1, mayMeet: 'unavailable' });
   const client = await Client.of(writers.userIds[0] ?? '');
   writers.start(t);
-  /** Whether the frozen server holds a lock of the user, and leaves it at that. */
+  /** Whether the frozen server holds a lock of the user and is idle. */
   const holdsUp = async () => {
     const look = () =>
       execute(

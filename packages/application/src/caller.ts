@@ -5,7 +5,7 @@ export interface TokenVerifier {
   /**
    * @returns the user that the token was issued to (its `sub`)
    * @throws `UnauthenticatedError` (`UNAUTHENTICATED`) when the token is not valid
-   * @throws `UnavailableError` (`UNAVAILABLE`) when the token cannot be verified for now, because no key was ever loaded
+   * @throws `UnavailableError` (`UNAVAILABLE`) when no key could be loaded yet to verify the token
    */
   verify(token: string): Promise<UserId>;
 }

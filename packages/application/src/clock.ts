@@ -1,4 +1,4 @@
 import type { Timestamp } from '@todo-backend/domain';
 
-/** Tells the time. */
+/** Returns the current time. */
 export type Clock = () => Timestamp;

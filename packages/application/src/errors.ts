@@ -10,7 +10,7 @@ export type AuthenticationFailure =
   | 'expired'
   | 'claims';
 
-/** The caller did not prove who they are: the token is missing or bad. Code `UNAUTHENTICATED`. */
+/** The token is missing or not valid. Code `UNAUTHENTICATED`. */
 export class UnauthenticatedError extends TodoError {
   readonly code = 'UNAUTHENTICATED';
   readonly reason: AuthenticationFailure;
@@ -24,7 +24,7 @@ export class UnauthenticatedError extends TodoError {
   }
 }
 
-/** The token is good, but its user does not exist (any more). Code `USER_UNKNOWN`. */
+/** The token is valid, but its user does not exist (any more). Code `USER_UNKNOWN`. */
 export class UserUnknownError extends TodoError {
   readonly code = 'USER_UNKNOWN';
 
@@ -33,12 +33,12 @@ export class UserUnknownError extends TodoError {
   }
 }
 
-/** Something this needs is out of reach for now; nothing was changed. Trying again later helps. Code `UNAVAILABLE`. */
+/** A dependency is temporarily unavailable; nothing was changed. Try again later. Code `UNAVAILABLE`. */
 export class UnavailableError extends TodoError {
   readonly code = 'UNAVAILABLE';
 }
 
-/** The idempotency key was used before, for something else. Code `IDEMPOTENCY_KEY_REUSED`. */
+/** The idempotency key was already used for another request. Code `IDEMPOTENCY_KEY_REUSED`. */
 export class IdempotencyKeyReusedError extends TodoError {
   readonly code = 'IDEMPOTENCY_KEY_REUSED';
 

@@ -1,6 +1,6 @@
 /** The state of a system that is ready. */
 export interface Readiness {
-  /** Whether row level security is active: the database itself keeps the tasks of users apart. */
+  /** Whether row level security is active, so that the database itself isolates users. */
   readonly rowSecurity: boolean;
   /**
    * Whether there are public keys to check tokens with: `none` before the auth server has made its first, `unreachable`

@@ -1,16 +1,15 @@
 import { InvalidInputError, isFloating, type Problem, parseDueDate } from '@todo-backend/domain';
 import * as v from 'valibot';
 
-// What a schema cannot say about itself (the rules of the domain are functions) is in its metadata, in terms of JSON
-// Schema, for whoever describes the API.
+// Rules that are functions have no JSON Schema equivalent, so metadata describes them for the API document.
 
-/** As a pattern of JSON Schema: a text that PostgreSQL can store. */
+/** JSON Schema pattern: a text that PostgreSQL can store. */
 export const NO_NUL = '^[^\\u0000]*$';
 
-/** The outcome of checking an input: what the schema made of it, or every problem found. */
+/** The result of checking an input: the schema's output, or every problem found. */
 export type Checked<Output> = { readonly output: Output } | { readonly problems: readonly Problem[] };
 
-/** Passes on what a client has sent, which no type has checked: the use cases check it at run time. */
+/** Casts client input to the type of a use case, which checks it at run time. */
 export function unchecked<Input>(value: unknown): Input {
   return value as Input;
 }
@@ -18,7 +17,7 @@ export function unchecked<Input>(value: unknown): Input {
 /**
  * Checks an input against a schema.
  *
- * @param place the path of the input, such as `operations.3`: put in front of the fields that the problems name
+ * @param place the path of the input, such as `operations.3`, the prefix of the fields in the problems
  */
 export function check<const Schema extends v.GenericSchema>(
   schema: Schema,
@@ -39,7 +38,7 @@ export function check<const Schema extends v.GenericSchema>(
 /**
  * The outputs of several checks.
  *
- * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of all of them
+ * @throws {@link InvalidInputError} `INVALID_INPUT`, with the problems of all checks
  */
 export function outputsOf<const Outputs extends object>(
   checks: {
@@ -68,7 +67,7 @@ export function record<const Entries extends v.ObjectEntries>(
   entries: Entries,
   message = 'The input must be an object.',
 ) {
-  // valibot uses one message for both: a value that is no object, and a missing key, which it names in `expected`.
+  // valibot uses one message for a value that is not an object and for a missing key, which is named in `expected`.
   return v.pipe(
     v.unknown(),
     v.check((input) => typeof input === 'object' && !Array.isArray(input), message),
@@ -81,7 +80,7 @@ export function isRequired({ expected }: { readonly expected: string | null }): 
   return `${capitalized(expected?.slice(1, -1) ?? 'This')} is required.`;
 }
 
-/** One of some names, in any letter case. */
+/** One of these values, case-insensitive. */
 export function oneOf<const Values extends readonly string[]>(name: string, values: Values, description: string) {
   const message = `${name} must be one of ${values.join(', ')}.`;
   return v.pipe(v.string(message), v.toLowerCase(), v.picklist(values, message), v.metadata({ description }));
@@ -116,7 +115,7 @@ export function moment(name: string, description: string) {
   );
 }
 
-/** A rule of the domain, which gives a message where it is broken. */
+/** A domain rule, which returns a message when it is broken. */
 export function domainRule(problem: (text: string) => string | undefined) {
   return v.rawCheck<string>(({ dataset, addIssue }) => {
     const message = dataset.typed ? problem(dataset.value) : undefined;

@@ -13,13 +13,13 @@ function setUp() {
   return { clock, tasks, journal: journalUseCases({ journal: repository }) };
 }
 
-/** The fields that an error names. */
+/** The fields in an error's problems. */
 async function fieldsOf(t: ExecutionContext, attempt: Promise<unknown>): Promise<string[]> {
   const error = await t.throwsAsync<Error & { problems: { field: string }[] }>(attempt, { code: 'INVALID_INPUT' });
   return error.problems.map(({ field }) => field);
 }
 
-test('a batch is carried out in order, each operation on what those before it did', async (t) => {
+test('a batch runs in order, each operation on the results of the previous ones', async (t) => {
   const { tasks, journal } = setUp();
   const { id } = await tasks.create('alice', milk);
   const results = await tasks.batch('alice', {
@@ -42,7 +42,7 @@ test('a batch is carried out in order, each operation on what those before it di
   t.is((await journal.list('alice')).entries.length, 6);
 });
 
-test('an atomic batch names every problem and does nothing; another one does what it can', async (t) => {
+test('an atomic batch reports every problem and changes nothing; a non-atomic one does what it can', async (t) => {
   const { tasks, journal } = setUp();
   const { id } = await tasks.create('alice', milk);
   const operations = unchecked<never[]>([
@@ -67,7 +67,7 @@ test('an atomic batch names every problem and does nothing; another one does wha
   t.deepEqual(await fieldsOf(t, tasks.batch('alice', { operations: [] })), ['operations']);
 });
 
-test('an import keeps status and times, never from the future, or creates nothing', async (t) => {
+test('an import keeps status and past times, or creates nothing', async (t) => {
   const { tasks, clock } = setUp();
   const past = { createdAt: '2020-01-01T00:00:00Z', updatedAt: '2020-02-01T00:00:00Z', status: 'completed' } as const;
   const future = { createdAt: '2999-01-01T00:00:00Z' };
@@ -92,7 +92,7 @@ test('an import keeps status and times, never from the future, or creates nothin
   t.is((await tasks.count('alice')).total, 2);
 });
 
-test('a change may ask for the version that it was made for', async (t) => {
+test('a change may require a certain version', async (t) => {
   const { tasks, clock } = setUp();
   const { id, updatedAt } = await tasks.create('alice', milk);
   clock.tick();
@@ -105,7 +105,7 @@ test('a change may ask for the version that it was made for', async (t) => {
   await tasks.delete('alice', id, { ifUpdatedAt: ['2020-01-01T00:00:00.000Z', changed.updatedAt] });
 });
 
-test('a request with a key happens once, and another one with that key is refused', async (t) => {
+test('a request with a key runs once, and another request with that key is refused', async (t) => {
   const { tasks } = setUp();
   const once = { key: 'k', fingerprint: 'f' };
   const first = await tasks.create('alice', milk, { once });
@@ -117,7 +117,7 @@ test('a request with a key happens once, and another one with that key is refuse
   t.is((await tasks.count('bob')).total, 1);
 });
 
-test('the journal tells who did what, filtered and in pages', async (t) => {
+test('the journal shows who did what, filtered and in pages', async (t) => {
   const { tasks, journal, clock } = setUp();
   const agent = { type: 'agent', id: 'helper' } as const;
   const { id } = await tasks.create('alice', milk, { actor: agent, correlationId: 'request' });
@@ -144,7 +144,7 @@ test('the journal tells who did what, filtered and in pages', async (t) => {
   t.deepEqual((await journal.list('bob')).entries, []);
 });
 
-test('pages, put together, are the whole list, in every order', async (t) => {
+test('the pages together are the whole list, in every order', async (t) => {
   const task = fc.record({
     title: fc.constantFrom('a', 'B', 'ä', 'Z', 'To Z', '10'),
     priority: fc.constantFrom('low' as const, 'medium' as const, 'high' as const),
@@ -176,7 +176,7 @@ test('pages, put together, are the whole list, in every order', async (t) => {
   );
 });
 
-/** Never run: the types refuse what no use case knows. */
+/** Never run: type tests of invalid input. */
 export function refusedByTypes({ tasks, journal }: ReturnType<typeof setUp>) {
   return [
     tasks.list('alice', { limit: 5 }),
@@ -186,7 +186,7 @@ export function refusedByTypes({ tasks, journal }: ReturnType<typeof setUp>) {
     tasks.list('alice', { limit: '5' }),
     // @ts-expect-error an unknown field
     tasks.create('alice', { ...milk, tag: 'x' }),
-    // @ts-expect-error a priority that there is not
+    // @ts-expect-error an unknown priority
     tasks.create('alice', { ...milk, priority: 'urgent' }),
     // @ts-expect-error a name of the query string
     journal.list('alice', { task_id: ABSENT }),

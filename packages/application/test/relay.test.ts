@@ -6,7 +6,7 @@ import test from 'ava';
 const accepted: Delivery = { outcome: 'accepted' };
 const failed: Delivery = { outcome: 'failed', reason: 'The sink answered 503.' };
 
-/** A relay over a sink that answers as it is told, on a clock that the test moves. */
+/** A relay with a scripted sink and a clock that the test moves. */
 function setUp(answer: (entry: JournalEntry, asked: number) => Delivery, maxAttempts = 3) {
   let now = 0;
   const asked: string[] = [];
@@ -39,7 +39,7 @@ function setUp(answer: (entry: JournalEntry, asked: number) => Delivery, maxAtte
   };
 }
 
-test('what the sink accepts is delivered once, in order', async (t) => {
+test('accepted events are delivered once, in order', async (t) => {
   const { add, round, asked } = setUp(() => accepted);
   await add('alice', 3);
   t.deepEqual(await round(), { delivered: 3, buried: [] });
@@ -47,7 +47,7 @@ test('what the sink accepts is delivered once, in order', async (t) => {
   t.deepEqual(asked, ['alice 1', 'alice 2', 'alice 3']);
 });
 
-test('what the sink refuses is a dead letter at once, and lets the next ones pass', async (t) => {
+test('a rejected event becomes a dead letter at once, and the next ones are delivered', async (t) => {
   const { add, round, outbox } = setUp(({ sequence }) =>
     sequence === 2 ? { outcome: 'rejected', reason: 'The sink answered 422.' } : accepted,
   );
@@ -61,7 +61,7 @@ test('what the sink refuses is a dead letter at once, and lets the next ones pas
   t.is(outbox.deadLetters.length, 1);
 });
 
-test('what fails is tried again, later and later, before it is a dead letter; others flow meanwhile', async (t) => {
+test('a failed event is retried with growing delays before it becomes a dead letter; other users are not held up', async (t) => {
   const { add, round, asked, wait, outbox } = setUp(({ userId }) => (userId === 'alice' ? failed : accepted));
   await add('alice', 1);
   await add('bob', 1);
@@ -92,7 +92,7 @@ test('the sink may ask for a longer delay', async (t) => {
   t.is(asked.length, 2);
 });
 
-test('a sink that cannot be reached counts against no event', async (t) => {
+test('attempts are not counted while the sink is unreachable', async (t) => {
   let isAway = true;
   const { add, round, outbox } = setUp(
     () => (isAway ? { outcome: 'unreachable', reason: 'ECONNREFUSED' } : accepted),
@@ -105,7 +105,7 @@ test('a sink that cannot be reached counts against no event', async (t) => {
   t.is((await round()).delivered, 2);
 });
 
-test('a round that is to stop gives the rest back, and the next one goes on', async (t) => {
+test('a stopped round releases its remaining events, and the next one continues', async (t) => {
   let asked = 0;
   const { add, round } = setUp(() => {
     asked++;
@@ -116,7 +116,7 @@ test('a round that is to stop gives the rest back, and the next one goes on', as
   t.is((await round()).delivered, 2);
 });
 
-test('a requeued dead letter is delivered, or rests again', async (t) => {
+test('a requeued dead letter is delivered, or becomes a dead letter again', async (t) => {
   let answer: Delivery = { outcome: 'rejected', reason: 'no' };
   const { add, round, outbox } = setUp(() => answer);
   await add('alice', 1);

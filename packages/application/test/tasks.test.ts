@@ -36,7 +36,7 @@ test('creates a pending task with an id, an owner and a time', async (t) => {
   t.deepEqual(await tasks.get('alice', task.id.toUpperCase()), task);
 });
 
-test('names every problem of the input at once', async (t) => {
+test('reports every problem of the input at once', async (t) => {
   const { tasks } = setUp();
   const problemsOf = async (attempt: Promise<unknown>) => {
     const error = await t.throwsAsync<Error & { problems: { field: string }[] }>(attempt, { code: 'INVALID_INPUT' });
@@ -73,7 +73,7 @@ test('names every problem of the input at once', async (t) => {
 });
 
 for (const body of [undefined, null, [], 'text', 5, true]) {
-  test(`takes no ${JSON.stringify(body)} for a task`, async (t) => {
+  test(`refuses ${JSON.stringify(body)} as a task`, async (t) => {
     const { tasks } = setUp();
     const { id } = await tasks.create('alice', input);
     const expected = { code: 'INVALID_INPUT', message: 'The input must be an object.' };
@@ -83,7 +83,7 @@ for (const body of [undefined, null, [], 'text', 5, true]) {
   });
 }
 
-test('merges an update, and ignores what nobody may write', async (t) => {
+test('merges an update, and ignores read-only fields', async (t) => {
   const { tasks, clock } = setUp();
   const task = await tasks.create('alice', { ...input, description: 'two litres', dueDate: '2026-03-10T09:30:00Z' });
   clock.tick();
@@ -106,7 +106,7 @@ test('merges an update, and ignores what nobody may write', async (t) => {
   });
 });
 
-test('keys that mean something to JavaScript mean nothing here', async (t) => {
+test('keys with a meaning in JavaScript have no effect', async (t) => {
   const { tasks } = setUp();
   const hostile = JSON.parse(
     '{"title":"x","priority":"low","category":"work","__proto__":{"status":"completed"},"constructor":1}',
@@ -116,7 +116,7 @@ test('keys that mean something to JavaScript mean nothing here', async (t) => {
   t.is(({} as { status?: string }).status, undefined);
 });
 
-test('completion toggles without a word, and sets when told', async (t) => {
+test('completion toggles without input, and sets with input', async (t) => {
   const { tasks, clock } = setUp();
   const { id } = await tasks.create('alice', input);
   t.is((await tasks.complete('alice', id)).status, 'completed');
@@ -128,7 +128,7 @@ test('completion toggles without a word, and sets when told', async (t) => {
   t.deepEqual(await tasks.complete('alice', id, { completed: true }), done, 'a retry is harmless');
 });
 
-test("somebody else's task is as absent as one that never was", async (t) => {
+test("another user's task is the same as no task", async (t) => {
   const { tasks } = setUp();
   const { id } = await tasks.create('alice', input);
   for (const target of [id, ABSENT]) {
@@ -165,7 +165,7 @@ test('lists by filter, search and order; unknown names are ignored', async (t) =
   t.is(await titles({ status: 'completed' }), '');
 });
 
-test('counts, and removes once', async (t) => {
+test('counts tasks, and removes one only once', async (t) => {
   const { tasks } = setUp();
   const { id } = await tasks.create('alice', input);
   await tasks.create('alice', input);

@@ -1,11 +1,11 @@
 import type { Clock, IdGenerator } from '@todo-backend/application';
 import { justAfter, type Timestamp } from '@todo-backend/domain';
 
-/** A clock that stands still until it is told otherwise. */
+/** A clock that only moves when told to. */
 export interface FixedClock extends Clock {
-  /** Moves the clock to a moment, backwards too. */
+  /** Sets the clock, also backwards. */
   set(moment: Timestamp): void;
-  /** Moves the clock on by a millisecond. */
+  /** Advances the clock by a millisecond. */
   tick(): void;
 }
 

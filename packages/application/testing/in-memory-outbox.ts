@@ -10,7 +10,7 @@ interface Progress {
   claim: string | undefined;
 }
 
-/** A dead letter; it rests until it is requeued. */
+/** A dead letter; not delivered until it is requeued. */
 interface DeadLetter {
   readonly entry: JournalEntry;
   reason: string;
@@ -33,14 +33,14 @@ export class InMemoryOutbox implements Outbox {
     this.#now = now;
   }
 
-  /** The dead letters that rest, with the reason of each. */
+  /** The dead letters that are not requeued, with their reasons. */
   get deadLetters(): { eventId: string; reason: string }[] {
     return this.#letters()
       .filter(({ deliverAfter }) => deliverAfter === Number.POSITIVE_INFINITY)
       .map(({ entry, reason }) => ({ eventId: entry.id, reason }));
   }
 
-  /** Has dead letters delivered once more: one, or all of them. Returns how many. */
+  /** Requeues one dead letter or all of them. Returns how many. */
   async requeue(eventId?: string): Promise<number> {
     const letters = this.#letters().filter(
       ({ entry, deliverAfter }) =>
@@ -50,7 +50,7 @@ export class InMemoryOutbox implements Outbox {
     return letters.length;
   }
 
-  /** How many events have not been handed on. */
+  /** The number of undelivered events. */
   get waiting(): number {
     const left = [...this.#repository.journals()].map(
       ([user, { sequence }]) => sequence - this.#progressOf(user).reached,

@@ -16,9 +16,9 @@ import { selectTasks } from './task-query.js';
 
 /** The journal of one user. */
 interface StoredJournal {
-  /** How many events there have ever been, and so the sequence of the newest. */
+  /** The number of events ever recorded: the sequence of the newest. */
   readonly sequence: number;
-  /** Those that are kept, oldest first. */
+  /** The entries that have not been pruned, oldest first. */
   readonly entries: readonly JournalEntry[];
 }
 
@@ -26,11 +26,11 @@ interface StoredJournal {
 export class InMemoryTaskRepository implements TaskRepository, Journal {
   readonly #tasks = new Map<TaskId, Task>();
   readonly #journals = new Map<UserId, StoredJournal>();
-  /** Results of idempotent requests. They are kept for good, which is longer than the port asks for. */
+  /** Results of idempotent requests. They never expire, although the port allows it. */
   readonly #results = new Map<string, { fingerprint: string; result: unknown }>();
   readonly #users: Set<UserId> | undefined;
 
-  /** @param users those who exist; everybody does when left out */
+  /** @param users the users that exist; by default all do */
   constructor(users?: Iterable<UserId>) {
     this.#users = users && new Set(users);
   }
@@ -39,7 +39,7 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
     this.#users?.add(user);
   }
 
-  /** Takes the user's tasks and journal along, as a foreign key with `on delete cascade` does. */
+  /** Also removes the user's tasks and journal, as a foreign key with `on delete cascade` does. */
   removeUser(user: UserId): void {
     this.#users?.delete(user);
     this.#journals.delete(user);
@@ -52,9 +52,9 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   }
 
   /**
-   * Deletes the events from before a moment. The others keep their sequence.
+   * Deletes the events older than `before`. The others keep their sequence.
    *
-   * @returns how many there were
+   * @returns the number of deleted events
    */
   prune(before: Timestamp): number {
     let pruned = 0;

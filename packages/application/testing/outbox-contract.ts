@@ -4,24 +4,24 @@ import type { Outbox, RequeuedEvent, Settlement, TaskRepository, WaitingEvents }
 import { createTask, type Timestamp, type UserId } from '@todo-backend/domain';
 import { taskWriter } from './task-writer.js';
 
-/** What the contract needs of an adapter besides the port. */
+/** What the contract needs besides the port. */
 export interface OutboxHarness {
   readonly outbox: Outbox;
-  /** Writes the events that the outbox hands on. */
+  /** Writes the events that the outbox delivers. */
   readonly tasks: TaskRepository;
-  /** A fresh id for a task. */
+  /** A new task id. */
   newId(): string;
-  /** Lets a new user exist. */
+  /** Creates a user. */
   newUser(): Promise<string>;
-  /** Has all dead letters delivered once more, as an operator does. */
+  /** Requeues all dead letters, as an operator does. */
   requeue(): Promise<unknown>;
-  /** Deletes the events of all users from before a moment. */
+  /** Deletes the events of all users older than `before`. */
   prune(before: Timestamp): Promise<unknown>;
-  /** Deletes a user the way the owner of the `user` table does. `undefined` where users are not checked. */
+  /** Deletes a user as the owner of the `user` table does; `undefined` when users are not checked. */
   readonly deleteUser?: ((user: UserId) => Promise<void>) | undefined;
 }
 
-/** One thing that every {@link Outbox} does, as a test that throws where it does not. */
+/** A test of one behaviour that every {@link Outbox} must have; throws on failure. */
 export interface OutboxCase {
   readonly name: string;
   verify(harness: OutboxHarness): Promise<void>;
@@ -29,18 +29,18 @@ export interface OutboxCase {
 
 /** Milliseconds: longer than any test takes. */
 const LONG = 600_000;
-/** Milliseconds: over at once. */
+/** Milliseconds: expires at once. */
 const SHORT = 1;
 
 /** The day after all events. */
 const TOMORROW = '2026-03-02T00:00:00.000Z';
 
 /**
- * The behaviour that the relay relies on, for every adapter of {@link Outbox}. Run the cases one after the other: a claim
- * takes the events of all users.
+ * The behaviour that the relay relies on, for every adapter of {@link Outbox}. Run the cases one after the other,
+ * because a claim is not limited to the users of one case.
  */
 export const outboxContract: readonly OutboxCase[] = [
-  contract('hands on the events of a user in their order, and each to one relay only', async (context) => {
+  contract('delivers the events of a user in order, and each to one relay only', async (context) => {
     const { outbox, add, claim } = context;
     await add(3);
     const claimed = await claim(LONG);
@@ -55,7 +55,7 @@ export const outboxContract: readonly OutboxCase[] = [
     await outbox.settle(next, done(4));
   }),
 
-  contract('goes on where a relay has stopped, and counts how often the next event has failed', async (context) => {
+  contract('continues where a relay has stopped, and counts the failures of the next event', async (context) => {
     const { outbox, add, claim } = context;
     await add(3);
     await outbox.settle(await claim(LONG), { reached: 1, attempts: 2, delay: 0, buried: [] });
@@ -65,7 +65,7 @@ export const outboxContract: readonly OutboxCase[] = [
     await assert.rejects(claim(LONG), /nothing waits/, 'not before the delay is over');
   }),
 
-  contract('ends a claim with its lease, and tells whoever settles too late', async (context) => {
+  contract('ends a claim with its lease, and rejects a late settlement', async (context) => {
     const { outbox, add, claim } = context;
     await add(2);
     const late = await claim(SHORT);
@@ -108,7 +108,7 @@ export const outboxContract: readonly OutboxCase[] = [
     await assert.rejects(claimRequeued(LONG), /nothing is requeued/, 'it was delivered after all');
   }),
 
-  contract('gives two relays at once different users', async ({ outbox, add, newUser }) => {
+  contract('gives two concurrent relays different users', async ({ outbox, add, newUser }) => {
     const users = [await newUser(), await newUser(), await newUser()];
     for (const user of users) await add(1, user);
     const [one, other] = await Promise.all([outbox.claim(LONG), outbox.claim(LONG)]);
@@ -130,7 +130,7 @@ export const outboxContract: readonly OutboxCase[] = [
     await outbox.settle(third, done(4));
   }),
 
-  contract('leaves what was written after a claim to the next one', async ({ outbox, add, claim }) => {
+  contract('leaves events written after a claim to the next claim', async ({ outbox, add, claim }) => {
     await add(2);
     const claimed = await claim(LONG);
     await add(3);
@@ -143,7 +143,7 @@ export const outboxContract: readonly OutboxCase[] = [
     await assert.rejects(claim(LONG), /nothing waits/, 'new events wait for the delay too');
   }),
 
-  contract('hands on a long journal in parts, in order and without a gap', async ({ outbox, add, claim }) => {
+  contract('delivers a long journal in parts, in order and without gaps', async ({ outbox, add, claim }) => {
     await add(230);
     const seen: number[] = [];
     while (seen.length < 230) {
@@ -156,7 +156,7 @@ export const outboxContract: readonly OutboxCase[] = [
     await assert.rejects(claim(LONG), /nothing waits/);
   }),
 
-  contract('gives each of many users to one of many relays', async ({ outbox, addUsers }) => {
+  contract('gives each user to only one of many relays', async ({ outbox, addUsers }) => {
     const users = await addUsers(45);
     const claimed: WaitingEvents[] = [];
     const relay = async () => {
@@ -171,7 +171,7 @@ export const outboxContract: readonly OutboxCase[] = [
     for (const waiting of claimed) await outbox.settle(waiting, done(waiting.upTo));
   }),
 
-  contract('serves everybody before it serves anybody again', async ({ outbox, addUsers }) => {
+  contract('serves all users before it serves one again', async ({ outbox, addUsers }) => {
     const users = await addUsers(45);
     const served = new Set<UserId>();
     while (served.size < users.length) {
@@ -191,7 +191,7 @@ export const outboxContract: readonly OutboxCase[] = [
     }
   }),
 
-  contract('gives each of many requeued events to one of many relays', async (context) => {
+  contract('gives each requeued event to only one of many relays', async (context) => {
     const { outbox, add, claim } = context;
     await add(45);
     const claimed = await claim(LONG);
@@ -214,7 +214,7 @@ export const outboxContract: readonly OutboxCase[] = [
     for (const { entry } of given) await outbox.unbury(entry);
   }),
 
-  contract('takes a dead letter away that was delivered after all, whoever has claimed it', async (context) => {
+  contract('removes a dead letter that was delivered, whoever has claimed it', async (context) => {
     const { outbox, add, claim, claimRequeued } = context;
     await add(1);
     const claimed = await claim(LONG);
@@ -232,7 +232,7 @@ export const outboxContract: readonly OutboxCase[] = [
     await assert.rejects(claimRequeued(LONG), /nothing is requeued/);
   }),
 
-  contract('gets over the gap that pruning leaves', async ({ outbox, add, claim, prune }) => {
+  contract('skips the gap that pruning leaves', async ({ outbox, add, claim, prune }) => {
     await add(2);
     await prune(TOMORROW);
     const nothing = await claim(LONG);
@@ -245,7 +245,7 @@ export const outboxContract: readonly OutboxCase[] = [
     await outbox.settle(next, done(3));
   }),
 
-  contract('buries nothing that was pruned meanwhile', async (context) => {
+  contract('creates no dead letter for an event that was pruned meanwhile', async (context) => {
     const { outbox, add, claim, claimRequeued } = context;
     await add(1);
     const claimed = await claim(LONG);
@@ -256,7 +256,7 @@ export const outboxContract: readonly OutboxCase[] = [
     await assert.rejects(claimRequeued(LONG), /nothing is requeued/);
   }),
 
-  contract('forgets a user who was deleted', async (context) => {
+  contract('forgets a deleted user', async (context) => {
     const { outbox, add, claim, claimRequeued, deleteUser } = context;
     if (deleteUser === undefined) return;
     await add(2);
@@ -278,11 +278,11 @@ export const outboxContract: readonly OutboxCase[] = [
 ];
 
 interface Context extends OutboxHarness {
-  /** Writes so many events of a user: the test's own when left out. */
+  /** Writes this many events of a user; default: the test's own. */
   add(events: number, user?: string): Promise<void>;
-  /** Lets so many users exist, with an event each. */
+  /** Creates this many users, with one event each. */
   addUsers(count: number): Promise<UserId[]>;
-  /** Claims, and gives the claim of the test's own user. */
+  /** Claims, and returns the claim of the test's own user. */
   claim(lease: number): Promise<WaitingEvents>;
   claimRequeued(lease: number): Promise<RequeuedEvent>;
 }

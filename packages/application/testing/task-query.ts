@@ -1,7 +1,7 @@
 import type { SortKey, TaskPosition, TaskQuery } from '@todo-backend/application';
 import { compareDueDates, PRIORITIES, type Task } from '@todo-backend/domain';
 
-/** The tasks that a query asks for, in its order. */
+/** The tasks that match a query, sorted. */
 export function selectTasks(tasks: readonly Task[], query: TaskQuery): Task[] {
   const { sortBy, after, limit } = query;
   const order = orderOf(query);
@@ -20,7 +20,7 @@ function orderOf({ sortBy, sortOrder }: TaskQuery): (a: Task, b: Task) => number
   };
 }
 
-/** A task that stands at a position. */
+/** A task at this position. */
 function at(task: Task, sortBy: SortKey, { key, createdAt, id }: TaskPosition): Task {
   return { ...task, [sortBy]: key, createdAt, id };
 }

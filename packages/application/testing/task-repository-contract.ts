@@ -25,35 +25,34 @@ import {
 } from '@todo-backend/domain';
 import { type TaskWriter, taskWriter } from './task-writer.js';
 
-/** What the contract needs of an adapter besides the port. */
+/** What the contract needs besides the port. */
 export interface TaskRepositoryHarness {
   readonly tasks: TaskRepository;
   /** The journal of the same tasks. */
   readonly journal: Journal;
-  /** A fresh id for a task: the adapter may have been used before. */
+  /** A new task id: the adapter may have been used before. */
   newId(): string;
-  /** Lets a new user exist. */
+  /** Creates a user. */
   newUser(): Promise<string>;
-  /** Deletes a user the way the owner of the `user` table does. `undefined` where users are not checked. */
+  /** Deletes a user as the owner of the `user` table does; `undefined` when users are not checked. */
   readonly deleteUser?: (user: string) => Promise<void>;
 }
 
-/** One thing that every {@link TaskRepository} does, as a test that throws where it does not. */
+/** A test of one behaviour that every {@link TaskRepository} must have; throws on failure. */
 export interface ContractCase {
   readonly name: string;
   verify(harness: TaskRepositoryHarness): Promise<void>;
 }
 
 /**
- * The behaviour that the use cases rely on, for every adapter of {@link TaskRepository}, yours too. With any test
- * runner:
+ * The behaviour that the use cases rely on, for every adapter of {@link TaskRepository}. With any test runner:
  *
  * ```ts
  * for (const { name, verify } of taskRepositoryContract) test(name, () => verify(harness));
  * ```
  */
 export const taskRepositoryContract: readonly ContractCase[] = [
-  contract('gives back every field of a task as it was stored', async ({ tasks, newTask, owner }) => {
+  contract('returns every field of a task as it was stored', async ({ tasks, newTask, owner }) => {
     const stored = tasksOfEveryKind(newTask);
     for (const task of stored) await tasks.add(task);
     for (const task of stored) assert.deepEqual(await tasks.find(owner, task.id), task);
@@ -63,9 +62,9 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     );
   }),
 
-  contract('gives back what was changed, alone and together', async ({ tasks, newTask, newId, owner }) => {
+  contract('returns changed fields, alone and in combination', async ({ tasks, newTask, newId, owner }) => {
     const contents = tasksOfEveryKind(newTask);
-    /** The tasks, each of them with the content of one further on. */
+    /** The tasks, with their content rotated by this many positions. */
     const moved = (current: readonly Task[], by: number) =>
       current.map((task, i) => {
         const { title, description, priority, category, dueDate } = contents[(i + by) % contents.length] ?? task;
@@ -89,7 +88,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.deepEqual(await stored(), alone);
   }),
 
-  contract('finds nothing where there is nothing', async ({ tasks, newTask, owner }) => {
+  contract('finds nothing when there are no tasks', async ({ tasks, newTask, owner }) => {
     const { id } = newTask({});
     assert.equal(await tasks.find(owner, id), undefined);
     assert.equal(await tasks.update(owner, id, () => assert.fail('must not be called')), undefined);
@@ -110,7 +109,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.deepEqual(await tasks.find(owner, task.id), task);
   }),
 
-  contract('saves an update and says what it became', async ({ tasks, newTask, owner }) => {
+  contract('saves an update and returns the new state', async ({ tasks, newTask, owner }) => {
     const task = newTask({ dueDate: due('2026-03-10') });
     await tasks.add(task);
     const expected = editTask(task, { title: 'new', description: 'd', dueDate: null }, '2026-03-02T00:00:00.000Z');
@@ -143,7 +142,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.deepEqual(await tasks.find(owner, task.id), task);
   }),
 
-  contract('loses none of many concurrent updates of one task', async ({ tasks, newTask, owner }) => {
+  contract('loses no concurrent update of a task', async ({ tasks, newTask, owner }) => {
     const task = newTask({ title: 'x', description: '' });
     await tasks.add(task);
     const letters = Array.from({ length: 40 }, (_, i) => String.fromCodePoint(0x4e00 + i));
@@ -176,7 +175,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.deepEqual(await tasks.count(owner), { total: 5, pending: 3, completed: 2, version: 5 });
   }),
 
-  contract('filters by each field, and by all together', async (context) => {
+  contract('filters by each field, and by all of them together', async (context) => {
     const { tasks, newTask } = context;
     const all: Task[] = [];
     for (const priority of ['low', 'medium', 'high'] as const) {
@@ -208,7 +207,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     }
   }),
 
-  contract('searches title and description literally, whatever the case', async (context) => {
+  contract('searches title and description literally, ignoring case', async (context) => {
     const { tasks, newTask } = context;
     const texts = [
       '100% sure',
@@ -243,7 +242,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.equal((await found('')).length, texts.length);
   }),
 
-  contract('sorts by every key in both directions, totally', async (context) => {
+  contract('sorts by every key in both directions, in a total order', async (context) => {
     const { tasks, newTask } = context;
     const created = ['2026-03-01T00:00:00.000Z', '2026-03-02T00:00:00.000Z'];
     const dueDates = [due('2026-03-10'), due('2026-03-10T00:00:00Z'), due('2026-03-09T23:00:00-05:00'), null];
@@ -285,7 +284,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     }
   }),
 
-  contract('gives a list in parts that follow on one another', async (context) => {
+  contract('returns a list in consecutive pages', async (context) => {
     const { tasks, newTask, owner } = context;
     const dueDates = [due('2026-03-10'), due('2026-03-09T23:00:00Z'), null];
     for (let i = 0; i < 23; i++) {
@@ -318,7 +317,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.deepEqual(page, [second], 'a part follows on a task that is gone');
   }),
 
-  contract('goes on after a title that ends as a time does', async (context) => {
+  contract('continues after a title that ends like a timestamp', async (context) => {
     const { tasks, newTask } = context;
     const [first, second] = [newTask({ title: 'T1Z' }), newTask({ title: 'T2' })];
     await tasks.add(first);
@@ -327,7 +326,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.deepEqual(await listIds(context, { sortBy: 'title', sortOrder: 'asc', after }), [second.id]);
   }),
 
-  contract('does only once what has a key, and says the same again', async ({ tasks, newTask, owner, newUser }) => {
+  contract('carries out a keyed request once, and repeats its result', async ({ tasks, newTask, owner, newUser }) => {
     const once = { key: 'k', fingerprint: 'f' };
     const add = async (user: string, title: string, how = once) => {
       const task = { ...newTask({ title }), userId: user };
@@ -353,7 +352,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
   }),
 
   contract(
-    'tells in the journal what happened, by whom and as part of what',
+    'records each change in the journal, with its actor and correlation id',
     async ({ tasks, journal, newTask, newId, owner }) => {
       const task = newTask({ title: 'first', dueDate: due('2026-03-10') });
       const edited = editTask(task, { title: 'second', dueDate: null }, later);
@@ -402,7 +401,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     },
   ),
 
-  contract('gives the part of a journal that was asked for', async ({ tasks, journal, newTask, owner, newUser }) => {
+  contract('returns the requested page of a journal', async ({ tasks, journal, newTask, owner, newUser }) => {
     const [one, two] = [newTask({}), newTask({})];
     await tasks.add(one);
     await tasks.add(two);
@@ -420,7 +419,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.deepEqual(await journal.entries(await newUser(), { limit: 10 }), []);
   }),
 
-  contract('changes many tasks at once, or none', async ({ tasks, journal, newTask, newId, owner }) => {
+  contract('changes many tasks in one step, or none', async ({ tasks, journal, newTask, newId, owner }) => {
     const [edited, removed, created, untouched] = [newTask({}), newTask({}), newTask({}), newTask({})];
     for (const task of [edited, removed, untouched]) await tasks.add(task);
     const origin = () => originOf(owner, newId());
@@ -450,7 +449,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
   }),
 
   contract(
-    'leaves no gap between the events of many writers, and shows none late',
+    'leaves no gaps between the events of concurrent writers, and shows them in order',
     async ({ tasks, journal, newTask, owner }) => {
       const seen: number[] = [];
       let isWriting = true;
@@ -476,25 +475,22 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     },
   ),
 
-  contract(
-    'refuses writes of a user who does not exist, and takes the tasks of a deleted one along',
-    async (context) => {
-      const { tasks, newTask, owner, deleteUser } = context;
-      if (deleteUser === undefined) return;
-      const task = newTask({});
-      await tasks.add(task);
-      await deleteUser(owner);
-      assert.equal(await tasks.find(owner, task.id), undefined);
-      const unknown = { code: 'USER_UNKNOWN' };
-      await assert.rejects(tasks.add(newTask({})), unknown);
-      await assert.rejects(
-        tasks.update(owner, task.id, (current) => current),
-        unknown,
-      );
-      await assert.rejects(tasks.delete(owner, task.id), unknown);
-      assert.deepEqual(await tasks.list(owner, newestFirst), { tasks: [], version: 0 });
-    },
-  ),
+  contract('refuses writes of an unknown user, and removes the tasks of a deleted one', async (context) => {
+    const { tasks, newTask, owner, deleteUser } = context;
+    if (deleteUser === undefined) return;
+    const task = newTask({});
+    await tasks.add(task);
+    await deleteUser(owner);
+    assert.equal(await tasks.find(owner, task.id), undefined);
+    const unknown = { code: 'USER_UNKNOWN' };
+    await assert.rejects(tasks.add(newTask({})), unknown);
+    await assert.rejects(
+      tasks.update(owner, task.id, (current) => current),
+      unknown,
+    );
+    await assert.rejects(tasks.delete(owner, task.id), unknown);
+    assert.deepEqual(await tasks.list(owner, newestFirst), { tasks: [], version: 0 });
+  }),
 ];
 
 const later = '2026-06-01T00:00:00.000Z';
@@ -503,7 +499,7 @@ const newestFirst: TaskQuery = { sortBy: 'createdAt', sortOrder: 'desc' };
 interface Context extends Omit<TaskRepositoryHarness, 'tasks'> {
   readonly tasks: TaskRepository & TaskWriter;
   readonly owner: string;
-  /** A task of the owner, not stored yet, each one created a second after the one before. */
+  /** A new task of the owner, not stored yet, created a second after the previous one. */
   newTask(content: Partial<TaskContent>): Task;
 }
 
@@ -539,7 +535,7 @@ function contract(name: string, verify: (context: Context) => Promise<void>): Co
   };
 }
 
-/** Whatever was done, the journal has no gap, and who replays it has the tasks; the counts agree with both. */
+/** The journal has no gaps, replaying it gives the stored tasks, and the counts agree with both. */
 async function assertJournalTellsAll({ tasks, journal, owner }: Context): Promise<void> {
   const entries = (await journal.entries(owner, { limit: 1000 })).toReversed();
   assert.deepEqual(

@@ -10,7 +10,7 @@ import {
   type UserId,
 } from '@todo-backend/domain';
 
-/** The changes that tests make, one word each, over {@link TaskRepository.change}. */
+/** Shorthands for {@link TaskRepository.change} in tests. */
 export interface TaskWriter {
   add(task: Task): Promise<void>;
   /** @returns the task as it is now, or `undefined` when the owner has no such task */

@@ -16,49 +16,49 @@ import type {
 
 /** How to reach the API. */
 export interface TodoClientOptions {
-  /** Where the API is, such as `https://api.example.com`. */
+  /** The base URL of the API, such as `https://api.example.com`. */
   readonly baseUrl: string;
   /**
-   * Gives the bearer token; asked before each request. Asked with `refresh` when the API has refused that token: where it
-   * gives another one then, the request is repeated with that.
+   * Returns the bearer token; called before each request. Called with `refresh` when the API has refused that token: if
+   * it then returns another one, the request is retried with it.
    */
   readonly getToken: (options: { readonly refresh: boolean }) => string | Promise<string>;
-  /** In place of the global one. */
+  /** Used instead of the global `fetch`. */
   readonly fetch?: typeof fetch;
-  /** How often a request is repeated that the server had no time for (429, 503). Default 2. */
+  /** How often a request is retried after 429 or 503. Default 2. */
   readonly retries?: number;
-  /** Seconds that are waited for a repetition at the most; where the server asks for more, it is not repeated. Default 10. */
+  /** The maximum seconds to wait for a retry; when the server asks for more, there is no retry. Default 10. */
   readonly longestWait?: number;
 }
 
-/** What can be said of any request. */
+/** Options of every request. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What can be said of a request that changes something. */
+/** Options of a request that changes something. */
 export interface ChangeCallOptions extends CallOptions {
-  /** Makes it happen once, however often it is sent. A new one for each call when left out. */
+  /** Makes retries take effect only once. Default: a new key for each call. */
   readonly idempotencyKey?: string;
 }
 
-/** What can be said of a request that changes a task that is there. */
+/** Options of a request that changes an existing task. */
 export interface TaskCallOptions extends ChangeCallOptions {
-  /** Only if the task is still as it was here: status 412 otherwise, and nothing is changed. */
+  /** Changes the task only if it still has this version; otherwise status 412. */
   readonly unchangedSince?: Pick<Task, 'updatedAt'>;
 }
 
-/** A part of a list of tasks. */
+/** A page of a list of tasks. */
 export interface TaskPage {
   readonly tasks: Task[];
-  /** The `cursor` of the next part, where there is one. */
+  /** The `cursor` of the next page, if there is one. */
   readonly next: string | undefined;
 }
 
-/** A part of the journal, newest first. */
+/** A page of the journal, newest first. */
 export interface JournalPage {
   readonly entries: JournalEntry[];
-  /** The `cursor` of the next, older part, where there is one. */
+  /** The `cursor` of the next, older page, if there is one. */
   readonly next: number | undefined;
 }
 
@@ -73,17 +73,17 @@ interface PageQuery {
 interface Request extends TaskCallOptions {
   readonly query?: object;
   readonly body?: object | undefined;
-  /** Whether the request may be known by a key: DELETE may be repeated without one. */
+  /** Whether the request takes an idempotency key. DELETE can be retried without one. */
   readonly isKeyed?: boolean;
 }
 
 /**
- * A client of the Todo backend, on nothing but `fetch`. Every operation takes the user's id first, which has to be the
- * token's. They reject with `TodoApiError` for what the API refuses, with `TodoNetworkError` where it cannot
- * be reached or its answer cannot be read, and with the signal's reason when that is aborted.
+ * A client of the Todo backend, based on `fetch`. Every operation takes the user's id first, which must be that of the
+ * token. Operations reject with `TodoApiError` when the API refuses the request, with `TodoNetworkError` when it cannot
+ * be reached or its response cannot be read, and with the signal's reason when that is aborted.
  *
- * What the server has no time for (429, 503) is repeated when its `Retry-After` is over. That is safe: what changes
- * something carries an `Idempotency-Key`, so that it happens once.
+ * Responses with 429 or 503 are retried after their `Retry-After`. That is safe: requests that change something carry
+ * an `Idempotency-Key`, so that they take effect only once.
  */
 export function createTodoClient(options: TodoClientOptions) {
   const { getToken, retries = 2, longestWait = 10 } = options;
@@ -99,7 +99,7 @@ export function createTodoClient(options: TodoClientOptions) {
       ...(unchangedSince && { 'If-Match': tagOf(unchangedSince) }),
     };
     const init = { method, signal, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
-    // Whether an earlier attempt may have had its effect, and only the answer was lost.
+    // Whether an earlier attempt may have succeeded and only its response was lost.
     let mayBeDone = false;
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted();
@@ -131,7 +131,7 @@ export function createTodoClient(options: TodoClientOptions) {
     return read(() => response.json() as Promise<T>, request);
   }
 
-  /** A part of a list, and where the next one begins. */
+  /** A page of a list, and the link to the next one. */
   async function page<T>(userId: string, path: string, query: PageQuery, options: CallOptions) {
     const request = { ...options, query: { ...query, limit: query.limit ?? 100 } };
     const response = await call('GET', userId, path, request);
@@ -140,7 +140,7 @@ export function createTodoClient(options: TodoClientOptions) {
     return { items, next: new URLSearchParams(link).get('cursor') ?? undefined };
   }
 
-  /** The items of a list, part by part. */
+  /** The items of a list, page by page. */
   async function* items<T>(userId: string, path: string, query: PageQuery, options: CallOptions): AsyncGenerator<T> {
     let { cursor } = query;
     do {
@@ -153,17 +153,17 @@ export function createTodoClient(options: TodoClientOptions) {
   const task = (id: string) => `/tasks/${encodeURIComponent(id)}`;
 
   return {
-    /** The tasks that `query` asks for: all of them, newest first, when it is left out. */
+    /** The tasks that match `query`; by default all of them, newest first. */
     listTasks(userId: string, query: TaskQuery = {}, options: CallOptions = {}): Promise<Task[]> {
       return json('GET', userId, '/tasks', { ...options, query });
     },
 
-    /** The same, loaded in parts of `query.limit` (100 when left out) as they are consumed: `for await (const task of …)`. */
+    /** The same, loaded in pages of `query.limit` (default 100) as consumed: `for await (const task of …)`. */
     iterateTasks(userId: string, query: TaskQuery = {}, options: CallOptions = {}): AsyncGenerator<Task> {
       return items(userId, '/tasks', query, options);
     },
 
-    /** One part of the same, of `query.limit` tasks (100 when left out), from `query.cursor` on: the `next` of the part before. */
+    /** One page of the same, of `query.limit` tasks (default 100), from `query.cursor` (the previous `next`) on. */
     async listTaskPage(userId: string, query: TaskQuery = {}, options: CallOptions = {}): Promise<TaskPage> {
       const { items: tasks, next } = await page<Task>(userId, '/tasks', query, options);
       return { tasks, next };
@@ -177,12 +177,12 @@ export function createTodoClient(options: TodoClientOptions) {
       return json('POST', userId, '/tasks', { ...options, body, isKeyed: true });
     },
 
-    /** Changes what `body` names and leaves the rest. */
+    /** Changes the fields in `body` and leaves the rest. */
     updateTask(userId: string, id: string, body: TaskChanges, options: TaskCallOptions = {}): Promise<Task> {
       return json('PUT', userId, task(id), { ...options, body, isKeyed: true });
     },
 
-    /** Completes or reopens a task, or toggles it when `body` is left out. */
+    /** Completes or reopens a task, or toggles it when `body` is omitted. */
     completeTask(userId: string, id: string, body?: Completion, options: TaskCallOptions = {}): Promise<Task> {
       return json('PATCH', userId, `${task(id)}/complete`, { ...options, body, isKeyed: true });
     },
@@ -195,24 +195,24 @@ export function createTodoClient(options: TodoClientOptions) {
       return json('GET', userId, '/stats', options);
     },
 
-    /** Does several things at once: all of them or, unless `atomic` is false, none. */
+    /** Carries out several operations in one request; if one fails, none is done unless `atomic` is false. */
     async batchTasks(userId: string, body: Batch, options: ChangeCallOptions = {}): Promise<OperationResult[]> {
       const request = { ...options, body, isKeyed: true };
       return (await json<{ results: OperationResult[] }>('POST', userId, '/tasks/batch', request)).results;
     },
 
-    /** All tasks, as {@link importTasks} takes them. */
+    /** All tasks, in the format of {@link importTasks}. */
     exportTasks(userId: string, options: CallOptions = {}): Promise<{ tasks: Task[] }> {
       return json('GET', userId, '/tasks/export', options);
     },
 
-    /** All tasks, for a spreadsheet. */
+    /** All tasks as CSV, for a spreadsheet. */
     async exportTasksAsCsv(userId: string, options: CallOptions = {}): Promise<string> {
       const response = await call('GET', userId, '/tasks/export?format=csv', options);
       return read(() => response.text(), options);
     },
 
-    /** Creates tasks with the history that they bring along. */
+    /** Creates tasks, with their status and times. */
     importTasks(
       userId: string,
       body: { readonly tasks: readonly ImportedTask[] },
@@ -226,20 +226,20 @@ export function createTodoClient(options: TodoClientOptions) {
       return json('GET', userId, '/audit', { ...options, query });
     },
 
-    /** One part of the same, of `query.limit` entries (100 when left out), from `query.cursor` on. */
+    /** One page of the same, of `query.limit` entries (default 100), from `query.cursor` on. */
     async listJournalPage(userId: string, query: JournalQuery = {}, options: CallOptions = {}): Promise<JournalPage> {
       const { items: entries, next } = await page<JournalEntry>(userId, '/audit', query, options);
       return { entries, next: next === undefined ? undefined : Number(next) };
     },
 
-    /** The same, loaded in parts as it is consumed. */
+    /** The same, loaded in pages as it is consumed. */
     iterateJournal(userId: string, query: JournalQuery = {}, options: CallOptions = {}): AsyncGenerator<JournalEntry> {
       return items(userId, '/audit', query, options);
     },
   };
 }
 
-/** The entity tag that the API gives a task in this version. */
+/** The entity tag of this version of a task. */
 function tagOf({ updatedAt }: Pick<Task, 'updatedAt'>): string {
   return `"${Date.parse(updatedAt).toString(36)}"`;
 }

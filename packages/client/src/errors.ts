@@ -1,19 +1,19 @@
 import type { FieldProblem, Problem } from './types.js';
 
-/** What the API refused, as its problem details (RFC 9457) say it. */
+/** An error response of the API, from its problem details (RFC 9457). */
 export class TodoApiError extends Error {
   override readonly name = 'TodoApiError';
   readonly status: number;
-  /** Which problem it is, such as `/problems/invalid-input`: compare this. */
+  /** Identifies the problem, such as `/problems/invalid-input`. Compare this, not the texts. */
   readonly type: Problem['type'] | 'about:blank';
   readonly title: string;
-  /** One sentence that can be shown to a person as it is. */
+  /** One sentence that can be shown to a user. */
   readonly detail: string;
-  /** Every problem of the input; none where the input is not what is wrong. */
+  /** Every problem of the input; empty when the input is not the cause. */
   readonly errors: readonly FieldProblem[];
-  /** What the server's log has it under. */
+  /** The id of the request in the server's log. */
   readonly requestId: string | undefined;
-  /** Seconds after which to try again, where the server says so. */
+  /** Seconds after which to retry, if the server says so. */
   readonly retryAfter: number | undefined;
 
   constructor(status: number, problem: Partial<Problem> = {}, retryAfter?: number) {
@@ -30,7 +30,7 @@ export class TodoApiError extends Error {
   }
 }
 
-/** The API could not be reached, did not answer, or its answer could not be read; `cause` says why. */
+/** The API could not be reached, did not respond, or its response could not be read; `cause` says why. */
 export class TodoNetworkError extends Error {
   override readonly name = 'TodoNetworkError';
 }

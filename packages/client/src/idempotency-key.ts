@@ -1,5 +1,5 @@
-/** A new key for a request that must be carried out once, however often it is sent. */
+/** A new key for a request that must take effect only once, even if it is retried. */
 export function newIdempotencyKey(): string {
-  // Not `randomUUID`: browsers have it only on pages that came over TLS, or from localhost.
+  // `randomUUID` is only available in secure contexts (HTTPS or localhost).
   return crypto.getRandomValues(new Uint32Array(4)).join('-');
 }

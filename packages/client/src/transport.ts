@@ -1,7 +1,7 @@
 import { TodoApiError, TodoNetworkError } from './errors.js';
 import type { Problem } from './types.js';
 
-/** Runs what the network may break. What the caller aborts is not the network's fault. */
+/** Turns failures of the network into `TodoNetworkError`, except when the caller has aborted. */
 export async function overNetwork<T>(
   work: () => Promise<T>,
   signal: AbortSignal | null | undefined,
@@ -15,12 +15,12 @@ export async function overNetwork<T>(
   }
 }
 
-/** Reads a body, which may break off. */
+/** Reads a body, which may be cut off. */
 export function read<T>(body: () => Promise<T>, { signal }: { readonly signal?: AbortSignal }): Promise<T> {
   return overNetwork(body, signal, 'The answer of the server cannot be read.');
 }
 
-/** The error that an answer tells of. */
+/** The error of a response. */
 export async function errorOf(response: Response): Promise<TodoApiError> {
   const isProblem = response.headers.get('Content-Type')?.startsWith('application/problem+json');
   const problem: Partial<Problem> = isProblem ? await response.json().catch(() => ({})) : {};

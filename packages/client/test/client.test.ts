@@ -13,7 +13,7 @@ import test, { type ExecutionContext } from 'ava';
 import { documentedFetch } from '../../http/test/conformance.ts';
 import { ABSENT, onMemory, person } from '../../http/test/hosts.ts';
 
-/** A user with a client, on a server of the test's own. */
+/** A user with a client, on the test's own server. */
 async function connected(t: ExecutionContext, options: Partial<TodoClientOptions> = {}) {
   const host = await onMemory();
   t.teardown(() => host.close());
@@ -26,7 +26,7 @@ async function connected(t: ExecutionContext, options: Partial<TodoClientOptions
   };
 }
 
-/** A `fetch` that answers the first calls itself, and notes what it was asked. */
+/** A `fetch` that mocks the first responses, and records the requests. */
 function interrupted(...answers: (Response | Error)[]) {
   const asked: { method: string; key: string | null }[] = [];
   const send: typeof fetch = async (input, init) => {
@@ -38,7 +38,7 @@ function interrupted(...answers: (Response | Error)[]) {
   return { send, asked };
 }
 
-/** A client of a server that is none of ours. */
+/** A client of a foreign server. */
 async function strange(t: ExecutionContext, answer: RequestListener) {
   const server = createServer(answer).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -50,7 +50,7 @@ async function strange(t: ExecutionContext, answer: RequestListener) {
 const busy = (status: number, seconds: string) => new Response(null, { status, headers: { 'Retry-After': seconds } });
 const milk = { title: 'Buy milk', priority: 'high', category: 'home' } as const;
 
-test('every operation, against the API itself', async (t) => {
+test('every operation, against the real API', async (t) => {
   const { id, todo } = await connected(t);
   const task = await todo.createTask(id, { ...milk, dueDate: '2026-12-24' });
   t.like(task, { title: 'Buy milk', dueDate: '2026-12-24T00:00:00', userId: id });
@@ -85,7 +85,7 @@ test('every operation, against the API itself', async (t) => {
   t.is(types.length, 8);
 });
 
-test('tasks part by part', async (t) => {
+test('tasks page by page', async (t) => {
   const { id, todo } = await connected(t);
   const operations = Array.from({ length: 25 }, (_, i) => ({
     op: 'create' as const,
@@ -109,7 +109,7 @@ test('tasks part by part', async (t) => {
   t.deepEqual([oldest.entries.at(-1)?.sequence, oldest.next], [1, undefined]);
 });
 
-test('a part has a size, also for whoever says that they know none', async (t) => {
+test('a page has a default size, also for an explicit `undefined`', async (t) => {
   const sizes: (string | null)[] = [];
   const { id, todo } = await connected(t, {
     fetch: (input, init) => {
@@ -124,7 +124,7 @@ test('a part has a size, also for whoever says that they know none', async (t) =
   t.deepEqual(sizes, ['100', '100', '100']);
 });
 
-test('what the API refuses is an error with all that it says', async (t) => {
+test('an error response becomes an error with all its details', async (t) => {
   const { id, todo } = await connected(t);
   const error = await t.throwsAsync<TodoApiError>(todo.createTask(id, { ...milk, title: '' }), {
     instanceOf: TodoApiError,
@@ -136,7 +136,7 @@ test('what the API refuses is an error with all that it says', async (t) => {
   await t.throwsAsync(todo.listTasks('somebody else'), { instanceOf: TodoApiError, message: /your own tasks/ });
 });
 
-test('a task that somebody changed in between is not overwritten', async (t) => {
+test('a task that was changed in between is not overwritten', async (t) => {
   const { id, todo } = await connected(t);
   const task = await todo.createTask(id, milk);
   const changed = await todo.updateTask(id, task.id, { title: 'first' }, { unchangedSince: task });
@@ -146,7 +146,7 @@ test('a task that somebody changed in between is not overwritten', async (t) => 
   await todo.deleteTask(id, task.id, { unchangedSince: changed });
 });
 
-test('what the server has no time for is repeated, once with all effects', async (t) => {
+test('a request is retried after 429 and 503, and takes effect once', async (t) => {
   const { send, asked } = interrupted(busy(503, '0'), busy(429, '0'));
   const { id, todo } = await connected(t, { fetch: send });
   const task = await todo.createTask(id, milk);
@@ -163,7 +163,7 @@ test('what the server has no time for is repeated, once with all effects', async
   t.deepEqual(await todo.createTask(id, milk, again), await todo.createTask(id, milk, again));
 });
 
-test('a deletion that is repeated finds nothing, and that is what was wanted', async (t) => {
+test('a retried deletion that finds no task is a success', async (t) => {
   const { send } = interrupted();
   let isFirst = true;
   const { id, todo } = await connected(t, {
@@ -180,7 +180,7 @@ test('a deletion that is repeated finds nothing, and that is what was wanted', a
   await t.throwsAsync(todo.deleteTask(id, task.id), { message: 'There is no such task.' });
 });
 
-test('a deletion that was refused before it began is not done, whoever deleted the task meanwhile', async (t) => {
+test('a deletion that was refused before it began is not reported as done if the task is gone on retry', async (t) => {
   const { send } = interrupted(busy(429, '0'));
   const { id, token, url, todo } = await connected(t, { fetch: send });
   await t.throwsAsync(todo.deleteTask(id, ABSENT), { instanceOf: TodoApiError, message: 'There is no such task.' });
@@ -188,7 +188,7 @@ test('a deletion that was refused before it began is not done, whoever deleted t
   await t.throwsAsync(late.deleteTask(id, ABSENT), { message: 'There is no such task.' });
 });
 
-test('a token that the API refuses is replaced, once', async (t) => {
+test('a refused token is refreshed once', async (t) => {
   const asked: boolean[] = [];
   const sent: (string | null)[] = [];
   const { id, token, url } = await connected(t);
@@ -219,7 +219,7 @@ test('a token that the API refuses is replaced, once', async (t) => {
   t.is(only.asked.length, 1, 'the same token would be refused again');
 });
 
-test('patience ends: after some attempts, and where the server asks for too much', async (t) => {
+test('retries end after some attempts, and when the server asks for too long a wait', async (t) => {
   const attempts = interrupted(busy(503, '0'), busy(503, '0'), busy(503, '0'), busy(503, '0'));
   const first = await connected(t, { fetch: attempts.send });
   t.like(await t.throwsAsync(first.todo.getStats(first.id), { instanceOf: TodoApiError }), {
@@ -233,7 +233,7 @@ test('patience ends: after some attempts, and where the server asks for too much
   t.is(long.asked.length, 1);
 });
 
-test('a server that is away, and one that answers nonsense', async (t) => {
+test('an unreachable server, and one with invalid responses', async (t) => {
   const away = createTodoClient({ baseUrl: 'http://127.0.0.1:9', getToken: () => 'x' });
   const error = await t.throwsAsync(away.getStats('alice'), { instanceOf: TodoNetworkError });
   t.truthy(error?.cause);
@@ -244,7 +244,7 @@ test('a server that is away, and one that answers nonsense', async (t) => {
   });
 });
 
-test('an answer that does not arrive whole, and one that is no answer of the API', async (t) => {
+test('a truncated response, and one that is not from the API', async (t) => {
   const cut = await strange(t, (_, response) => {
     response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 100 }).write('{"total":', () => {
       response.destroy();
@@ -269,7 +269,7 @@ test('an answer that does not arrive whole, and one that is no answer of the API
   }
 });
 
-test('whoever gives up is not kept waiting', async (t) => {
+test('an aborted call ends at once', async (t) => {
   const { send } = interrupted(busy(503, '9'));
   const { id, todo } = await connected(t, { fetch: send });
   const controller = new AbortController();
@@ -289,7 +289,7 @@ test('whoever gives up is not kept waiting', async (t) => {
   }
 });
 
-test('it stays small: under 5 KB compressed, and without a dependency', async (t) => {
+test('the client is under 5 KB compressed, and has no dependency', async (t) => {
   const root = new URL('../', import.meta.url);
   const names = (await readdir(new URL('dist/', root))).filter((name) => name.endsWith('.js'));
   t.true(names.includes('index.js'));

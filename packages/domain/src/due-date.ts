@@ -1,7 +1,7 @@
 declare const dueDate: unique symbol;
 
 /**
- * When a task is due, in its canonical spelling. It is one of two things, and stays what it was:
+ * When a task is due, in its canonical format. It is of one of two kinds, which never changes:
  *
  * - **floating**, a wall clock without a zone: `2026-03-10T00:00:00` (`.250` is added where there are milliseconds).
  *   A browser reads that as local time, so 10 March is 10 March everywhere.
@@ -11,7 +11,7 @@ declare const dueDate: unique symbol;
  */
 export type DueDate = string & { readonly [dueDate]: true };
 
-/** The sentence for a text that {@link parseDueDate} does not take. */
+/** The message for a text that {@link parseDueDate} does not accept. */
 export const DUE_DATE_PROBLEM =
   'Due date must be a real date such as 2026-03-10, 2026-03-10T09:30 or 2026-03-10T09:30:00Z, in the years 0001 to 9999.';
 
@@ -28,7 +28,7 @@ function grammar({ date, time, seconds, fraction, zone }: typeof PARTS): string 
   return String.raw`${date}(?:T${time}(?::${seconds}(?:\.${fraction}0*)?)?${zone}?)?`;
 }
 
-/** The spellings that {@link parseDueDate} reads, as a regular expression (ECMA-262) without anchors. */
+/** The formats that {@link parseDueDate} reads, as a regular expression (ECMA-262) without anchors. */
 export const DUE_DATE_PATTERN = grammar(PARTS);
 
 const named = Object.entries(PARTS).map(([name, pattern]) => [name, `(?<${name}>${pattern})`]);
@@ -38,8 +38,8 @@ const SHAPE = new RegExp(`^${grammar(Object.fromEntries(named))}$`);
  * Reads a due date from the ISO 8601 profile of RFC 3339, where the time, the seconds and the zone may be left out.
  * A date alone is midnight on the wall clock.
  *
- * @returns the canonical spelling, or `undefined` when the text is no date in the years 0001 to 9999 or is more exact
- *   than a millisecond: nothing is rounded, nothing is guessed.
+ * @returns the canonical format, or `undefined` when the text is not a date in the years 0001 to 9999 or is more
+ *   precise than a millisecond. Nothing is rounded or guessed.
  */
 export function parseDueDate(text: string): DueDate | undefined {
   const parts = SHAPE.exec(text)?.groups;
@@ -47,7 +47,7 @@ export function parseDueDate(text: string): DueDate | undefined {
   const { date, time = '00:00', seconds = '00', fraction = '', zone } = parts;
 
   const wallClock = `${date}T${time}:${seconds}.${fraction.padEnd(3, '0')}`;
-  // `Date` rolls 30 February over to March: a real date comes back as it went in.
+  // `Date` rolls 30 February over to March, so an invalid date does not round-trip.
   if (toIso(Date.parse(`${wallClock}Z`)) !== `${wallClock}Z` || wallClock < '0001') return undefined;
   if (zone === undefined) return wallClock.replace(/\.000$/, '') as DueDate;
 

@@ -1,6 +1,6 @@
-/** One thing that is wrong with what was given, said about one field. */
+/** One problem of an input, about one field. */
 export interface Problem {
-  /** The field, for example `title` or `tasks.3.title`; empty where the input as a whole is wrong. */
+  /** The field, for example `title` or `tasks.3.title`; empty for the input as a whole. */
   readonly field: string;
   /** One sentence for a person. */
   readonly message: string;
@@ -47,8 +47,8 @@ function describe(problems: readonly Problem[]): string {
 }
 
 /**
- * The owner has no such task. Deliberately the same whether the task never existed, was deleted or belongs to somebody
- * else. Code `TASK_NOT_FOUND`.
+ * The owner has no such task. Deliberately the same whether the task never existed, was deleted or belongs to another
+ * user. Code `TASK_NOT_FOUND`.
  */
 export class TaskNotFoundError extends TodoError {
   readonly code = 'TASK_NOT_FOUND';
@@ -58,7 +58,7 @@ export class TaskNotFoundError extends TodoError {
   }
 }
 
-/** The task is not what the caller last saw: somebody changed it in between. Code `TASK_CHANGED`. */
+/** The task has changed since the caller last read it. Code `TASK_CHANGED`. */
 export class TaskChangedError extends TodoError {
   readonly code = 'TASK_CHANGED';
 

@@ -3,9 +3,8 @@ import { isCompleted, setCompleted, type Task, type TaskId, type UserId } from '
 import type { Timestamp } from './time.js';
 
 /**
- * The types of events, and what each one carries besides its origin: the whole `task`, or the `changes` to it. The names
- * are in reverse-DNS style with the version of the shape at the end: a shape that changes incompatibly gets a new
- * version, and what is stored stays as it is.
+ * The types of events, and the payload of each: the whole `task`, or the `changes` to it. The names end with the
+ * version of the payload: an incompatible change gets a new version, and stored events stay as they are.
  */
 export const TASK_EVENTS = {
   'todo.task.created.v1': 'task',
@@ -20,7 +19,7 @@ export type TaskEventType = keyof typeof TASK_EVENTS;
 /** All types of events, in the order of {@link TASK_EVENTS}. */
 export const TASK_EVENT_TYPES = Object.keys(TASK_EVENTS) as readonly TaskEventType[];
 
-/** What an event can carry. */
+/** The payloads of events. */
 interface Payloads {
   /** The whole task, as it was created or as it was before it was deleted. */
   readonly task: { readonly task: Task };
@@ -40,7 +39,7 @@ export interface EventOrigin {
   readonly id: string;
   readonly time: Timestamp;
   readonly actor: Actor;
-  /** What the change was a part of: the id of a request, of a job … */
+  /** What the change belongs to, such as the id of a request or a job. */
   readonly correlationId: string | null;
 }
 
@@ -66,7 +65,7 @@ export type TaskEvent = { readonly [Type in TaskEventType]: TaskEventOf<Type> }[
 export interface TaskTransition {
   readonly before: Task | undefined;
   readonly after: Task | undefined;
-  /** `undefined` where nothing differs. */
+  /** `undefined` when nothing differs. */
   readonly event: TaskEvent | undefined;
 }
 
@@ -83,7 +82,7 @@ export function revision(before: Task, after: Task, origin: EventOrigin): TaskTr
   return { before, after, event: { type: revisionType(before, after), ...envelope(after, origin), changes } };
 }
 
-/** The transition that completes or reopens `task`; it is toggled where `completed` is left out. */
+/** The transition that completes or reopens `task`; toggles it when `completed` is omitted. */
 export function completion(task: Task, completed: boolean | undefined, origin: EventOrigin): TaskTransition {
   return revision(task, setCompleted(task, completed ?? !isCompleted(task), origin.time), origin);
 }

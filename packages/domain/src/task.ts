@@ -4,7 +4,7 @@ import { InvalidInputError } from './errors.js';
 import { isLonger, textProblem } from './text.js';
 import { justAfter, type Timestamp } from './time.js';
 
-/** The priorities, lightest first. */
+/** The priorities, lowest first. */
 export const PRIORITIES = ['low', 'medium', 'high'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
@@ -26,27 +26,27 @@ export type UserId = string;
 /** A UUID in lower case. */
 export type TaskId = string;
 
-/** What a person decides about a task. */
+/** The fields of a task that a user can edit. */
 export interface TaskContent {
   /** 1 to {@link TITLE_MAX_LENGTH} characters, without white space around it. */
   readonly title: string;
-  /** Up to {@link DESCRIPTION_MAX_LENGTH} characters; an empty one is not the same as none. */
+  /** Up to {@link DESCRIPTION_MAX_LENGTH} characters; empty is not the same as `null`. */
   readonly description: string | null;
   readonly priority: Priority;
   readonly category: Category;
   readonly dueDate: DueDate | null;
 }
 
-/** Some of a task's content; what is left out or `undefined` stays as it is. */
+/** Some of a task's content; omitted or `undefined` fields stay as they are. */
 export type TaskPatch = { readonly [Field in keyof TaskContent]?: TaskContent[Field] | undefined };
 
-/** A task of one user. A plain, immutable value: the functions of this module make new ones. */
+/** A task of one user. Immutable: the functions of this module return new tasks. */
 export interface Task extends TaskContent {
   readonly id: TaskId;
   readonly userId: UserId;
   readonly status: Status;
   readonly createdAt: Timestamp;
-  /** The same as `createdAt` until the first change, later than before after each one. */
+  /** Equal to `createdAt` until the first change; each change makes it later. */
   readonly updatedAt: Timestamp;
 }
 
@@ -79,7 +79,7 @@ export function createTask(content: TaskContent, { id, userId, now }: TaskOrigin
   };
 }
 
-/** What an imported task keeps from the system that it comes from. */
+/** What an imported task keeps from its original system. */
 export interface ImportedState {
   readonly status: Status;
   readonly createdAt: Timestamp;
@@ -106,7 +106,7 @@ export function importTask(content: TaskContent, state: ImportedState, origin: T
 /**
  * The task with some of its content changed.
  *
- * @returns the very same task when nothing differs, so that `updatedAt` tells of real changes only
+ * @returns the same object when nothing differs, so that `updatedAt` shows real changes only
  * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of the patch
  */
 export function editTask(task: Task, patch: TaskPatch, now: Timestamp): Task {
@@ -117,7 +117,7 @@ export function editTask(task: Task, patch: TaskPatch, now: Timestamp): Task {
   return changed(task, content, now);
 }
 
-/** The task completed, or pending again. The very same task when it is so already. */
+/** The task completed, or pending again; the same object when nothing differs. */
 export function setCompleted(task: Task, completed: boolean, now: Timestamp): Task {
   return changed(task, { status: completed ? 'completed' : 'pending' }, now);
 }
@@ -127,7 +127,7 @@ export function isCompleted(task: Pick<Task, 'status'>): boolean {
   return task.status === 'completed';
 }
 
-/** What is wrong with a title, as a sentence; `undefined` when nothing is. Counted without the white space around it. */
+/** The problem of a title, as a sentence, or `undefined`. Surrounding white space does not count. */
 export function titleProblem(title: string): string | undefined {
   const content = title.trim();
   if (content === '' || isLonger(content, TITLE_MAX_LENGTH)) {
@@ -136,7 +136,7 @@ export function titleProblem(title: string): string | undefined {
   return textProblem('Title', title);
 }
 
-/** What is wrong with a description, as a sentence; `undefined` when nothing is. */
+/** The problem of a description, as a sentence, or `undefined`. */
 export function descriptionProblem(description: string): string | undefined {
   if (isLonger(description, DESCRIPTION_MAX_LENGTH)) {
     return `Description must have at most ${DESCRIPTION_MAX_LENGTH} characters.`;
@@ -147,15 +147,15 @@ export function descriptionProblem(description: string): string | undefined {
 function changed(task: Task, changes: Partial<Task>, now: Timestamp): Task {
   const differs = Object.entries(changes).some(([field, value]) => !isEqual(task[field as keyof Task], value));
   if (!differs) return task;
-  // Strictly later even when the clock stands still or goes back: `updatedAt` is what tells two versions apart.
+  // Strictly later even if the clock stands still or goes back: `updatedAt` identifies the version.
   return { ...task, ...changes, updatedAt: now > task.updatedAt ? now : justAfter(task.updatedAt) };
 }
 
-/** What is wrong with each field, as a sentence. A field without a rule here does not compile. */
+/** The rule of each field, which returns the problem as a sentence. A missing field is a type error. */
 const contentRules: { readonly [Field in keyof TaskContent]: (value: TaskContent[Field]) => string | undefined } = {
   title: titleProblem,
   description: (description) => (description === null ? undefined : descriptionProblem(description)),
-  // Their types allow valid values only.
+  // Their types only allow valid values.
   priority: () => undefined,
   category: () => undefined,
   dueDate: () => undefined,

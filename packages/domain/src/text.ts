@@ -1,8 +1,8 @@
 /**
- * What keeps a text from being stored exactly as it is, as a sentence: NUL, which PostgreSQL cannot hold, and lone
- * surrogates, which UTF-8 cannot. `undefined` when nothing does.
+ * Why a text cannot be stored exactly, as a sentence: it has NUL, which PostgreSQL cannot store, or a lone surrogate,
+ * which UTF-8 cannot encode. `undefined` when it can.
  *
- * @param name of the text, as the sentence is to begin
+ * @param name the beginning of the sentence
  */
 export function textProblem(name: string, text: string): string | undefined {
   if (text.includes('\0')) return `${name} must not contain the NUL character.`;

@@ -1,6 +1,6 @@
 /**
- * A moment in UTC, as ISO 8601 with milliseconds: `2026-03-10T04:30:00.000Z`. Kept as text because it is compared,
- * stored and sent as text: the fixed width makes alphabetical order the order of time.
+ * A moment in UTC, as ISO 8601 with milliseconds: `2026-03-10T04:30:00.000Z`. The fixed width makes alphabetical order
+ * the order of time.
  */
 export type Timestamp = string;
 

@@ -18,7 +18,7 @@ const accepted: [sent: string, comesBack: string][] = [
 ];
 
 for (const [sent, comesBack] of accepted) {
-  test(`${sent} comes back as ${comesBack}, again and again`, (t) => {
+  test(`${sent} is normalized to ${comesBack}, also repeatedly`, (t) => {
     t.is(parseDueDate(sent) as string, comesBack);
     t.is(parseDueDate(comesBack) as string, comesBack);
   });
@@ -34,7 +34,7 @@ const refused = [
 ]; // biome-ignore format: a list to look through
 
 for (const text of refused) {
-  test(`${JSON.stringify(text)} is no due date`, (t) => t.is(parseDueDate(text), undefined));
+  test(`${JSON.stringify(text)} is not a due date`, (t) => t.is(parseDueDate(text), undefined));
 }
 
 test('a due date is floating or an instant', (t) => {

@@ -13,10 +13,10 @@ const task = createTask(
   { id: 'task', userId: 'alice', now: '2026-03-01T12:00:00.000Z' },
 );
 
-/** A task with a field that is no primitive, as a later version may have. */
+/** A task with a non-primitive field, as a later version may have. */
 const withTags = (tags: unknown): Task => ({ ...task, tags }) as Task;
 
-test('fields are compared by what they contain', (t) => {
+test('fields are compared by content', (t) => {
   t.is(revision(withTags(['a', 'b']), withTags(['a', 'b']), origin).event, undefined);
   t.is(revision(withTags({ x: [1] }), withTags({ x: [1] }), origin).event, undefined);
   for (const other of [['b', 'a'], ['a'], ['a', 'b', 'c'], [], null, { 0: 'a', 1: 'b' }, 'a,b']) {
@@ -33,7 +33,7 @@ test('equal copies never differ', (t) => {
   );
 });
 
-test('each transition has an event of a type that is listed, and carries what the list says', (t) => {
+test('each transition has an event of a listed type, with the listed payload', (t) => {
   const edited = editTask(task, { title: 'another' }, origin.time);
   const { event } = revision(task, edited, origin);
   t.is(event?.type, 'todo.task.updated.v1');

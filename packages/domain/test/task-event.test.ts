@@ -22,7 +22,7 @@ const task = createTask(
   { id: 'task', userId: 'alice', now: '2026-03-01T12:00:00.000Z' },
 );
 
-test('creation and deletion tell of the whole task', (t) => {
+test('creation and deletion carry the whole task', (t) => {
   const common = { ...origin, userId: 'alice', taskId: 'task', task };
   const created = { type: 'todo.task.created.v1', ...common } as const;
   const deleted = { type: 'todo.task.deleted.v1', ...common } as const;
@@ -30,7 +30,7 @@ test('creation and deletion tell of the whole task', (t) => {
   t.deepEqual(deletion(task, origin), { before: task, after: undefined, event: deleted });
 });
 
-test('a revision tells of each field that differs, before and after', (t) => {
+test('a revision carries each changed field, before and after', (t) => {
   const edited = editTask(task, { title: 'another', priority: 'low' }, later);
   t.deepEqual(revision(task, edited, origin), {
     before: task,
@@ -51,7 +51,7 @@ test('a revision tells of each field that differs, before and after', (t) => {
   t.is(revision(done, setCompleted(done, false, later), origin).event?.type, 'todo.task.reopened.v1');
 });
 
-test('nothing happened where nothing differs', (t) => {
+test('there is no event when nothing differs', (t) => {
   t.deepEqual(revision(task, editTask(task, { title: 'a task' }, later), origin), {
     before: task,
     after: task,
@@ -59,7 +59,7 @@ test('nothing happened where nothing differs', (t) => {
   });
 });
 
-test('the changes, applied to what was before, give what is after', (t) => {
+test('the changes applied to the state before give the state after', (t) => {
   const changes = fc.record(
     {
       title: fc.string({ minLength: 1, maxLength: 20 }).filter((title) => title.trim() !== '' && !title.includes('\0')),

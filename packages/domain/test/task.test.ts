@@ -6,7 +6,7 @@ const content: TaskContent = { title: 'Buy milk', description: null, priority: '
 const origin = { id: '00000000-0000-7000-8000-000000000001', userId: 'alice', now: '2026-03-01T12:00:00.000Z' };
 const task = createTask(content, origin);
 
-test('a new task is pending, and as old as its last change', (t) => {
+test('a new task is pending, with updatedAt equal to createdAt', (t) => {
   t.deepEqual(task, {
     ...content,
     id: origin.id,
@@ -40,7 +40,7 @@ test('a description has up to 1000 characters, and may be empty', (t) => {
   );
 });
 
-test('a text that cannot be stored exactly is refused, and every problem is named', (t) => {
+test('a text that cannot be stored exactly is refused, and every problem is reported', (t) => {
   const bad = { ...content, title: 'a\0b', description: 'half \ud83d of a pair' };
   for (const attempt of [() => createTask(bad, origin), () => editTask(task, bad, origin.now)]) {
     t.like(t.throws(attempt), {
@@ -56,7 +56,7 @@ test('a text that cannot be stored exactly is refused, and every problem is name
   }
 });
 
-test('an edit changes what it names and leaves the rest', (t) => {
+test('an edit changes the given fields and leaves the rest', (t) => {
   const now = '2026-03-02T00:00:00.000Z';
   t.deepEqual(editTask(task, { title: ' New ', description: 'why' }, now), {
     ...task,
@@ -66,7 +66,7 @@ test('an edit changes what it names and leaves the rest', (t) => {
   });
 });
 
-test('an edit or a completion that changes nothing gives back the very same task', (t) => {
+test('an edit or a completion that changes nothing returns the same object', (t) => {
   const now = '2026-03-02T00:00:00.000Z';
   t.is(editTask(task, {}, now), task);
   t.is(editTask(task, { ...content, title: ' Buy milk ' }, now), task);

@@ -13,17 +13,17 @@ import { routes } from './routes/index.js';
 import type { RouteParts } from './routes/route.js';
 import { routers } from './routes/router.js';
 
-/** What the HTTP host needs from outside. */
+/** The dependencies and settings of the HTTP host. */
 export interface AppOptions extends RequestLogOptions, Omit<RouteParts, 'document'> {
   readonly tokens: TokenVerifier;
   readonly limits: RateLimits;
   /** The origins whose pages may call the API, exactly as browsers send them. */
   readonly corsOrigins: readonly string[];
-  /** How many proxies stand in front, each of which adds the address that it sees to `X-Forwarded-For`. */
+  /** The number of proxies in front, each of which appends to `X-Forwarded-For`. */
   readonly trustedProxies: number;
 }
 
-/** The HTTP host: Koa over the use cases. Opens no port and touches no database of its own. */
+/** The HTTP host: a Koa app over the use cases. Opens no port and no database. */
 export function createApp(options: AppOptions): Koa {
   const { logger, tokens, limits, version, trustedProxies } = options;
   const document = async () => (await import('./openapi/document.js')).openApiDocument(version);
@@ -37,7 +37,7 @@ export function createApp(options: AppOptions): Koa {
   app.use(wellFormedTarget);
   for (const router of routers(routes, { ...options, document }, onlyTheUser(tokens, limits))) app.use(router.routes());
   app.use(noSuchRoute);
-  // A client that went away, or never sent what it promised, is not the server's error.
+  // A client that disconnects or sends an incomplete request is not a server error.
   app.on('error', (error, ctx?: Context) => {
     const level = ctx?.req.socket.destroyed || !ctx?.req.complete ? 'debug' : 'error';
     logger[level]({ err: error }, 'could not answer');

@@ -7,11 +7,11 @@ import { type Host, onMemory, type Person, person } from './hosts.ts';
 
 const SOCKETS = 500;
 const CLOSED_WITHIN = 12_000;
-/** Below this a percentile says more about the machine than about the server. */
+/** Below this, a percentile depends more on the machine than on the server. */
 const FLOOR = 50;
 const ATTEMPTS = 3;
 
-test('500 slow sockets are closed in 12 s, while another client notices nothing', async (t) => {
+test('500 slow sockets are closed in 12 s, while another client is not affected', async (t) => {
   const { requestTimeout } = loadConfig({});
   const host = await onMemory({ requestTimeout });
   t.teardown(() => host.close());
@@ -40,7 +40,7 @@ test('500 slow sockets are closed in 12 s, while another client notices nothing'
   }
 });
 
-/** Milliseconds of each of many requests, one after another, until something is done. */
+/** Milliseconds of each of many consecutive requests, until `done` settles. */
 async function latencies(client: Person, done: Promise<unknown>): Promise<number[]> {
   let isDone = false;
   done.finally(() => {
@@ -60,7 +60,7 @@ function percentile(values: readonly number[], share: number): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
 }
 
-/** Sends headers, a byte at a time, for as long as it may; says how it ended, and after how many milliseconds. */
+/** Sends headers byte by byte until the server closes; returns how it ended, and after how many milliseconds. */
 function dripHeaders({ url }: Host): Promise<{ status: string | undefined; after: number }> {
   return new Promise((resolve) => {
     const start = performance.now();

@@ -50,7 +50,7 @@ for (const { name, declare: test, open } of hosts) {
     t.deepEqual((await (await person(await host())).call('GET', '/audit')).body, [], 'nobody else sees any of it');
   });
 
-  test(`${name}: a journal is read in parts, each of which links to the next`, async (t) => {
+  test(`${name}: a journal is read in pages, each of which links to the next`, async (t) => {
     const alice = await person(await host());
     for (let i = 0; i < 60; i++) await alice.create();
     t.is((await alice.call('GET', '/audit')).body.length, 50, 'by default');

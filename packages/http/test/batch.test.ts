@@ -6,7 +6,7 @@ const task = { title: 'a task', priority: 'low', category: 'work' };
 for (const { name, declare: test, open } of hosts) {
   const host = shared(open);
 
-  test(`${name}: a batch does all of it, in order`, async (t) => {
+  test(`${name}: a batch runs all operations, in order`, async (t) => {
     const alice = await person(await host());
     const [one, two] = [await alice.create({ title: 'one' }), await alice.create({ title: 'two' })];
     const { status, body } = await alice.call('POST', '/tasks/batch', {
@@ -34,7 +34,7 @@ for (const { name, declare: test, open } of hosts) {
     t.deepEqual(types, ['deleted', 'completed', 'updated', 'created', 'created', 'created']);
   });
 
-  test(`${name}: a batch that cannot be done as a whole changes nothing, and says all that is wrong`, async (t) => {
+  test(`${name}: a batch with an invalid operation changes nothing, and reports every problem`, async (t) => {
     const alice = await person(await host());
     const bob = await person(await host());
     const [hers, his] = [await alice.create(), await bob.create()];
@@ -79,7 +79,7 @@ for (const { name, declare: test, open } of hosts) {
     t.deepEqual((await bob.call('GET', '/tasks')).body, [his], "nobody else's task was touched");
   });
 
-  test(`${name}: a batch has a size and a shape`, async (t) => {
+  test(`${name}: a batch is validated and limited in size`, async (t) => {
     const alice = await person(await host());
     const send = (json: unknown) => alice.call('POST', '/tasks/batch', { json });
     for (const json of [
@@ -115,7 +115,7 @@ for (const { name, declare: test, open } of hosts) {
     t.is((await alice.call('GET', '/stats')).body.total, 100);
   });
 
-  test(`${name}: what is exported can be imported elsewhere, with its history`, async (t) => {
+  test(`${name}: an export can be imported elsewhere, with its status and times`, async (t) => {
     const alice = await person(await host());
     await alice.create({ title: 'one', description: 'two\nlines, "quoted"', dueDate: '2026-03-10' });
     const { id } = await alice.create({ title: '=1+1', dueDate: '2026-03-10T09:30:00Z' });
@@ -146,7 +146,7 @@ for (const { name, declare: test, open } of hosts) {
     assertProblem(t, await alice.call('GET', '/tasks/export?format=xml'), 422, ['format']);
   });
 
-  test(`${name}: an import is checked like everything else`, async (t) => {
+  test(`${name}: an import is validated`, async (t) => {
     const alice = await person(await host());
     const send = (tasks: unknown) => alice.call('POST', '/tasks/import', { json: { tasks } });
     const answer = await send([
@@ -185,7 +185,7 @@ for (const { name, declare: test, open } of hosts) {
     t.not(capped.id, ABSENT);
   });
 
-  test(`${name}: browsers may read and send what this needs`, async (t) => {
+  test(`${name}: CORS allows and exposes the headers of the API`, async (t) => {
     const { headers } = await (await host()).call('OPTIONS', '/api/alice/tasks', {
       headers: { Origin: ORIGIN, 'Access-Control-Request-Method': 'PUT' },
     });

@@ -15,7 +15,7 @@ const logger = pino({ level: 'silent' });
 /** One database, used by Better Auth and by this project. */
 interface SharedDatabase {
   readonly forBetterAuth: BetterAuthOptions['database'];
-  /** What the API is configured with; on PGlite there is no URL to give. */
+  /** The configuration of the API; PGlite has no URL. */
   readonly database: Database;
   execute(text: string): Promise<unknown>;
   close(): Promise<void>;
@@ -122,7 +122,7 @@ for (const { name, open, declare } of databases) {
     await useAllEndpoints(t, byTable, ada.id, oldToken);
     await useAllEndpoints(t, await startApi('url'), ada.id, oldToken);
 
-    // The account is deleted: the tasks go along, and a token that is still good writes no more.
+    // The account is deleted: its tasks are deleted too, and a token that is still valid cannot write.
     const json = { title: 't', priority: 'low', category: 'work' };
     const tasksOf = (user: string) => `/api/${user}/tasks`;
     const { body: task } = await byTable.call('POST', tasksOf(ada.id), { token: newToken, json });
@@ -144,7 +144,7 @@ for (const { name, open, declare } of databases) {
     t.deepEqual((await byTable.call('GET', tasksOf(ada.id), { token: newToken })).body, []);
     t.deepEqual((await byTable.call('GET', tasksOf(bob.id), { token: bobsToken })).body, [bobsTask]);
 
-    // The auth server is down: keys from the table go on serving.
+    // The auth server is down: the keys from the table are still used.
     await betterAuth.close();
     const restarted = await startApi('table');
     t.deepEqual((await restarted.call('GET', tasksOf(bob.id), { token: bobsToken })).body, [bobsTask]);

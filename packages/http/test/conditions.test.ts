@@ -67,7 +67,7 @@ for (const { name, declare: test, open } of hosts) {
     t.is((await alice.call('GET', `/tasks/${ABSENT}`, { headers: { 'If-None-Match': '*' } })).status, 404);
   });
 
-  test(`${name}: what is wrong is told also to whoever knows a version`, async (t) => {
+  test(`${name}: errors are also reported to clients that send a version`, async (t) => {
     const alice = await person(await host());
     await alice.create();
     const tag = (await alice.call('GET', '/tasks')).headers.get('ETag') ?? '';
@@ -86,7 +86,7 @@ for (const { name, declare: test, open } of hosts) {
     }
   });
 
-  test(`${name}: whoever says which version they saw never overwrites another`, async (t) => {
+  test(`${name}: a client that sends the version it read never overwrites another one`, async (t) => {
     const alice = await person(await host());
     const created = await alice.call('POST', '/tasks', {
       json: { title: 'first', priority: 'low', category: 'work' },
@@ -111,7 +111,7 @@ for (const { name, declare: test, open } of hosts) {
     assertProblem(t, await alice.call('DELETE', path, { headers: { 'If-Match': current } }), 404);
   });
 
-  test(`${name}: of 100 writers who saw the same version, one wins`, async (t) => {
+  test(`${name}: of 100 writers with the same version, one wins`, async (t) => {
     const alice = await person(await host());
     const { id } = await alice.create();
     const tag = (await alice.call('GET', `/tasks/${id}`)).headers.get('ETag') ?? '';
@@ -127,7 +127,7 @@ for (const { name, declare: test, open } of hosts) {
     t.is((await alice.call('GET', '/audit')).body.length, 2);
   });
 
-  test(`${name}: 50 creates under one key make one task, and all get the same answer`, async (t) => {
+  test(`${name}: 50 creates under one key make one task, and all get the same response`, async (t) => {
     const alice = await person(await host());
     const json = { title: 'once', priority: 'low', category: 'work' };
     const create = (key: string, body: object = json, who: Person = alice) =>
@@ -149,7 +149,7 @@ for (const { name, declare: test, open } of hosts) {
     }
   });
 
-  test(`${name}: a key keeps a toggle from toggling back, and what failed can be tried again`, async (t) => {
+  test(`${name}: a key prevents a toggle from toggling back, and a failed request can be retried`, async (t) => {
     const alice = await person(await host());
     const { id } = await alice.create();
     const headers = { 'Idempotency-Key': 'toggle' };
@@ -167,7 +167,7 @@ for (const { name, declare: test, open } of hosts) {
     for (const { body } of await Promise.all(twice)) t.deepEqual(body, { results: [{ status: 204 }] });
   });
 
-  test(`${name}: whoever reads page by page sees every task that stays, once, whatever comes and goes`, async (t) => {
+  test(`${name}: reading page by page shows every remaining task once, despite concurrent changes`, async (t) => {
     const alice = await person(await host());
     const count = name === 'PostgreSQL' ? 10_000 : Math.min(scaled(500), 10_000);
     const tasks = Array.from({ length: count }, (_, i) => someTask(i));
@@ -184,7 +184,7 @@ for (const { name, declare: test, open } of hosts) {
           const { createdAt: _, ...fields } = someTask(writer * 100_003 + i);
           const { id } = await alice.create(fields);
           changes.inserted++;
-          // What was there before goes, and what has just come.
+          // Alternately deletes an old task and the new one.
           const gone = i % 2 === 0 ? goes.pop() : id;
           if (gone === undefined) continue;
           t.is((await alice.call('DELETE', `/tasks/${gone}`)).status, 204);
@@ -213,7 +213,7 @@ for (const { name, declare: test, open } of hosts) {
     }
   });
 
-  test(`${name}: a page that nobody can have asked for`, async (t) => {
+  test(`${name}: an invalid cursor is refused`, async (t) => {
     const alice = await person(await host());
     await alice.create({ title: 'a' });
     await alice.create({ title: 'b' });
@@ -245,7 +245,7 @@ for (const { name, declare: test, open } of hosts) {
   });
 }
 
-/** A task to import. Every order has ties, and the next one stands anywhere in it. */
+/** A task to import. Every order has ties, and consecutive tasks are spread over it. */
 function someTask(i: number) {
   const place = (i * 7919) % 10_007;
   return {

@@ -7,7 +7,7 @@ import test from 'ava';
 const SECRET = 'a secret for tests, long enough to be one';
 const DATABASE_URL = 'postgres://me@db.example/todo';
 
-test('nothing at all is a good configuration: embedded, with a secret to be generated', (t) => {
+test('an empty configuration is valid: embedded, with a generated secret', (t) => {
   t.deepEqual(loadConfig({}), {
     host: '0.0.0.0',
     port: 8000,
@@ -28,14 +28,14 @@ test('nothing at all is a good configuration: embedded, with a secret to be gene
   });
 });
 
-test('a variable that is empty is as if absent', (t) => {
+test('an empty variable counts as absent', (t) => {
   t.deepEqual(
     loadConfig({ API_PORT: '', DATABASE_URL: ' ', BETTER_AUTH_SECRET: '', CORS_ORIGINS: '' }),
     loadConfig({}),
   );
 });
 
-test('a shared database brings its own users and keys', (t) => {
+test('a shared database provides its users and keys', (t) => {
   const config = loadConfig({ DATABASE_URL, BETTER_AUTH_URL: 'https://app.example.com/' });
   t.like(config, {
     standaloneUsers: false,
@@ -117,7 +117,7 @@ test('everything can be set', (t) => {
   });
 });
 
-test('every problem is named at once', (t) => {
+test('every problem is reported at once', (t) => {
   const error = t.throws(
     () =>
       loadConfig({
@@ -156,14 +156,14 @@ test('every problem is named at once', (t) => {
   t.regex(error?.message ?? '', /"https:\/\/a\.example\/path" is none/);
 });
 
-test('where something is at stake, no key means no start', (t) => {
+test('outside of a local setup, a missing key is refused', (t) => {
   const missing = { name: 'ConfigError', message: /BETTER_AUTH_URL or BETTER_AUTH_SECRET is missing/ };
   t.throws(() => loadConfig({ NODE_ENV: 'production' }), missing);
   t.throws(() => loadConfig({ DATABASE_URL }), missing);
   t.notThrows(() => loadConfig({ NODE_ENV: 'production', BETTER_AUTH_SECRET: SECRET }));
 });
 
-test('keys come from a place that can have them', (t) => {
+test('the source of keys must be suitable', (t) => {
   const url = 'https://app.example.com';
   t.throws(() => loadConfig({ AUTH_JWKS: 'table', BETTER_AUTH_URL: url }), {
     message: /AUTH_JWKS=table needs DATABASE_URL/,

@@ -3,20 +3,20 @@ import { type OpenApiDocument, type OperationObject, openApiDocument } from '@to
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 
-/** As much of an answer as can be compared with the document. */
+/** The parts of a response that are compared with the document. */
 export interface Seen {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
 }
 
-/** What the API says of itself: the same as docs/openapi.json, and as what is served. */
+/** The OpenAPI document: the same as docs/openapi.json, and as the one served. */
 export const document: OpenApiDocument = openApiDocument('test');
 
 const ajv = addFormats.default(new Ajv2020({ allErrors: true, allowUnionTypes: true }));
 ajv.addVocabulary(Object.keys(document)).addSchema(closed(document), 'openapi');
 
-/** An operation of the document, with what checks its answers. */
+/** An operation of the document, with the validators of its responses. */
 interface Operation {
   readonly method: string;
   readonly path: RegExp;
@@ -36,12 +36,12 @@ interface Header {
   readonly isValid: ValidateFunction;
 }
 
-/** By media type; none where there is no body. */
+/** By media type; empty when there is no body. */
 type Bodies = ReadonlyMap<string, Body>;
 
 interface Body {
   readonly isValid: ValidateFunction;
-  /** Of an error: what `type` may be. Every one that is documented has an example. */
+  /** The possible `type`s of an error. Every documented one has an example. */
   readonly types?: readonly unknown[];
 }
 
@@ -53,7 +53,7 @@ const ANY_PROBLEM: Response = {
 
 const operations: readonly Operation[] = Object.entries(document.paths)
   .flatMap(([path, methods]) => Object.entries(methods).map(([method, it]) => operation(method, path, it)))
-  // OpenAPI looks for paths without parameters first.
+  // OpenAPI matches paths without parameters first.
   .sort((a, b) => a.parameters - b.parameters);
 
 function operation(method: string, path: string, { responses }: OperationObject): Operation {
@@ -85,10 +85,10 @@ function header(name: string): Header {
 }
 
 /**
- * Fails unless the answer is one that the document has for this request: status, headers, type and body. What belongs
- * to no operation (an unknown address, another method, no request at all) has to be a problem, or what CORS asked for.
+ * Fails unless the response is documented for this request: status, headers, type and body. Without an operation (an
+ * unknown path, another method, no request at all) it must be a problem or a CORS response.
  *
- * @param target as it was sent, or `undefined` where none could be read
+ * @param target as it was sent, or `undefined` if none could be read
  */
 export function assertDocumented(method: string, target: string | undefined, { status, headers, text }: Seen): void {
   const path = /^(?:[a-z]+:\/\/[\w.-]*(?::\d*)?(?=[/?#]|$))?([^?#]*)/i.exec(target ?? '')?.[1] ?? '';
@@ -106,7 +106,7 @@ export function assertDocumented(method: string, target: string | undefined, { s
   else if (type.endsWith('json')) assertValid(body, text, about);
 }
 
-/** `fetch`, of this API: rejects where the answer is not documented. */
+/** `fetch` for this API: rejects when the response is not documented. */
 export const documentedFetch: typeof fetch = async (input, init) => {
   const { method, url } = new Request(input, init);
   const response = await fetch(input, init);
@@ -115,7 +115,7 @@ export const documentedFetch: typeof fetch = async (input, init) => {
   return response;
 };
 
-/** The answers in what came over a connection, one after the other. */
+/** Parses the consecutive responses of a connection. */
 export function parseAnswers(received: string): Seen[] {
   if (received === '') return [];
   const [head = '', ...rest] = received.split('\r\n\r\n');
@@ -129,9 +129,9 @@ export function parseAnswers(received: string): Seen[] {
   return [{ status, headers, text: after.slice(0, size) }, ...parseAnswers(after.slice(size))];
 }
 
-/** What may be answered to what is no operation. */
+/** The possible responses to requests that match no operation. */
 function elsewhere(method: string, status: number): Response | undefined {
-  // CORS asks like this, of any address.
+  // A CORS preflight, which can be sent to any path.
   if (method === 'OPTIONS' && status === 204) return NO_BODY;
   return status >= 400 ? ANY_PROBLEM : undefined;
 }
@@ -159,7 +159,7 @@ function escaped(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-/** The same, with every object closed that says what is in it: what is answered besides should be documented too. */
+/** The same schema, with every object closed, so that undocumented properties are found. */
 function closed<T>(value: T): T {
   if (Array.isArray(value)) return value.map(closed) as T;
   if (typeof value !== 'object' || value === null) return value;

@@ -7,7 +7,7 @@ import { assertProblem, type Host, onMemory, type Person, person, shared } from 
 
 const opened = shared(() => onMemory());
 
-test('the page has a policy of its own, and nothing in it that the policy would have to allow', async (t) => {
+test('the page has its own content security policy, and no inline code', async (t) => {
   const { status, headers, text } = await (await opened()).call('GET', '/docs');
   t.is(status, 200);
   t.is(headers.get('Content-Type'), 'text/html; charset=utf-8');
@@ -20,7 +20,7 @@ test('the page has a policy of its own, and nothing in it that the policy would 
   t.notRegex(text, /https?:|<style|<script>| on\w+=| style=/);
 });
 
-test('the files of the page can be kept for good under the version of this server, and only so', async (t) => {
+test('the files of the page are cached forever only when requested with the version of this server', async (t) => {
   const host = await opened();
   const { text } = await host.call('GET', '/docs');
   const names = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, name = '']) => name);
@@ -38,7 +38,7 @@ test('the files of the page can be kept for good under the version of this serve
   }
 });
 
-test('nothing else is served from where the files are', async (t) => {
+test('no other file of that directory is served', async (t) => {
   const host = await opened();
   for (const path of [
     '/docs/',
@@ -81,7 +81,7 @@ async function listTasks(page: Page, url: string, { id, token }: Person) {
   };
 }
 
-/** A proxy that has the host below a path, and nothing elsewhere. */
+/** A proxy that serves the host below a path. */
 async function proxyBelow(path: string, host: Host): Promise<Server> {
   const proxy = createServer((incoming, outgoing) => {
     const { method, url = '', headers } = incoming;
@@ -129,7 +129,7 @@ browserTest(test)('in a browser: sign in with a token, and list tasks', async (t
   page.setDefaultTimeout(100_000);
   const complaints: string[] = [];
   const requests: URL[] = [];
-  // What the policy forbids is told here too.
+  // Violations of the policy are reported here too.
   page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('requestfailed', (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));

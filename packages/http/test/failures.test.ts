@@ -9,7 +9,7 @@ import { ORIGIN, onMemory, person } from './hosts.ts';
 
 const ABSENT = '00000000-0000-7000-8000-000000000000';
 
-/** A repository in which everything goes wrong in one way. */
+/** A repository in which every call fails with the same error. */
 function failing(error: Error): InMemoryTaskRepository {
   const fail = () => Promise.reject(error);
   return Object.assign(new InMemoryTaskRepository(), {
@@ -46,7 +46,7 @@ function assertRetryLater(t: ExecutionContext, { status, headers }: { status: nu
   t.is(headers.get('Content-Type'), 'application/problem+json');
 }
 
-test('a database that is away: 503 with Retry-After on every route and on /ready, and /health knows nothing of it', async (t) => {
+test('an unavailable database: 503 with Retry-After on every route and on /ready, but not on /health', async (t) => {
   const database = await Database.postgres({ url: 'postgres://nobody@127.0.0.1:9/none' });
   const repository = new SqlTaskRepository(database, { standaloneUsers: false });
   const host = await onMemory({ ...useCases(repository, new SqlJournal(database)), readiness: database });
@@ -63,13 +63,13 @@ test('a database that is away: 503 with Retry-After on every route and on /ready
   await database.close();
 });
 
-test('a server that does not isolate users by the database says so', async (t) => {
+test('/ready reports that row level security is not active', async (t) => {
   const host = await onMemory({ readiness: { check: async () => ({ rowSecurity: true }) } });
   t.like((await host.call('GET', '/ready')).body, { status: 'ready', rowSecurity: true });
   await host.close();
 });
 
-test('a bug: 500 that tells nothing, logged under the request id', async (t) => {
+test('a bug: 500 without details, logged under the request id', async (t) => {
   const lines: string[] = [];
   const logger = pino({ level: 'error' }, { write: (line: string) => lines.push(line) });
   const repository = failing(new Error('insert into secret_table'));
@@ -102,12 +102,12 @@ test('a rejected request never reaches the repository', async (t) => {
   await host.close();
 });
 
-test('a server that closes answers every request under way, and sends kept connections elsewhere', async (t) => {
+test('a closing server completes every request in progress, and closes keep-alive connections', async (t) => {
   const host = await onMemory();
   const { port } = new URL(host.url);
   const agent = new Agent({ keepAlive: true, maxSockets: 50 });
   const outcomes = new Set<string>();
-  /** Asks once; says whether the connection is kept. */
+  /** Sends one request; returns whether the connection is kept. */
   const ask = () =>
     new Promise<boolean>((resolve) => {
       request({ port, host: '127.0.0.1', path: '/health', agent }, (response) => {

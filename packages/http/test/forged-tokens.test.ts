@@ -48,7 +48,7 @@ const bytes =
 const encode = (part: object | string) =>
   Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
 
-/** Signs whatever it is told to, which no library would. A part given as a text is taken to be JSON already. */
+/** Signs anything, which libraries do not. A part given as a string is used as JSON. */
 function token(header: object | string, claims: object | string, signer: Signer): string {
   const input = `${encode(header)}.${encode(claims)}`;
   return `${input}.${signer(input).toString('base64url')}`;
@@ -62,7 +62,7 @@ const byEd = (more: object, header: object = {}) =>
 const byAttacker = (header: object) => token(header, claims, eddsa(attacker.privateKey));
 const bySecret = (more: object) => token(HS, { ...claims, ...more }, hmac(SECRET));
 const without = (name: keyof typeof claims) => ({ [name]: undefined });
-/** Claims whose numbers JavaScript cannot write. */
+/** Claims with numbers that JavaScript cannot serialize. */
 const withRaw = (name: string, json: string) =>
   JSON.stringify({ ...claims, [name]: '?' }).replace(`"${name}":"?"`, `"${name}":${json}`);
 
@@ -72,7 +72,7 @@ const [header = '', payload = '', signature = ''] = good.split('.');
 const bobs = byEd({ sub: 'bob' }).split('.');
 const spki = (type: 'spki') => ed.publicKey.export({ type, format: 'pem' }) as string;
 
-/** A good token whose signature has both characters that base64 and base64url spell differently. */
+/** A valid token whose signature has both characters that differ between base64 and base64url. */
 const withDashes = (() => {
   for (let jti = 0; ; jti++) {
     const candidate = byEd({ jti });
@@ -265,7 +265,7 @@ interface Case {
   readonly title: string;
   readonly headers: Record<string, string>;
   readonly query?: string;
-  /** RFC 6750, section 3.1: who used no bearer token is not told what is wrong with it. */
+  /** RFC 6750, section 3.1: without a bearer token there is no error code. */
   readonly noToken?: boolean;
 }
 
@@ -301,7 +301,7 @@ const cases: Case[] = [
   },
 ];
 
-/** A server that must not get as far as a task; tells how often it did, and how often keys were loaded. */
+/** A server that counts how often it reaches the tasks (it must not), and how often it loads keys. */
 async function guarded(t: ExecutionContext, milliseconds: () => number = () => 0) {
   const counts = { touched: 0, loaded: 0 };
   const untouchable = new Proxy({} as TaskRepository & Journal, {
@@ -323,12 +323,12 @@ async function guarded(t: ExecutionContext, milliseconds: () => number = () => 0
   return { tokens, counts, host };
 }
 
-test('there are many cases, and no two are the same', (t) => {
+test('the cases are many and distinct', (t) => {
   t.true(cases.length >= 60);
   t.is(new Set(cases.map(({ headers, query }) => JSON.stringify([headers, query]))).size, cases.length);
 });
 
-test('the tokens that the forged ones are made from are good', async (t) => {
+test('the tokens that the forged ones are made from are valid', async (t) => {
   const { tokens, counts, host } = await guarded(t);
   for (const text of [good, goodBySecret, withDashes]) t.is(await tokens.verify(text), 'alice');
   t.is(await tokens.verify(token({ alg: 'ES256', kid: 'ec' }, claims, ecdsa(ec.privateKey))), 'alice');
@@ -353,7 +353,7 @@ test(`${cases.length} forged tokens are 401 on every route, and touch neither th
   t.deepEqual(counts, { touched: 0, loaded: 1 });
 });
 
-test('what no header can carry is refused too', async (t) => {
+test('tokens that no header can carry are refused too', async (t) => {
   const { tokens, counts } = await guarded(t);
   const texts = [
     `${good}\n`,
@@ -371,7 +371,7 @@ test('what no header can carry is refused too', async (t) => {
   t.is(counts.loaded, 0, 'not even the keys');
 });
 
-test('a flood of unknown keys has the keys loaded once in ten seconds', async (t) => {
+test('many unknown keys cause one load of the keys in ten seconds', async (t) => {
   let milliseconds = 0;
   const { counts, host } = await guarded(t, () => milliseconds);
   const call = (kid: string) =>
@@ -383,7 +383,7 @@ test('a flood of unknown keys has the keys loaded once in ten seconds', async (t
   t.deepEqual(counts, { touched: 0, loaded: 3 }, 'at 0, 10 and 20 seconds');
 });
 
-test('no mutation of a good token verifies as somebody else', async (t) => {
+test('no mutation of a valid token verifies as another user', async (t) => {
   const { tokens } = await guarded(t);
   const originals = [
     good,
@@ -410,7 +410,7 @@ test('no mutation of a good token verifies as somebody else', async (t) => {
 
 type Mutation = (text: string) => string;
 
-/** Replaces some of a text; the place is a share of its length. */
+/** Replaces a part of a text; the position is a fraction of its length. */
 function splice(text: string, place: number, removed: number, inserted: string): string {
   const start = Math.floor(place * text.length);
   return text.slice(0, start) + inserted + text.slice(start + removed);
@@ -438,7 +438,7 @@ function named<T>(values: fc.Arbitrary<T>, name: string, mutation: (value: T) =>
   );
 }
 
-/** Of two tokens: all the parts of one would be no mutation, but the token of bob. */
+/** From two tokens, because all parts of one would be a valid token of bob. */
 const partsOfBobs = [...bobs.slice(0, 2), byEd({ sub: 'bob', jti: 'another' }).split('.')[2] ?? ''];
 
 const mutation: fc.Arbitrary<Mutation> = fc.oneof(

@@ -19,27 +19,27 @@ import {
   UUID_V7,
 } from './hosts.ts';
 
-/** A request as it will be sent; who sends it, and about which task, is decided when the users are there. */
+/** A request template; the user and the task are filled in when it is sent. */
 interface Shot {
-  /** The operation of the document that this is about; none for what is no operation. */
+  /** The operation of the document, if any. */
   readonly id?: string;
   readonly method: string;
-  /** With `{me}`, `{other}` and `{task}` in it. */
+  /** May contain `{me}`, `{other}` and `{task}`. */
   readonly path: string;
-  /** With `{token}` in it. */
+  /** May contain `{token}`. */
   readonly headers: Record<string, string>;
   readonly body?: Buffer | undefined;
-  /** The body, with `{task}` in it. */
+  /** The body, which may contain `{task}`. */
   readonly json?: string | undefined;
   readonly statuses: readonly number[];
-  /** The component that a success gives, an array of it with `[]`. */
+  /** The component of a success response; `[]` means an array of it. */
   readonly gives?: string | undefined;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON Schema, and what refers to it
 type Schema = any;
 
-/** An operation as the document has it, its references followed. */
+/** An operation of the document, with its references resolved. */
 interface Operation extends Pick<Required<Shot>, 'id' | 'method' | 'statuses'> {
   readonly path: string;
   readonly gives: string | undefined;
@@ -47,7 +47,7 @@ interface Operation extends Pick<Required<Shot>, 'id' | 'method' | 'statuses'> {
   readonly body: { schema: Schema; required: boolean } | undefined;
 }
 
-/** What comes of too much, of waiting, and of bugs: nothing that is sent here may meet it. */
+/** The problems of overload, timeouts and bugs, which no request here may cause. */
 const NEVER = [408, 429, 431, 500, 503];
 
 const OPERATIONS: readonly Operation[] = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -84,7 +84,7 @@ function resolved(schema: Schema): Schema {
 
 const [min, max] = [new Date('0001-01-01T00:00:00Z'), new Date('9999-12-31T23:59:59.999Z')];
 
-/** What the document says can be sent; texts for a query string are short enough for an address. */
+/** Values that match a schema; texts for a query string are short enough for a URL. */
 function conforming(given: Schema, longest = Number.POSITIVE_INFINITY): fc.Arbitrary<unknown> {
   const schema = resolved(given);
   const { const: value, enum: values, type, format, examples = [], items, properties = {}, required = [] } = schema;
@@ -123,7 +123,7 @@ function conforming(given: Schema, longest = Number.POSITIVE_INFINITY): fc.Arbit
             fc.string({ unit: 'binary', minLength: schema.minLength ?? 0, maxLength }),
             fc.constantFrom('\ufeffx', '\u{1f600}'.repeat(maxLength), 'ß'.repeat(maxLength), '%_\\'),
           )
-          // What is not of the form, and that is nearly everything where there is one, is replaced.
+          // Random texts hardly ever match a pattern, so the example replaces them.
           .map((text) => (pattern.test(text) || example === undefined ? text : example))
           .filter((text) => pattern.test(text)),
       );
@@ -133,7 +133,7 @@ function conforming(given: Schema, longest = Number.POSITIVE_INFINITY): fc.Arbit
   }
 }
 
-/** A text as a path or a query carries it, or nearly so. */
+/** A text encoded for a path or a query, or nearly so. */
 const encoded = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).map((text) => encodeURIComponent(text)),
   fc.constantFrom(
@@ -163,7 +163,7 @@ const encoded = fc.oneof(
     '%5c',
   ),
 );
-/** Mostly the first, so that a request gets beyond the first check. */
+/** Mostly the first, so that a request passes the first check. */
 const mostly = <T>(usual: fc.Arbitrary<T>, rest: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 7, arbitrary: usual }, { weight: 1, arbitrary: rest });
 
@@ -171,14 +171,14 @@ const owner = mostly(fc.constant('{me}'), fc.oneof(fc.constant('{other}'), encod
 const taskId = mostly(fc.constant('{task}'), fc.oneof(fc.constant(ABSENT), encoded));
 const fileName = mostly(fc.constant('initializer.js'), encoded);
 
-/** As in a URL, and as a form would have it: all of it escaped. */
+/** Percent-encoded as in a URL, or completely. */
 const asQuery = (pairs: object) => {
   const text = new URLSearchParams(pairs as Record<string, string>).toString();
   return text === '' ? '' : `?${text.replaceAll('%7Btask%7D', '{task}')}`;
 };
 
 function conformingQuery({ query }: Operation): fc.Arbitrary<string> {
-  // A cursor is what an earlier answer gave.
+  // A cursor comes from an earlier response.
   const free = query.filter(({ name }) => name !== 'cursor');
   const values = Object.fromEntries(free.map(({ name, schema }) => [name, conforming(schema, 100).map(String)]));
   const requiredKeys = query.filter(({ required }) => required).map(({ name }) => name);
@@ -221,13 +221,13 @@ const anything = fc.oneof(
   anyDate,
   fc.constantFrom<unknown>(Number.MAX_VALUE, -0, 2 ** 53, [], {}, true),
 );
-/** In any letter case, which the document calls the same. */
+/** In random letter case, which the document treats as equal. */
 const recased = (values: fc.Arbitrary<unknown>) =>
   fc
     .tuple(values, fc.boolean())
     .map(([value, upper]) => (typeof value === 'string' && value.length < 10 && upper ? value.toUpperCase() : value));
 
-/** An object with the right fields, each of them mostly right, and with some that only the server decides. */
+/** An object with mostly valid fields, and some read-only ones. */
 function nearly(schema: Schema): fc.Arbitrary<object> {
   const fields = Object.entries(schema.properties ?? {}).map(([name, property]) => [
     name,
@@ -306,7 +306,7 @@ const bodyOf = (json: fc.Arbitrary<string>): fc.Arbitrary<Body | null> =>
   );
 const anyBody = bodyOf(anyJson);
 
-/** What a header may hold: every byte but control characters. */
+/** The characters of a header: every byte except control characters. */
 const headerText = fc.string({
   unit: fc
     .integer({ min: 0x20, max: 0xff })
@@ -341,14 +341,14 @@ const headers = fc
   .map((headers) => headers as Record<string, string>);
 const noHeaders = fc.constant<Record<string, string>>({});
 
-/** The path with something for each of its parameters. */
+/** The path with a value for each parameter. */
 function pathOf({ path }: Operation, parts: Readonly<Record<string, fc.Arbitrary<string>>>): fc.Arbitrary<string> {
   return fc
     .record(parts)
     .map((values) => path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? assert.fail(name)));
 }
 
-/** An operation, with what it takes and with what it does not. */
+/** An operation with valid and invalid input. */
 function attempt(operation: Operation): fc.Arbitrary<Shot> {
   const { query: _, body: taken, ...shot } = operation;
   const path = pathOf(operation, { user_id: owner, task_id: taskId, file: fileName });
@@ -368,8 +368,8 @@ function attempt(operation: Operation): fc.Arbitrary<Shot> {
 }
 
 /**
- * An operation, with nothing but what the document says it takes: it is not refused. Only in a batch a task may be gone by
- * what was done to it before.
+ * An operation with valid input only, which must not be refused. Only in a batch, an earlier operation may have deleted
+ * the task.
  */
 function asDocumented(operation: Operation): fc.Arbitrary<Shot> {
   const { query: _, body: taken, ...shot } = operation;
@@ -389,7 +389,7 @@ function asDocumented(operation: Operation): fc.Arbitrary<Shot> {
   }));
 }
 
-/** Mostly those that need a token, and do something. */
+/** Mostly operations that need a token and have an effect. */
 const operation = fc.oneof(
   ...OPERATIONS.flatMap((operation) => [
     { weight: operation.path.startsWith('/api/') ? 12 : 1, arbitrary: attempt(operation) },
@@ -397,7 +397,7 @@ const operation = fc.oneof(
   ]),
 );
 
-/** Anything that the HTTP client will still send. */
+/** Anything that the HTTP client can send. */
 const target = fc.oneof(
   fc
     .array(
@@ -461,7 +461,7 @@ const wild: fc.Arbitrary<Shot> = fc
 const agent = new Agent({ keepAlive: true });
 test.after.always(() => agent.destroy());
 
-/** Sends what `fetch` would mend or refuse. */
+/** Sends requests that `fetch` would correct or refuse. */
 function send(host: Host, { method, path, headers, body }: Shot): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(host.url);
@@ -505,7 +505,7 @@ const TASK = [
   'updatedAt',
   'userId',
 ];
-/** What a problem of the input can be about. */
+/** The possible `field`s of an input problem. */
 const FIELDS = new RegExp(
   `^(?:(?:task_id|body|${[...names, ...parameters.map(([name]) => name)].join('|')})|(?:operations|tasks)\\.\\d+(?:\\.\\w+)*)$`,
 );
@@ -567,7 +567,7 @@ function assertContract(answer: Answer, { method, statuses, gives }: Shot, me: P
 for (const { name, declare, open } of hosts.filter(({ name }) => name !== 'memory')) {
   const opened = shared(open);
 
-  declare(`${name}: whatever is sent, the answer is one of the contract`, async (t) => {
+  declare(`${name}: every request gets a documented response`, async (t) => {
     const host = await opened();
     const seen = new Map<string, number>();
     const shots = fc.array(fc.oneof({ weight: 4, arbitrary: operation }, { weight: 1, arbitrary: wild }), {

@@ -24,12 +24,12 @@ import { assertDocumented } from './conformance.ts';
 export const SECRET = 'a secret for tests, long enough to be one';
 export const ORIGIN = 'http://localhost:3000';
 
-/** The id of no task. */
+/** An id that no task has. */
 export const ABSENT = '00000000-0000-7000-8000-000000000000';
 export const UUID_V7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
 export const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
-/** An answer, its body parsed where it is JSON. */
+/** A response, with its body parsed if it is JSON. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -49,7 +49,7 @@ export interface Call {
 /** A server on a real socket. */
 export interface Host {
   readonly url: string;
-  /** Fails where the answer is none that docs/openapi.json has for this request. */
+  /** Fails when the response is not documented in docs/openapi.json. */
   call(method: string, path: string, call?: Call): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -60,18 +60,18 @@ export interface Person {
   readonly token: string;
   /** Calls a path below `/api/{user_id}`. */
   call(method: string, path: string, call?: Call): Promise<Answer>;
-  /** Creates a task, and gives it back. */
+  /** Creates a task and returns it. */
   create(fields?: object): Promise<Answer['body']>;
 }
 
-/** The host in front of each adapter, and how to declare a test that runs on it. */
+/** The host on each adapter, and how to declare a test that runs on it. */
 export const hosts: { name: string; declare: TestFn; open(): Promise<Host> }[] = [
   { name: 'memory', declare: test, open: () => onMemory() },
   { name: 'PGlite', declare: test, open: onPGlite },
   { name: 'PostgreSQL', declare: await postgresTest(test), open: onPostgres },
 ];
 
-/** A body that each route takes which needs one; the id is that of the task that it is about. */
+/** A valid body for each route that needs one; `id` is that of its task. */
 const BODIES: Readonly<Record<string, (id: string) => object>> = {
   createTask: () => ({ title: 'a task', priority: 'low', category: 'work' }),
   updateTask: () => ({ title: 'changed' }),
@@ -79,7 +79,7 @@ const BODIES: Readonly<Record<string, (id: string) => object>> = {
   importTasks: () => ({ tasks: [{ title: 'a task', priority: 'low', category: 'work' }] }),
 };
 
-/** Every route below `/api/{user_id}`, those on one task on the one with this id. */
+/** Every route below `/api/{user_id}`, with this id as the task. */
 export function operations(id: string): { method: string; path: string; json?: object; namesTask: boolean }[] {
   const prefix = '/api/{user_id}';
   const ofUser = routes.filter(({ path }: Route) => path.startsWith(prefix));
@@ -94,14 +94,14 @@ export function operations(id: string): { method: string; path: string; json?: o
   });
 }
 
-/** As much of AVA's `t` as helpers use. */
+/** The parts of AVA's `t` that helpers use. */
 export interface Assertions {
   is(actual: unknown, expected: unknown, message?: string): void;
   deepEqual(actual: unknown, expected: unknown, message?: string): void;
   regex(text: string, pattern: RegExp, message?: string): void;
 }
 
-/** For properties: a failed assertion of AVA's would be reported itself, and not the seed and the counterexample. */
+/** For properties: a failed AVA assertion would be reported without the seed and the counterexample. */
 export const throwing: Assertions = { is: assert.strictEqual, deepEqual: assert.deepStrictEqual, regex: assert.match };
 
 export function assertProblem(
@@ -125,7 +125,7 @@ export function assertProblem(
   else t.is(body.errors, undefined);
 }
 
-/** How often, `TEST_SCALE` times as often as by default. */
+/** A number of runs, multiplied by `TEST_SCALE`. */
 export function scaled(count: number): number {
   return Math.ceil(count * Number(process.env.TEST_SCALE ?? 1));
 }
@@ -136,7 +136,7 @@ export const seeded = {
   ...(process.env.TEST_SEED !== undefined && { seed: Number(process.env.TEST_SEED) }),
 };
 
-/** Checks generated values until `count` (scaled) steps were done; `check` tells how many a value was good for. */
+/** Checks generated values until `count` (scaled) steps are done; `check` returns the steps of a value. */
 export async function explore<T>(
   count: number,
   values: fc.Arbitrary<T>,
@@ -151,7 +151,7 @@ export async function explore<T>(
 
 const logger = pino({ level: 'silent' });
 
-/** Opens the host when it is first asked for, and closes it when the tests are done. */
+/** Opens the host on first use, and closes it after the tests. */
 export function shared(open: () => Promise<Host>): () => Promise<Host> {
   let opening: Promise<Host> | undefined;
   test.after.always(async () => {
@@ -216,10 +216,10 @@ export function hostAt(port: number, close: () => Promise<void>): Host {
   };
 }
 
-/** Milliseconds: PGlite starts in the process of the tests, and keeps clients and servers in it waiting for seconds. */
+/** Milliseconds: PGlite starts in the test process, and blocks clients and servers there for seconds. */
 const PATIENCE = 60_000;
 
-/** A host on adapters in memory, with parts of the test's own where it brings them. */
+/** A host on adapters in memory, with optional parts of the test. */
 export async function onMemory({
   requestTimeout = PATIENCE,
   ...own
@@ -257,7 +257,7 @@ async function onPostgres(): Promise<Host> {
   );
 }
 
-/** A host on a database that is closed with it; `stop` comes last. */
+/** A host on a database that is closed with it; `stop` is called last. */
 export async function onDatabase(database: Database, stop: () => Promise<void> = async () => {}): Promise<Host> {
   const config = loadConfig({
     BETTER_AUTH_SECRET: SECRET,

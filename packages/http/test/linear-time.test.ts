@@ -2,17 +2,17 @@ import { connect } from 'node:net';
 import test from 'ava';
 import { type Host, ORIGIN, onMemory, person, shared } from './hosts.ts';
 
-/** Characters of a header, nearly all that fit. */
+/** Characters of a header, close to the maximum. */
 const HEADER = 15_000;
 
-/** Characters of an address, nearly all that fit. */
+/** Characters of a request target, close to the maximum. */
 const TARGET = 8_000;
 
 /** Milliseconds of processor time for a request. One whose work grows linearly takes less than 5; a slow machine, more. */
 const LIMIT = 100;
 const ATTEMPTS = 3;
 
-/** What patterns repeat, alone and in pairs. */
+/** The characters that patterns repeat, alone and in pairs. */
 const RUNS = [
   ...[' ', '\t', ',', '"', ';', '=', '0', '1', 'a', 'Z', '%', '/', '\\', '.', '-', ':', '\xff', '*'],
   ...[
@@ -38,7 +38,7 @@ const RUNS = [
   ...['127.0.0.1,', 'a=b;', '&a', 'a=1&', '?', '_', '('],
 ];
 
-/** Every header that the server or one of its libraries reads, and how a value of it may begin. */
+/** Every header that the server or one of its libraries reads, with possible beginnings of its value. */
 const HEADERS: Record<string, readonly string[]> = {
   Host: ['', '[', 'a:'],
   Authorization: ['', 'Bearer ', 'Bearer a.', 'Basic '],
@@ -132,7 +132,7 @@ test.serial('no text in a body takes more than linear time', async (t) => {
   const runs = [...RUNS, '\0', '\n', '\u3000', '\ufeff', 'e\u0301', '\u{1f600}'];
   const slow: string[] = [];
   for (const [run, field, prefix] of combinations(runs, FIELDS, DATES)) {
-    // An id that is none, so that nothing is stored.
+    // An invalid id, so that nothing is stored.
     const body = JSON.stringify({ [field]: `${prefix}${fill(run, HEADER)}!` });
     const headers = ['Host: api', `Authorization: Bearer ${token}`, 'Content-Type: application/json'];
     const bytes = request('POST /api/alice/tasks', [...headers, `Content-Length: ${Buffer.byteLength(body)}`], body);
@@ -141,7 +141,7 @@ test.serial('no text in a body takes more than linear time', async (t) => {
   t.deepEqual(slow, []);
 });
 
-/** A request that has a use for the header. */
+/** A request that uses the header. */
 function linesFor(name: string): string {
   if (name.startsWith('Access')) return 'OPTIONS /api/alice/tasks';
   if (name === 'If-None-Match') return 'GET /openapi.json';
@@ -162,7 +162,7 @@ function* combinations<A, B, C>(as: readonly A[], bs: readonly B[], cs: readonly
   for (const a of as) for (const b of bs) for (const c of cs) yield [a, b, c];
 }
 
-/** Whether a request takes too much processor time, again and again: other work of the thread may come in between. */
+/** Whether a request repeatedly takes too much processor time: once may be other work of the thread. */
 async function isSlow({ url }: Host, bytes: Buffer): Promise<boolean> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const before = process.threadCpuUsage();
@@ -180,7 +180,7 @@ function exchange(port: number, bytes: Buffer): Promise<void> {
     socket.on('error', () => {});
     socket.on('close', () => resolve());
     socket.resume();
-    // A body that was announced and does not come.
+    // For a body that was announced but is not sent.
     socket.setTimeout(200, () => socket.destroy());
     socket.write(bytes);
   });

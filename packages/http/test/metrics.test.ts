@@ -9,14 +9,14 @@ import { ABSENT, onMemory, person } from './hosts.ts';
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
 
-/** Metrics, and what they log. */
+/** Metrics and their log. */
 async function metricsWith(options: Omit<MetricsOptions, 'logger'> = {}): Promise<{ metrics: Metrics; log: string[] }> {
   const log: string[] = [];
   const logger = await createLogger({ logLevel: 'info' }, { write: (line) => log.push(line) });
   return { metrics: createMetrics({ logger, ...options }), log };
 }
 
-/** The samples of a metric, by their labels as they are written. */
+/** The samples of a metric, by their labels as text. */
 function samples(text: string, name: string): Record<string, number> {
   const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
   return Object.fromEntries(
@@ -30,7 +30,7 @@ function samples(text: string, name: string): Record<string, number> {
 /** The value of the one sample without labels, if there is one. */
 const only = (text: string, name: string) => samples(text, name)[''];
 
-test('requests are counted and timed by the template of their route', async (t) => {
+test('requests are counted and timed by route template', async (t) => {
   const { metrics } = await metricsWith();
   const host = await onMemory({ onAnswer: metrics.observe });
   const alice = await person(host, 'planted-user');
@@ -54,7 +54,7 @@ test('requests are counted and timed by the template of their route', async (t) 
   await host.close();
 });
 
-test('what clients make up is one value, however much of it there is', async (t) => {
+test('unknown methods and paths share one label value', async (t) => {
   const { metrics } = await metricsWith();
   const host = await onMemory({ onAnswer: metrics.observe });
   for (const path of ['/a', '/b', '/api/x', '/api/x/nothing', '/%zz', '/tasks/../health']) await host.call('GET', path);
@@ -69,7 +69,7 @@ test('what clients make up is one value, however much of it there is', async (t)
   await host.close();
 });
 
-test('latencies can be read up to ten seconds', async (t) => {
+test('latencies are measured up to ten seconds', async (t) => {
   const { metrics } = await metricsWith();
   const request = { method: 'GET', route: '/', status: 200, refusal: undefined };
   for (const seconds of [0.0005, 0.003, 0.07, 0.9, 7, 60]) metrics.observe({ ...request, seconds });
@@ -78,7 +78,7 @@ test('latencies can be read up to ten seconds', async (t) => {
   t.deepEqual(['0.001', '0.005', '0.1', '1', '5', '10', '+Inf'].map(upTo), [1, 2, 3, 4, 4, 5, 6]);
 });
 
-test('failures to authenticate are counted by reason, from zero', async (t) => {
+test('failed authentications are counted by reason, from zero', async (t) => {
   const { metrics } = await metricsWith();
   const name = 'todo_authentication_failures_total';
   const before = samples(await metrics.read(), name);
@@ -100,7 +100,7 @@ test('failures to authenticate are counted by reason, from zero', async (t) => {
   await host.close();
 });
 
-test('the process tells of itself: event loop, memory, CPU', async (t) => {
+test('the process has metrics: event loop, memory, CPU', async (t) => {
   const { metrics } = await metricsWith();
   const text = await metrics.read();
   for (const name of [
@@ -112,7 +112,7 @@ test('the process tells of itself: event loop, memory, CPU', async (t) => {
   }
 });
 
-test('apps in one process have nothing in common', async (t) => {
+test('apps in one process have separate metrics', async (t) => {
   const [one, other] = [await metricsWith(), await metricsWith()];
   one.metrics.observe({ method: 'GET', route: '/', status: 200, seconds: 0, refusal: undefined });
   t.not(Object.keys(samples(await one.metrics.read(), 'todo_http_requests_total')).length, 0);
@@ -152,21 +152,21 @@ serverTest('the pool is seen: connections in use, who waits, and how many there 
   await database.close();
 });
 
-test('the embedded database has no pool, and an app without events no events', async (t) => {
+test('without a pool or events, there are no metrics of them', async (t) => {
   const database = await Database.embedded();
   const { metrics } = await metricsWith({ pool: database.pool });
   t.notRegex(await metrics.read(), /todo_database_pool|todo_events/);
   await database.close();
 });
 
-test('events are told of where there are any', async (t) => {
+test('events have metrics', async (t) => {
   const { metrics } = await metricsWith({ eventsWaiting: async () => 3, eventsDead: async () => 0 });
   const text = await metrics.read();
   t.is(only(text, 'todo_events_waiting'), 3);
   t.is(only(text, 'todo_events_dead'), 0);
 });
 
-test('what cannot be read is missing, counted and logged, and hides nothing else', async (t) => {
+test('a metric that cannot be read is missing, counted and logged, and does not affect the others', async (t) => {
   let isAway = true;
   const { metrics, log } = await metricsWith({
     eventsWaiting: async () => {
@@ -193,7 +193,7 @@ test('what cannot be read is missing, counted and logged, and hides nothing else
   t.is(only(await metrics.read(), 'todo_events_waiting'), 5, 'it is read again when it can be');
 });
 
-test('a reading that hangs keeps nobody waiting, and is not begun twice', async (t) => {
+test('a hanging metric does not block the others, and is not read twice at once', async (t) => {
   let begun = 0;
   let answer = (_: number) => {};
   const { metrics } = await metricsWith({
@@ -214,7 +214,7 @@ test('a reading that hangs keeps nobody waiting, and is not begun twice', async 
   t.is(only(await next, 'todo_events_waiting'), 7);
 });
 
-test('the port of the metrics answers GET /metrics, and nothing else', async (t) => {
+test('the metrics port serves only GET /metrics', async (t) => {
   const { metrics } = await metricsWith();
   const server = await listenForMetrics(metrics, { host: '127.0.0.1', port: 0 });
   const url = `http://127.0.0.1:${server.port}`;

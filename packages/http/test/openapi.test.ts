@@ -15,7 +15,7 @@ const opened = shared(() => onMemory());
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 
-/** The routes of the routers that the app really uses. */
+/** The routes of the app's routers. */
 async function routes(): Promise<string[]> {
   const database = await Database.postgres({ url: 'postgres://nobody@127.0.0.1:9/none' });
   const config = loadConfig({ BETTER_AUTH_SECRET: SECRET });
@@ -38,7 +38,7 @@ test('every route is an operation of the document, and every operation is a rout
   t.deepEqual(operations.sort(), (await routes()).sort());
 });
 
-test('every operation has an id of its own, a summary, a tag, and an answer of each kind', (t) => {
+test('every operation has a unique id, a summary, a tag, and success and error responses', (t) => {
   const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
   t.is(new Set(operations.map(({ operationId }) => operationId)).size, operations.length);
   for (const { operationId, summary, description, tags, responses } of operations) {
@@ -57,7 +57,7 @@ test('every operation has an id of its own, a summary, a tag, and an answer of e
   }
 });
 
-test('the document is served, and kept by whoever has it', async (t) => {
+test('the document is served, and revalidated by clients', async (t) => {
   const host = await opened();
   const { status, headers, body } = await host.call('GET', '/openapi.json');
   t.is(status, 200);
@@ -78,7 +78,7 @@ test('docs/openapi.json is the document (else: npm run openapi)', async (t) => {
   t.is(committed.info.version, version);
 });
 
-test('every example of a body is taken', async (t) => {
+test('every example of a body is accepted', async (t) => {
   const host = await opened();
   const alice = await person(host, 'alice');
   for (const [path, methods] of Object.entries(document.paths)) {
@@ -95,7 +95,7 @@ test('every example of a body is taken', async (t) => {
   }
 });
 
-test('every due date that is taken has the form that the document says', (t) => {
+test('every accepted due date has the documented format', (t) => {
   const { NewTask } = document.components.schemas as Record<
     string,
     { properties: Record<string, { pattern: string }> }
@@ -121,7 +121,7 @@ test('every due date that is taken has the form that the document says', (t) => 
   t.true(taken > 100, 'some were taken');
 });
 
-test('an answer that the document does not have is found', (t) => {
+test('an undocumented response is detected', (t) => {
   const always = {
     'X-Request-Id': '4b692b42-5e59-46b9-ad0e-693a92ef6968',
     ETag: '"3"',
@@ -186,7 +186,7 @@ test('an answer that the document does not have is found', (t) => {
     t.throws(() => busy(seconds), { message: /Retry-After/ }, seconds);
 });
 
-test('neither the document nor the page is loaded before somebody asks', (t) => {
+test('the document and the page are only loaded on first use', (t) => {
   const hook = `import { registerHooks } from 'node:module';
     registerHooks({ load(url, context, next) { console.log(url); return next(url, context); } });`;
   const loaded = (script: string) => {

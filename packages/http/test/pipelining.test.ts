@@ -7,10 +7,10 @@ import { uuidv7 } from 'uuidv7';
 import { parseAnswers } from './conformance.ts';
 import { type Host, onMemory, person } from './hosts.ts';
 
-/** Requests of one connection that may be under way at once. */
+/** The maximum number of concurrent requests of one connection. */
 const MAX_UNDER_WAY = 8;
 
-/** A repository in which nothing ends before it is told to. */
+/** A repository whose calls only end when told to. */
 function gated() {
   const repository = new InMemoryTaskRepository();
   const { promise: opened, resolve: open } = Promise.withResolvers<void>();
@@ -69,12 +69,12 @@ function read(token: string, path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer ${token}\r\n\r\n`;
 }
 
-/** The whole answers in what a connection has received. */
+/** The complete responses that a connection has received. */
 function wholeAnswers(received: string) {
   return parseAnswers(received).filter(({ headers, text }) => text.length === Number(headers.get('Content-Length')));
 }
 
-/** What a connection receives, until there are so many answers. */
+/** Reads from a connection until there are this many responses. */
 async function answersOn(socket: Socket, count: number) {
   let received = '';
   while (wholeAnswers(received).length < count) {
@@ -89,7 +89,7 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await sleep(5);
 }
 
-test('of the requests that one connection sends at once, eight are under way', async (t) => {
+test('of the requests that one connection sends at once, eight run concurrently', async (t) => {
   const { tasks, state, open, repository } = gated();
   const host = await onMemory({ tasks });
   t.teardown(() => host.close());
@@ -110,7 +110,7 @@ test('of the requests that one connection sends at once, eight are under way', a
   t.is(await totalOf(repository, people), 300);
 });
 
-test('what a client that has left had asked for besides is not begun', async (t) => {
+test('queued requests of a disconnected client are dropped', async (t) => {
   const { tasks, state, open, repository } = gated();
   const host = await onMemory({ tasks });
   t.teardown(() => host.close());
@@ -127,7 +127,7 @@ test('what a client that has left had asked for besides is not begun', async (t)
   t.true((await totalOf(repository, people)) <= 2 * MAX_UNDER_WAY);
 });
 
-test('a request whose body comes late is answered, behind many others', async (t) => {
+test('a request with a late body is handled after many others', async (t) => {
   const host = await onMemory();
   t.teardown(() => host.close());
   const alice = await person(host, 'alice');
@@ -141,7 +141,7 @@ test('a request whose body comes late is answered, behind many others', async (t
   socket.destroy();
 });
 
-test('after many requests at once a connection goes on as before', async (t) => {
+test('a connection works normally after many requests at once', async (t) => {
   const host = await onMemory();
   t.teardown(() => host.close());
   const { token } = await person(host, 'alice');
@@ -155,7 +155,7 @@ test('after many requests at once a connection goes on as before', async (t) => 
   socket.destroy();
 });
 
-test('of all connections together, ten thousand requests wait at the most', async (t) => {
+test('at most ten thousand requests of all connections are queued', async (t) => {
   const { tasks, state, open } = gated();
   const host = await onMemory({ tasks });
   t.teardown(() => host.close());

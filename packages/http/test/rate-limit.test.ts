@@ -23,7 +23,7 @@ function assertTooMany(t: ExecutionContext, { status, headers, body }: Answer): 
   t.true(retryAfter >= 1 && retryAfter <= 60);
 }
 
-test('a user over the limit is told when to come back, and nobody else is', async (t) => {
+test('a user over the limit gets Retry-After, and other users are not affected', async (t) => {
   const host = await onMemory({ limits: limits(3, 100) });
   const [alice, bob] = [await person(host), await person(host)];
   for (const left of [2, 1, 0]) {
@@ -50,7 +50,7 @@ test("requests for somebody else's tasks count for who makes them", async (t) =>
   await host.close();
 });
 
-test('an address that keeps failing to prove who it is gets no more tries', async (t) => {
+test('an address with too many failed authentications is blocked', async (t) => {
   const host = await onMemory({ limits: limits(100, 3), trustedProxies: 1 });
   const alice = await person(host);
   const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
@@ -70,7 +70,7 @@ test('an address that keeps failing to prove who it is gets no more tries', asyn
   await host.close();
 });
 
-test('without a proxy that is trusted, nobody says where they come from', async (t) => {
+test('without a trusted proxy, X-Forwarded-For is ignored', async (t) => {
   const host = await onMemory({ limits: limits(100, 3) });
   const attempt = (i: number) =>
     host.call('GET', '/api/x/stats', { token: 'x.y.z', headers: { 'X-Forwarded-For': `203.0.113.${i}` } });
@@ -79,44 +79,41 @@ test('without a proxy that is trusted, nobody says where they come from', async 
   await host.close();
 });
 
-serverTest(
-  'servers on one database share their limits, and go on counting by themselves while it is away',
-  async (t) => {
-    const postgres = await startPostgres();
-    const url = await postgres.createDatabase();
-    const config = loadConfig({
-      DATABASE_URL: url,
-      BETTER_AUTH_SECRET: SECRET,
-      STANDALONE_USERS: 'true',
-      RATE_LIMIT_PER_USER: '4',
-      RATE_LIMIT_STORE: 'database',
-      DATABASE_CONNECT_TIMEOUT_MS: '500',
+serverTest('servers on one database share their limits, and count separately while it is unavailable', async (t) => {
+  const postgres = await startPostgres();
+  const url = await postgres.createDatabase();
+  const config = loadConfig({
+    DATABASE_URL: url,
+    BETTER_AUTH_SECRET: SECRET,
+    STANDALONE_USERS: 'true',
+    RATE_LIMIT_PER_USER: '4',
+    RATE_LIMIT_STORE: 'database',
+    DATABASE_CONNECT_TIMEOUT_MS: '500',
+  });
+  const logger = pino({ level: 'silent' });
+  const open = async () => {
+    const database = await Database.postgres({ ...config.postgres, url });
+    await database.migrate(config);
+    const { app } = createContainer({ config, logger, database });
+    const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout: 10_000, logger });
+    return hostAt(server.port, async () => {
+      await server.close();
+      await database.close();
     });
-    const logger = pino({ level: 'silent' });
-    const open = async () => {
-      const database = await Database.postgres({ ...config.postgres, url });
-      await database.migrate(config);
-      const { app } = createContainer({ config, logger, database });
-      const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout: 10_000, logger });
-      return hostAt(server.port, async () => {
-        await server.close();
-        await database.close();
-      });
-    };
-    const [one, two] = [await open(), await open()];
-    const alice = await person(one, 'alice');
-    const ask = async (host: typeof one) => (await host.call('GET', '/api/alice/stats', { token: alice.token })).status;
-    t.deepEqual([await ask(one), await ask(two), await ask(one), await ask(two)], [200, 200, 200, 200]);
-    t.deepEqual([await ask(one), await ask(two)], [429, 429]);
-    await postgres.stop();
-    const bob = await person(one, 'bob');
-    t.is((await bob.call('GET', '/stats')).status, 503, 'the database is away, and that is what the answer says');
-    await one.close();
-    await two.close();
-  },
-);
+  };
+  const [one, two] = [await open(), await open()];
+  const alice = await person(one, 'alice');
+  const ask = async (host: typeof one) => (await host.call('GET', '/api/alice/stats', { token: alice.token })).status;
+  t.deepEqual([await ask(one), await ask(two), await ask(one), await ask(two)], [200, 200, 200, 200]);
+  t.deepEqual([await ask(one), await ask(two)], [429, 429]);
+  await postgres.stop();
+  const bob = await person(one, 'bob');
+  t.is((await bob.call('GET', '/stats')).status, 503, 'the database is away, and that is what the answer says');
+  await one.close();
+  await two.close();
+});
 
-test('every answer carries the headers that suit an API, and none that tells what it runs on', async (t) => {
+test('every response has the security headers, and none that reveals the software', async (t) => {
   const host = await onMemory();
   const alice = await person(host);
   for (const { headers } of [

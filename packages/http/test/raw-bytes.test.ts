@@ -7,19 +7,19 @@ import { type Host, onMemory, SECRET, shared } from './hosts.ts';
 
 type Bytes = string | Buffer;
 
-/** What to send, and the statuses of the answers: none where the connection is closed without a word. */
+/** The bytes to send, and the statuses of the responses; empty when the connection is closed without one. */
 type Row = readonly [title: string, send: Bytes | readonly Step[], answers: readonly number[]];
 
-/** Bytes to send, or milliseconds to wait, or an end. */
+/** Bytes to send, milliseconds to wait, or the end of the stream. */
 type Step = Bytes | number | 'FIN' | 'RST';
 
-/** Node's parser answers 408 and 431; the rest are of the wire contract. */
+/** Node's parser causes 408 and 431; the others are part of the wire contract. */
 const STATUSES = [200, 201, 204, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 503];
 
 const HANG = 2_000;
 const SHORT_TIMEOUT = 500;
 
-// Good for every host: they share the secret.
+// Valid for every host, because they share the secret.
 const token = await issueToken({ secret: SECRET, userId: 'alice', lifetime: 3600 });
 
 const patient = shared(() => onMemory());
@@ -47,7 +47,7 @@ const post = (headers: string[], body: Bytes) =>
 
 const encoded = (encoding: string, body: Bytes) => post([`Content-Encoding: ${encoding}`, length(body)], body);
 
-/** A request that must never be taken for one. */
+/** A smuggled request, which must never be handled. */
 const SMUGGLED = request(
   'POST /api/alice/tasks HTTP/1.1',
   ['Host: api', AUTH, JSON_TYPE, 'Content-Length: 56', CLOSE],
@@ -339,7 +339,7 @@ for (const [title, send, answers] of slow) {
 async function check(t: ExecutionContext, host: Host, send: Row[1], expected: Row[2], limit: number): Promise<void> {
   const steps = typeof send === 'string' || Buffer.isBuffer(send) ? [send] : send;
   let outcome = await exchange(host, steps, limit);
-  // A busy machine may be late once or twice; a server that hangs always is.
+  // A busy machine may be late once or twice; a hanging server always is.
   for (let retry = 0; retry < 2 && outcome.hung; retry++) outcome = await exchange(host, steps, limit);
   t.false(outcome.hung, `no end within ${limit} ms; so far: ${outcome.received}`);
 
@@ -370,7 +370,7 @@ async function check(t: ExecutionContext, host: Host, send: Row[1], expected: Ro
   t.false(next.text.includes('smuggled'));
 }
 
-/** Sends bytes over a connection of its own, and gives all that comes back until the server closes it. */
+/** Sends bytes over a new connection, and returns everything received until the server closes it. */
 function exchange({ url }: Host, steps: readonly Step[], limit: number): Promise<{ received: string; hung: boolean }> {
   return new Promise((resolve) => {
     const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen: true });
@@ -382,7 +382,7 @@ function exchange({ url }: Host, steps: readonly Step[], limit: number): Promise
     }, limit);
     socket.on('data', (chunk) => chunks.push(chunk));
     socket.on('end', () => socket.end());
-    // A reset after the answer is an end like any other.
+    // A reset after the response counts as a normal end.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       clearTimeout(deadline);
@@ -400,7 +400,7 @@ function exchange({ url }: Host, steps: readonly Step[], limit: number): Promise
   });
 }
 
-/** The method and the target of each request that can be made out, in the order of the answers. */
+/** The method and the target of each recognizable request, in the order of the responses. */
 function requestLines(steps: readonly Step[]): string[][] {
   const sent = steps
     .map((step) => (typeof step === 'number' ? '' : Buffer.isBuffer(step) ? step.toString('latin1') : step))

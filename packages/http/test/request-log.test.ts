@@ -15,7 +15,7 @@ interface Line {
   readonly [key: string]: unknown;
 }
 
-/** A host whose log, down to the last detail, can be read: as lines, and as the text that it is. */
+/** A host with its complete log, as lines and as text. */
 async function logged(own: Partial<AppOptions> = {}): Promise<Host & { lines(): Line[]; text(): string }> {
   const written: string[] = [];
   const logger = await createLogger({ logLevel: 'trace' }, { write: (line) => written.push(line) });
@@ -29,21 +29,21 @@ async function logged(own: Partial<AppOptions> = {}): Promise<Host & { lines(): 
 
 const base64 = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
 
-/** A token that says whatever it is told to, well signed unless `secret` is another one. */
+/** A token with any claims, validly signed unless `secret` is another one. */
 function tokenOf(claims: Record<string, unknown>, secret = SECRET): string {
   const now = Math.floor(Date.now() / 1000);
   const input = `${base64({ alg: 'HS256' })}.${base64({ sub: 'alice', iat: now, exp: now + 900, ...claims })}`;
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
 }
 
-/** Use cases over a repository in which lists and all that writes fail. */
+/** Use cases over a repository in which lists and writes fail. */
 function failing(error: Error) {
   const fail = () => Promise.reject(error);
   const tasks = Object.assign(new InMemoryTaskRepository(), { change: fail, list: fail });
   return taskUseCases({ tasks, clock, newId: sequentialIds() });
 }
 
-/** Sends bytes as they are, and waits for the end. */
+/** Sends raw bytes, and waits for the end. */
 function send(host: Host, bytes: string): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(Number(new URL(host.url).port), '127.0.0.1');
@@ -52,7 +52,7 @@ function send(host: Host, bytes: string): Promise<void> {
   });
 }
 
-test('each request is one line, with the template of its route', async (t) => {
+test('each request is one line, with its route template', async (t) => {
   const host = await logged();
   const alice = await person(host, 'alice');
   await alice.create();
@@ -106,7 +106,7 @@ for (const [traceparent, read] of traceparents) {
   });
 }
 
-test('a trace that is being recorded goes before the header', async (t) => {
+test('a recorded trace takes precedence over the header', async (t) => {
   let active: string | undefined = 'a'.repeat(32);
   const host = await logged({ activeTraceId: () => active });
   await host.call('GET', '/health', { headers: { traceparent: TRACEPARENT } });
@@ -119,7 +119,7 @@ test('a trace that is being recorded goes before the header', async (t) => {
   await host.close();
 });
 
-test('who is not let in is logged with the reason, in the same line', async (t) => {
+test('a refused caller is logged with the reason, in the same line', async (t) => {
   const unknownKey = `${base64({ alg: 'EdDSA', kid: 'nobody' })}.${base64({ sub: 'alice' })}.AAAA`;
   const keys = cachedKeySet(async () => [{ kty: 'OKP', crv: 'Ed25519', x: 'A'.repeat(43), kid: 'somebody' }], {
     onLoadError: () => t.fail(),
@@ -150,28 +150,28 @@ test('who is not let in is logged with the reason, in the same line', async (t) 
   await host.close();
 });
 
-/** What a request's line may have; that a new field is harmless has to be thought about. */
+/** The allowed fields of a request's line. Check that a new one contains no user data. */
 const FIELDS = [
   'evidence',
   ...['level', 'time', 'method', 'route', 'status', 'milliseconds'],
   ...['requestId', 'traceId', 'userId', 'reason', 'msg'],
 ];
 
-/** As PostgreSQL would say it. */
+/** An error that quotes a value, like those of PostgreSQL. */
 const quoting = (code: string) =>
   new Error('insert failed', {
     cause: Object.assign(new Error('invalid input syntax for type date: "planted $& in a message"'), { code }),
   });
 
 const adapters: [name: string, own: Partial<AppOptions>][] = [
-  ['all is well', {}],
+  ['there is no error', {}],
   ['proxies stand in front', { trustedProxies: 1 }],
-  ['the database is away', { tasks: failing(new UnavailableError('away', { cause: quoting('22007') })) }],
+  ['the database is unavailable', { tasks: failing(new UnavailableError('away', { cause: quoting('22007') })) }],
   ['the database quotes a value', { tasks: failing(quoting('22P02')) }],
   ['a function of the database quotes a value', { tasks: failing(quoting('P0001')) }],
 ];
 for (const [name, own] of adapters) {
-  test(`nothing that a user wrote is in the log when ${name}`, async (t) => {
+  test(`the log contains no user data when ${name}`, async (t) => {
     const host = await logged(own);
     const statuses = new Set<number>();
     const token = tokenOf({ email: 'planted@example.com', name: 'planted', image: 'https://planted.example' });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { assertProblem, explore, hosts, person, shared, throwing } from './hosts.ts';
 
-/** Everything that has ever been altered or dropped on its way into a database and back. */
+/** Texts that databases are known to change or drop. */
 const odd = fc.constantFrom(
   ...['\0', '\u0001', '\b', '\t', '\n', '\r', '\r\n', '\u001b', '\u007f', '\u0085', '\u00a0', '\u00ad', '\u2028'],
   ...[
@@ -43,7 +43,7 @@ const text = (longest: number) =>
     fc.tuple(odd, fc.integer({ min: longest - 1, max: longest + 1 })).map(([unit, count]) => unit.repeat(count)),
   );
 
-/** PostgreSQL cannot hold NUL, and UTF-8 no half of a surrogate pair. */
+/** PostgreSQL cannot store NUL, and UTF-8 cannot encode lone surrogates. */
 function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }

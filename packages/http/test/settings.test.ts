@@ -5,13 +5,13 @@ import test from 'ava';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 
-/** Each setting, and its default where that is fixed. */
+/** Each setting, and its default if it is fixed. */
 const settings = Object.entries(EnvironmentSchema.entries).map(([name, schema]) => {
   const { default: value } = schema as { default?: unknown };
   return { name, value: value === undefined ? undefined : String(value) };
 });
 
-test('every setting is on the page of the configuration, with its default', async (t) => {
+test('every setting is documented in the configuration page, with its default', async (t) => {
   const page = await readFile(join(ROOT, 'docs', 'configuration.md'), 'utf8');
   const rows = new Map(
     [...page.matchAll(/^\| `(\w+)` \| (.*?) \| .* \| .* \|$/gm)].map(([, name, value]) => [

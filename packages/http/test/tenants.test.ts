@@ -15,13 +15,13 @@ import {
   UUID_V7,
 } from './hosts.ts';
 
-/** The same for all requests, so that answers can be compared to the byte. */
+/** The same for all requests, so that responses can be compared byte by byte. */
 const headers = { 'X-Request-Id': 'the-same' };
 
 for (const { name, declare, open } of hosts) {
   const opened = shared(open);
 
-  declare(`${name}: every route, for each token and each path, with tasks that exist and that do not`, async (t) => {
+  declare(`${name}: every route, for each token and each path, with existing and missing tasks`, async (t) => {
     const host = await opened();
     const [alice, bob] = [await person(host), await person(host)];
     const secret = (owner: Person) => `the secret of ${owner.id}`;
@@ -40,7 +40,7 @@ for (const { name, declare, open } of hosts) {
             answers.set(id, await path.call(method, below, { token: token.token, json, headers }));
           }
           const { method, path: below, json, namesTask } = operations('{id}')[route] ?? assert.fail();
-          // A batch names its tasks in the body, and is refused as a whole.
+          // A batch has its task ids in the body, and is refused as a whole.
           const [missing, fields] = json && namesTask && !below.includes('{id}') ? [422, ['operations.0.id']] : [404];
           const title = `${method} ${below}, ${token === path ? 'own' : 'foreign'} path`;
 
@@ -68,7 +68,7 @@ for (const { name, declare, open } of hosts) {
   });
 }
 
-/** All of an answer but the time, and the id that was asked for. */
+/** A response without the time and the requested id. */
 function comparable({ status, headers, text }: Answer, id: string) {
   return {
     status,
@@ -79,16 +79,16 @@ function comparable({ status, headers, text }: Answer, id: string) {
 
 type Task = Answer['body'];
 
-/** What every user should have; users are numbers. */
+/** The expected state of every user; users are numbers. */
 interface Model {
   readonly tasks: readonly Map<string, Task>[];
-  /** The ids of all users' tasks, and of those that were deleted. */
+  /** The ids of all users' tasks, including deleted ones. */
   readonly ids: string[];
 }
 
 type Command = fc.AsyncCommand<Model, readonly Person[]>;
 
-/** What a user does, and what should come of it. */
+/** An action of a user, and its expected result. */
 function command(
   what: string,
   who: number,
@@ -103,7 +103,7 @@ function command(
 
 const USERS = 3;
 const user = fc.nat({ max: USERS - 1 });
-/** Which of all the ids: somebody else's as likely as not. */
+/** An index into all ids, often that of another user's task. */
 const index = fc.nat({ max: 1000 });
 const pick = ({ ids }: Model, index: number) => ids[index % (ids.length + 1)] ?? ABSENT;
 
@@ -230,7 +230,7 @@ function expectTask(answer: Answer, expected: Task | undefined): void {
   else assert.deepEqual([answer.status, answer.body], [200, expected]);
 }
 
-/** Changes a task of the model as the server should have; a real change, and nothing else, makes it later. */
+/** Changes a task of the model like the server; only a real change increases `updatedAt`. */
 function changeTask(mine: Map<string, Task>, id: string, changes: object, answer: Answer): void {
   const before = mine.get(id);
   if (before !== undefined && Object.entries(changes).some(([field, value]) => before[field] !== value)) {
@@ -240,7 +240,7 @@ function changeTask(mine: Map<string, Task>, id: string, changes: object, answer
   expectTask(answer, mine.get(id));
 }
 
-/** The contract's list, written down once more, and as plainly as possible. */
+/** A second, simple implementation of the list. */
 function listOf(
   tasks: Task[],
   { search = '', sort_by = 'createdAt', sort_order = 'desc', ...equal }: Record<string, string>,
@@ -271,7 +271,7 @@ function compare(a: any, b: any): number {
 for (const { name, declare, open } of hosts.filter(({ name }) => name !== 'PGlite')) {
   const opened = shared(open);
 
-  declare(`${name}: ${USERS} users find what a plain model says, whatever they do to each other`, async (t) => {
+  declare(`${name}: ${USERS} concurrent users get the results of a simple model`, async (t) => {
     const host = await opened();
     await explore(2_000, fc.commands(commands, { maxCommands: 60, size: 'max' }), async (steps) => {
       const people = await Promise.all(Array.from({ length: USERS }, () => person(host)));

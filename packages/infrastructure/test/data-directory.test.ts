@@ -33,7 +33,7 @@ test('a directory is held by one process at a time, and can be taken again when 
   await (await openDataDirectory(path)).release();
 });
 
-test('another process keeps us out while it lives, and not a moment longer when it is killed', async (t) => {
+test('another process locks the directory while it lives, and no longer once it is killed', async (t) => {
   const path = await newPath();
   const holder = await holdElsewhere(path);
   await t.throwsAsync(openDataDirectory(path), { name: 'DataDirectoryError' });
@@ -43,7 +43,7 @@ test('another process keeps us out while it lives, and not a moment longer when 
   t.deepEqual(await readdir(path), ['lock', 'postgres']);
 });
 
-test('the secret is made once, is long, and nobody else can read it', async (t) => {
+test('the secret is generated once, is long, and only the owner can read it', async (t) => {
   const path = await newPath();
   const secrets = await Promise.all([1, 2, 3].map(() => signingSecret(path)));
   t.is(new Set(secrets).size, 1);
@@ -53,7 +53,7 @@ test('the secret is made once, is long, and nobody else can read it', async (t) 
   t.not(await signingSecret(await newPath()), secrets[0]);
 });
 
-test('a secret that is damaged, and a directory that is none, are told of', async (t) => {
+test('a damaged secret and an invalid directory are reported', async (t) => {
   const path = await newPath();
   await signingSecret(path);
   await writeFile(join(path, 'secret'), 'short');

@@ -34,7 +34,7 @@ function tablesOf(url: string): Promise<Record<string, unknown>[]> {
   );
 }
 
-/** Migrates with more patience than the limits that are under test. */
+/** Migrates with longer limits than those under test. */
 async function migrated(url: string): Promise<void> {
   const database = await Database.postgres({ url });
   await database.migrate(STANDALONE);
@@ -46,7 +46,7 @@ const task = createTask(
   { id: '00000000-0000-7000-8000-000000000001', userId: 'alice', now: '2026-03-01T12:00:00.000Z' },
 );
 
-serverTest('without a user table the migration stops, says what to do, and leaves nothing behind', async (t) => {
+serverTest('without a user table the migration fails with instructions, and leaves nothing behind', async (t) => {
   const url = await newDatabase();
   const database = await Database.postgres({ url });
   const expected = { name: 'DatabaseSetupError', message: /Run Better Auth's migrations on it first/ };
@@ -95,7 +95,7 @@ serverTest('tasks from before there was a journal are counted', async (t) => {
   await execute(url, `grant all on schema public to ${role}`);
   const owned = new URL(url);
   owned.username = role;
-  // Row level security applies to this owner too: it must not keep it from counting.
+  // Row level security applies to this owner too, and must not hide rows from the count.
   const database = await Database.postgres({ url: owned.href });
   await database.migrate(STANDALONE);
   const tasks = new SqlTaskRepository(database, STANDALONE);
@@ -111,7 +111,7 @@ serverTest('tasks from before there was a journal are counted', async (t) => {
   await database.close();
 });
 
-serverTest('of many processes that start at once, one migrates', async (t) => {
+serverTest('of many processes that start at once, only one migrates', async (t) => {
   const url = await newDatabase();
   const databases = await Promise.all(Array.from({ length: 5 }, () => Database.postgres({ url, poolSize: 2 })));
   const done = await Promise.all(databases.map((database) => database.migrate(STANDALONE)));
@@ -137,7 +137,7 @@ serverTest('completed follows from status, and cannot be written', async (t) => 
   await database.close();
 });
 
-test('a stand-in user table has the columns of Better Auth, and takes users as they come', async (t) => {
+test('a stand-in user table has the columns of Better Auth, and inserts users on first use', async (t) => {
   const pglite = await PGlite.create();
   const database = await Database.onPGlite(pglite);
   await database.migrate(STANDALONE);
@@ -157,7 +157,7 @@ test('a stand-in user table has the columns of Better Auth, and takes users as t
   await pglite.close();
 });
 
-serverTest("a stand-in never mixes with somebody else's user table", async (t) => {
+serverTest('the stand-in refuses an existing user table of another system', async (t) => {
   const url = await newDatabase();
   await execute(url, `create table "user" ("id" text primary key)`);
   const database = await Database.postgres({ url });
@@ -172,7 +172,7 @@ serverTest("a stand-in never mixes with somebody else's user table", async (t) =
   await database.close();
 });
 
-serverTest('a database that is away, or slow, is unavailable, and the pool gets over it', async (t) => {
+serverTest('an unreachable or slow database is unavailable, and the pool recovers', async (t) => {
   const away = await Database.postgres({ url: 'postgres://nobody@127.0.0.1:9/none' });
   await t.throwsAsync(away.check(), { code: 'UNAVAILABLE' });
   await away.close();
@@ -195,7 +195,7 @@ serverTest('a database that is away, or slow, is unavailable, and the pool gets 
 });
 
 serverTest(
-  'a database that hangs is unavailable within the time limit, and the pool is whole when it goes on',
+  'a hanging database is unavailable within the time limit, and the pool is complete afterwards',
   async (t) => {
     const server = await startPrivatePostgres();
     const url = await server.createDatabase();
@@ -219,7 +219,7 @@ serverTest(
   },
 );
 
-serverTest('a transaction that another one got in the way of is tried three times', async (t) => {
+serverTest('a transaction with a conflict is tried three times', async (t) => {
   const url = await newDatabase();
   const database = await Database.postgres({ url });
   let attempts = 0;
@@ -243,7 +243,7 @@ serverTest('a transaction that another one got in the way of is tried three time
   await database.close();
 });
 
-test('a database URL is honoured as it is written, and never without verification', (t) => {
+test('the TLS settings of a database URL are respected, and never without verification', (t) => {
   const parse = (query: string) => parseDatabaseUrl(`postgres://me:p%40ss@db.example:6543/todo${query}`);
   t.like(parse(''), { host: 'db.example', port: '6543', user: 'me', password: 'p@ss', database: 'todo' });
   t.falsy(parse('').ssl);
@@ -268,7 +268,7 @@ test('a database URL is honoured as it is written, and never without verificatio
   }
 });
 
-serverTest('TLS: a certificate that cannot be verified is refused, one of the given authority is taken', async (t) => {
+serverTest('TLS: an unverifiable certificate is refused, one of the given authority is accepted', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'todo-tls-'));
   const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')];
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];

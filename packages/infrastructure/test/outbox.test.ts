@@ -14,7 +14,7 @@ const adapters: { name: string; declare: TestFn; newServer?: () => Promise<strin
 ];
 
 for (const { name, declare, newServer } of adapters) {
-  declare(`${name}: the outbox keeps its contract`, async (t) => {
+  declare(`${name}: the outbox fulfils its contract`, async (t) => {
     const server = await newServer?.();
     const database = server
       ? await Database.postgres({ url: server, connectTimeout: 30_000 })

@@ -22,14 +22,14 @@ const STANDALONE = { standaloneUsers: true };
 const newDatabase = databases(test);
 const FAST = { firstDelay: 5, longestDelay: 20 };
 
-/** What a sink does with an event: a status, or the connection is cut before or after it is taken, or nothing. */
+/** How a sink responds: with a status, by closing the connection before or after accepting the event, or not at all. */
 type Answer = number | 'cut' | 'taken, then cut' | 'hang';
 
-/** An event sink on a real socket. It notes what it took, and answers as `answer` says. */
+/** An event sink on a real socket. It records accepted events, and responds according to `answer`. */
 class Sink {
   readonly taken: CloudEvent<unknown>[] = [];
   answer: (event: CloudEvent<unknown>) => Answer = () => 204;
-  /** Requests that have no answer yet, and how many there ever were at once. */
+  /** Open requests, and their maximum so far. */
   open = 0;
   mostOpen = 0;
   #server: Server | undefined;
@@ -42,7 +42,7 @@ class Sink {
       response.on('close', () => this.open--);
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk);
-      // The official SDK reads, and validates, what came.
+      // The official SDK parses and validates the event.
       const event = HTTP.toEvent({ headers: request.headers, body: Buffer.concat(chunks).toString() });
       if (Array.isArray(event)) throw new Error('one event at a time');
       (event as CloudEvent<unknown>).validate();
@@ -62,7 +62,7 @@ class Sink {
   }
 }
 
-/** Gives users tasks to hear of; each is told of by two events. */
+/** Creates tasks with two events each. */
 async function fill(database: Database, users: readonly string[], tasks: number): Promise<void> {
   const writer = taskWriter(new SqlTaskRepository(database, STANDALONE));
   for (const userId of users) {
@@ -77,14 +77,14 @@ async function fill(database: Database, users: readonly string[], tasks: number)
   }
 }
 
-/** Claims whoever there is, and gives the claim of one user. */
+/** Claims all users, and returns the claim of one. */
 async function claimOf(outbox: SqlOutbox, user: string, lease: number): Promise<WaitingEvents> {
   const claimed = (await outbox.claim(lease)).waiting.find(({ userId }) => userId === user);
   if (claimed === undefined) throw new Error(`${user} has nothing that waits, or is claimed.`);
   return claimed;
 }
 
-/** Rounds until nothing waits. */
+/** Runs rounds until no events are waiting. */
 async function drain(outbox: SqlOutbox, ...rounds: (() => Promise<RelayRound>)[]): Promise<void> {
   const run = async (round: () => Promise<RelayRound>) => {
     while ((await outbox.backlog()).waiting > 0) {
@@ -95,7 +95,7 @@ async function drain(outbox: SqlOutbox, ...rounds: (() => Promise<RelayRound>)[]
   await Promise.all(rounds.map(run));
 }
 
-/** The sequences that the sink took of a user, but for what came twice in a row. */
+/** The sequences that the sink accepted of a user, without immediate duplicates. */
 function inOrder(sink: Sink, user: string): number[] {
   return sink.taken
     .filter(({ partitionkey }) => partitionkey === user)
@@ -105,7 +105,7 @@ function inOrder(sink: Sink, user: string): number[] {
 
 const upTo = (length: number) => Array.from({ length }, (_, i) => i + 1);
 
-/** `RELIABILITY=full` is the size of `docs/reliability.md`. */
+/** `RELIABILITY=full` uses the size in `docs/reliability.md`. */
 const DELIVERY = FULL
   ? { users: 50, tasks: 50, deaths: 5, dead: 2_000 }
   : { users: 25, tasks: 4, deaths: 1, dead: 200 };
@@ -117,7 +117,7 @@ async function assertDelivery(t: ExecutionContext, first: Database, second: Data
   const sink = new Sink();
   const url = await sink.start();
   let asked = 0;
-  // Events that were taken, but whose answer was lost: they have to come once more.
+  // Events that were accepted, but whose response was lost: they must be delivered again.
   const lost: string[] = [];
   sink.answer = ({ id }) => {
     const answer = ([503, 204, 'cut', 204, 503, 204, 'taken, then cut', 204] as const)[asked++ % 8] ?? 204;
@@ -125,7 +125,7 @@ async function assertDelivery(t: ExecutionContext, first: Database, second: Data
     return answer;
   };
   const outboxes = [new SqlOutbox(first), new SqlOutbox(second)] as const;
-  // Nothing is given up, whatever chance has in store.
+  // Nothing becomes a dead letter, even with many random failures.
   const options = { ...FAST, maxAttempts: Number.POSITIVE_INFINITY };
   const rounds = outboxes.map((outbox) => eventRelay({ outbox, sink: cloudEventsSink(url) }, options));
   t.deepEqual(await outboxes[0].backlog(), { waiting: events, dead: 0 });
@@ -153,7 +153,7 @@ async function assertDelivery(t: ExecutionContext, first: Database, second: Data
 }
 
 serverTest(
-  'two relays, a sink that fails half of the time and goes away: every event, in order, twice only where the answer was lost',
+  'two relays, a sink that often fails and is unreachable at times: every event, in order, twice only after a lost response',
   async (t) => {
     const url = await newDatabase();
     const [first, second] = await Promise.all([Database.postgres({ url }), Database.postgres({ url })]);
@@ -163,14 +163,14 @@ serverTest(
   },
 );
 
-test('on PGlite too', async (t) => {
+test('the same on PGlite', async (t) => {
   const database = await Database.embedded();
   await database.migrate(STANDALONE);
   await assertDelivery(t, database, database);
   await database.close();
 });
 
-serverTest('what goes on the wire is a CloudEvent with the entry of the journal', async (t) => {
+serverTest('an event is sent as a CloudEvent with the journal entry', async (t) => {
   const database = await Database.postgres({ url: await newDatabase() });
   await database.migrate(STANDALONE);
   await fill(database, ['älice\u{1f600}'], 1);
@@ -198,14 +198,14 @@ serverTest('what goes on the wire is a CloudEvent with the entry of the journal'
   await database.close();
 });
 
-serverTest('what the sink refuses is a dead letter, and can be requeued', async (t) => {
+serverTest('a rejected event becomes a dead letter, and can be requeued', async (t) => {
   const database = await Database.postgres({ url: await newDatabase() });
   await database.migrate(STANDALONE);
   const outbox = new SqlOutbox(database);
   await fill(database, ['alice'], 3);
   const sink = new Sink();
   const relay = eventRelay({ outbox, sink: cloudEventsSink(await sink.start()) }, { ...FAST, maxAttempts: 3 });
-  // The second is refused, the fourth fails whatever one does: neither keeps the others back.
+  // The second is rejected and the fourth always fails; neither holds up the others.
   sink.answer = ({ sequence }) => ({ '0000000002': 422, '0000000004': 500 })[String(sequence)] ?? 204;
   await drain(outbox, relay);
   const taken = () => sink.taken.map(({ sequence }) => Number(sequence));
@@ -240,7 +240,7 @@ for (const [poison, reason] of [
   [503, 'The sink answered 503.'],
 ] as const) {
   serverTest(
-    `an event that the sink answers with "${poison}" holds up nobody else, and is a dead letter in the end`,
+    `an event that the sink answers with "${poison}" does not hold up other users, and becomes a dead letter`,
     async (t) => {
       const database = await Database.postgres({ url: await newDatabase() });
       await database.migrate(STANDALONE);
@@ -276,7 +276,7 @@ for (const [poison, reason] of [
 }
 
 serverTest(
-  'a sink that hangs altogether has few requests open, buries nothing at once, and gets all when it is back',
+  'a hanging sink has few open requests, causes no dead letters, and gets all events when it recovers',
   async (t) => {
     const database = await Database.postgres({ url: await newDatabase() });
     await database.migrate(STANDALONE);
@@ -308,7 +308,7 @@ serverTest(
     await database.transaction({ task: 'delivery' }, (db) =>
       db.updateTable('task_ledgers').set({ deliverAfter: '-infinity' }).execute(),
     );
-    // With patience: on a busy machine 300 ms are soon over, and ten minutes are not.
+    // With the default timeout, because a busy machine can take more than 300 ms.
     await drain(outbox, eventRelay({ outbox, sink: cloudEventsSink(url) }, FAST));
     for (const user of users) t.deepEqual(inOrder(sink, user), [1, 2]);
     await sink.stop();
@@ -316,7 +316,7 @@ serverTest(
   },
 );
 
-serverTest('where there is no connection to the sink it is unreachable, and nothing is counted', async (t) => {
+serverTest('without a connection the sink is unreachable, and no attempts are counted', async (t) => {
   const database = await Database.postgres({ url: await newDatabase() });
   await database.migrate(STANDALONE);
   const outbox = new SqlOutbox(database);
@@ -340,7 +340,7 @@ serverTest('where there is no connection to the sink it is unreachable, and noth
   await database.close();
 });
 
-serverTest('requeued, an event is tried as often as any other before it is a dead letter again', async (t) => {
+serverTest('a requeued event is tried as often as any other before it becomes a dead letter again', async (t) => {
   const database = await Database.postgres({ url: await newDatabase() });
   await database.migrate(STANDALONE);
   const outbox = new SqlOutbox(database);
@@ -351,7 +351,7 @@ serverTest('requeued, an event is tried as often as any other before it is a dea
   await drain(outbox, relay);
   t.deepEqual(await outbox.backlog(), { waiting: 0, dead: 40 });
 
-  // It fails half of the time, and one event always.
+  // Half of the attempts fail, and one event always does.
   const asked = new Map<string, number>();
   const hopeless = (await outbox.deadLetters()).find(({ userId, sequence }) => userId === 'bob' && sequence === 7);
   let requests = 0;
@@ -382,7 +382,7 @@ for (const [what, retryAfter] of [
   ['', undefined],
   [', whatever it wishes for', 1e15],
 ] as const) {
-  test(`an event that a sink always fails with is given up after 20 times and about an hour${what}`, async (t) => {
+  test(`an event that always fails becomes a dead letter after 20 attempts and about an hour${what}`, async (t) => {
     const entry = {} as JournalEntry;
     let waiting: WaitingEvents = { userId: 'alice', claim: '', entries: [entry], upTo: 1, attempts: 0 };
     const delays: number[] = [];
@@ -411,7 +411,7 @@ for (const [what, retryAfter] of [
   });
 }
 
-serverTest('what a relay that died had claimed is free when its lease is over', async (t) => {
+serverTest('claims of a dead relay are released when the lease expires', async (t) => {
   const database = await Database.postgres({ url: await newDatabase() });
   await database.migrate(STANDALONE);
   const outbox = new SqlOutbox(database);
@@ -426,35 +426,32 @@ serverTest('what a relay that died had claimed is free when its lease is over', 
   await database.close();
 });
 
-serverTest(
-  'a relay that was away for longer than its lease changes nothing that another one has claimed',
-  async (t) => {
-    const url = await newDatabase();
-    const [first, second] = await Promise.all([Database.postgres({ url }), Database.postgres({ url })]);
-    await first.migrate(STANDALONE);
-    await fill(first, ['alice'], 1);
-    const others = new SqlOutbox(second);
-    let theirs: WaitingEvents | undefined;
-    // While the first relay waits for the answer its lease ends, and the second one takes the user over.
-    const slow: EventSink = {
-      async publish() {
-        while (theirs === undefined) {
-          await sleep(50);
-          theirs = (await others.claim(600_000)).waiting[0];
-        }
-        return { outcome: 'rejected', reason: 'too late' };
-      },
-    };
-    const relay = eventRelay({ outbox: new SqlOutbox(first), sink: slow }, { lease: 2_000 });
-    t.deepEqual(await relay(), { delivered: 0, buried: [] });
-    t.deepEqual(await others.deadLetters(), []);
-    t.deepEqual((await others.claim(600_000)).waiting, [], 'it is still the second one that has the user');
-    t.truthy(theirs);
-    t.true(theirs && (await others.settle(theirs, { reached: 2, attempts: 0, delay: 0, buried: [] })));
-    t.deepEqual(await others.backlog(), { waiting: 0, dead: 0 });
-    await Promise.all([first.close(), second.close()]);
-  },
-);
+serverTest('a relay that stalled for longer than its lease changes nothing that another one has claimed', async (t) => {
+  const url = await newDatabase();
+  const [first, second] = await Promise.all([Database.postgres({ url }), Database.postgres({ url })]);
+  await first.migrate(STANDALONE);
+  await fill(first, ['alice'], 1);
+  const others = new SqlOutbox(second);
+  let theirs: WaitingEvents | undefined;
+  // While the first relay waits for the response, its lease ends and the second one claims the user.
+  const slow: EventSink = {
+    async publish() {
+      while (theirs === undefined) {
+        await sleep(50);
+        theirs = (await others.claim(600_000)).waiting[0];
+      }
+      return { outcome: 'rejected', reason: 'too late' };
+    },
+  };
+  const relay = eventRelay({ outbox: new SqlOutbox(first), sink: slow }, { lease: 2_000 });
+  t.deepEqual(await relay(), { delivered: 0, buried: [] });
+  t.deepEqual(await others.deadLetters(), []);
+  t.deepEqual((await others.claim(600_000)).waiting, [], 'it is still the second one that has the user');
+  t.truthy(theirs);
+  t.true(theirs && (await others.settle(theirs, { reached: 2, attempts: 0, delay: 0, buried: [] })));
+  t.deepEqual(await others.backlog(), { waiting: 0, dead: 0 });
+  await Promise.all([first.close(), second.close()]);
+});
 
 serverTest('the same with a dead letter that was requeued', async (t) => {
   const database = await Database.postgres({ url: await newDatabase() });
@@ -486,7 +483,7 @@ serverTest('the same with a dead letter that was requeued', async (t) => {
   await database.close();
 });
 
-serverTest('pruning deletes what is old, keeps what is not delivered, and the API role cannot do it', async (t) => {
+serverTest('pruning deletes old events, keeps undelivered ones, and is denied to the API role', async (t) => {
   const url = await newDatabase();
   const database = await Database.postgres({ url });
   await database.migrate(STANDALONE);
@@ -509,7 +506,7 @@ serverTest('pruning deletes what is old, keeps what is not delivered, and the AP
     { userId: 'bob', kept: [2, 4] },
   ]);
   t.is(await outbox.prune('2026-03-03T00:00:00.000Z', false, () => {}), 4);
-  // A reader of the journal, and the relay, get over the gap; counting goes on where it was.
+  // Readers of the journal and the relay skip the gap; numbering continues.
   await fill(database, ['alice'], 1);
   t.deepEqual(
     (await new SqlJournal(database).entries('alice', { limit: 9 })).map(({ sequence }) => sequence),
@@ -527,7 +524,7 @@ serverTest('pruning deletes what is old, keeps what is not delivered, and the AP
 });
 
 serverTest(
-  'an owner without special powers, where the API role is of another database, prunes too, and nobody else can change the journal',
+  'an ordinary owner can prune even if the API role belongs to another database, and no other role can change the journal',
   async (t) => {
     const url = await newDatabase();
     const other = await Database.postgres({ url: await newDatabase() });

@@ -20,7 +20,7 @@ function taskOf(userId: string, title = 'a task'): Task {
   );
 }
 
-/** The first wall torn down: no query asks whose task it is. */
+/** A repository without the owner predicate, so that only row level security isolates users. */
 class WithoutOwnerPredicate extends SqlTaskRepository {
   protected override ownedBy() {
     return sql<boolean>`true`;
@@ -33,7 +33,7 @@ class JournalWithoutOwnerPredicate extends SqlJournal {
   }
 }
 
-async function assertSecondWall(t: ExecutionContext, database: Database): Promise<void> {
+async function assertRowSecurity(t: ExecutionContext, database: Database): Promise<void> {
   t.deepEqual(await database.check(), { rowSecurity: true });
   const tasks = new WithoutOwnerPredicate(database, STANDALONE);
   const journal = new JournalWithoutOwnerPredicate(database);
@@ -68,7 +68,7 @@ async function assertSecondWall(t: ExecutionContext, database: Database): Promis
   t.deepEqual(await tasks.find(bob, his.id), his);
 }
 
-/** Many users at once on few connections: nobody ever sees the setting of who had the connection before. */
+/** Many concurrent users on few connections: no one gets the setting of the connection's previous user. */
 async function assertInterleaved(t: ExecutionContext, database: Database, requests = 1000): Promise<void> {
   const tasks = new WithoutOwnerPredicate(database, STANDALONE);
   const users = Array.from({ length: 20 }, (): string => randomUUID());
@@ -96,35 +96,35 @@ async function assertInterleaved(t: ExecutionContext, database: Database, reques
   );
 }
 
-test('PGlite: the second wall holds without the first', async (t) => {
+test('PGlite: row level security alone isolates users', async (t) => {
   const database = await Database.embedded();
   await database.migrate(STANDALONE);
-  await assertSecondWall(t, database);
+  await assertRowSecurity(t, database);
   await assertInterleaved(t, database, 200);
   await database.close();
 });
 
-serverTest('a superuser becomes todo_api: the second wall holds without the first', async (t) => {
+serverTest('a superuser becomes todo_api: row level security alone isolates users', async (t) => {
   const url = await newDatabase();
   const database = await Database.postgres({ url, poolSize: 5, connectTimeout: 30_000 });
   await database.migrate(STANDALONE);
-  await assertSecondWall(t, database);
+  await assertRowSecurity(t, database);
   await assertInterleaved(t, database);
   await database.close();
 });
 
-serverTest('an ordinary login role needs no other: the second wall holds without the first', async (t) => {
+serverTest('an ordinary login role needs no other: row level security alone isolates users', async (t) => {
   const url = await newDatabase();
   const owner = await Database.postgres({ url });
   await owner.migrate(STANDALONE);
   const api = await Database.postgres({ url: await createApiLogin(url), poolSize: 5, connectTimeout: 30_000 });
   t.deepEqual(await api.migrate(STANDALONE), [], 'it starts where there is nothing to migrate');
-  await assertSecondWall(t, api);
+  await assertRowSecurity(t, api);
   await owner.close();
   await api.close();
 });
 
-serverTest('through PgBouncer in transaction mode: the second wall holds without the first', async (t) => {
+serverTest('through PgBouncer in transaction mode: row level security alone isolates users', async (t) => {
   const url = await newDatabase();
   const owner = await Database.postgres({ url });
   await owner.migrate(STANDALONE);
@@ -137,13 +137,13 @@ serverTest('through PgBouncer in transaction mode: the second wall holds without
     connectTimeout: 30_000,
   });
   t.deepEqual(await database.migrate(STANDALONE), []);
-  await assertSecondWall(t, database);
+  await assertRowSecurity(t, database);
   await assertInterleaved(t, database);
   await database.close();
   await pooler.stop();
 });
 
-serverTest('a login that passes every policy is found out', async (t) => {
+serverTest('a login that bypasses row level security is detected', async (t) => {
   const url = await newDatabase();
   const owner = await Database.postgres({ url });
   await owner.migrate(STANDALONE);
@@ -153,7 +153,7 @@ serverTest('a login that passes every policy is found out', async (t) => {
   await pooled.close();
 });
 
-serverTest('a right that is missing is not taken for a migration that is missing', async (t) => {
+serverTest('a missing privilege is not reported as a missing migration', async (t) => {
   const url = await newDatabase();
   const owner = await Database.postgres({ url });
   await owner.migrate(STANDALONE);
@@ -196,7 +196,7 @@ serverTest('a right that is missing is not taken for a migration that is missing
   await owner.close();
 });
 
-serverTest('the API role can do what queries need, and no more', async (t) => {
+serverTest('the API role has only the privileges that queries need', async (t) => {
   const url = await newDatabase();
   await execute(
     url,
@@ -226,7 +226,7 @@ serverTest('the API role can do what queries need, and no more', async (t) => {
   await database.close();
 });
 
-serverTest('deleting a user takes the tasks and their journal along, through the wall', async (t) => {
+serverTest('deleting a user also deletes the tasks and their journal, despite row level security', async (t) => {
   const url = await newDatabase();
   const database = await Database.postgres({ url });
   await database.migrate(STANDALONE);

@@ -20,7 +20,7 @@ const common = {
   schemaGenerator: { skipTables: [...UNMANAGED_TABLES] },
 };
 
-/** The entities are the present schema: what the migrations have made, to the last policy. */
+/** The entities match the schema that the migrations create, including the policies. */
 async function assertPresentSchema(t: ExecutionContext, database: Database, orm: MikroORM): Promise<void> {
   t.is((await orm.schema.getUpdateSchemaSQL({ wrap: false })).trim(), '');
 
@@ -38,7 +38,7 @@ async function assertPresentSchema(t: ExecutionContext, database: Database, orm:
   t.is(row?.userId, 'alice');
 }
 
-test('PGlite: the entities are what the migrations have made', async (t) => {
+test('PGlite: the entities match the migrations', async (t) => {
   const pglite = await PGlite.create();
   const database = await Database.onPGlite(pglite);
   await database.migrate(STANDALONE);
@@ -48,7 +48,7 @@ test('PGlite: the entities are what the migrations have made', async (t) => {
   await pglite.close();
 });
 
-serverTest('PostgreSQL: the entities are what the migrations have made', async (t) => {
+serverTest('PostgreSQL: the entities match the migrations', async (t) => {
   const url = await newDatabase();
   const database = await Database.postgres({ url });
   await database.migrate(STANDALONE);

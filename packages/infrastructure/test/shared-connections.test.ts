@@ -9,7 +9,7 @@ import { databases, execute, postgresTest } from '../../../test/postgres.ts';
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
 
-/** Of three connections, one is shared by what reads, and one by what writes. */
+/** Of three connections, one is shared by reads and one by writes. */
 async function open(options: { connectTimeout?: number; statementTimeout?: number } = {}) {
   const url = await newDatabase();
   const database = await Database.postgres({ url, poolSize: 3, ...options });
@@ -20,7 +20,7 @@ async function open(options: { connectTimeout?: number; statementTimeout?: numbe
 
 const number = (n: number) => sql<[number]>`select ${n}::int as n`;
 
-serverTest('each of many statements on one connection gets its own answer, and its own error', async (t) => {
+serverTest('each of many statements on one connection gets its own result or error', async (t) => {
   const { database, read } = await open();
   const share = (i: number) => sql<[number]>`select ${i}::int / (${i}::int % 5) as n`;
   const answers = await Promise.allSettled(
@@ -40,7 +40,7 @@ serverTest('each of many statements on one connection gets its own answer, and i
   await database.close();
 });
 
-serverTest('a setting of one statement is none of the next', async (t) => {
+serverTest('a setting of one statement does not apply to the next', async (t) => {
   const { database, read } = await open();
   const setting = sql<string>`current_setting('app.user_id', true)`;
   const seen = await Promise.all(
@@ -57,11 +57,11 @@ serverTest('a setting of one statement is none of the next', async (t) => {
   await database.close();
 });
 
-serverTest('what waits too long for those before it is unavailable, and so is what finds no room', async (t) => {
+serverTest('a statement that waits too long or exceeds the queue is unavailable', async (t) => {
   const { url, database, read } = await open({ connectTimeout: 200, statementTimeout: 500 });
   await execute(url, 'create table locked (n int); grant select on locked to public');
   const look = () => read(sql<[number]>`select ${1}::int from locked`);
-  // Prepared now: otherwise the first fails to prepare it, and all others because of that.
+  // Prepare it first: otherwise a failure to prepare would fail all statements.
   await look();
   const lock = execute(url, 'begin; lock table locked; select pg_sleep(5); commit');
   await new Promise((resolve) => setTimeout(resolve, 200));
@@ -77,7 +77,7 @@ serverTest('what waits too long for those before it is unavailable, and so is wh
   await database.close();
 });
 
-serverTest('a connection that is lost fails what was under way on it, and is made anew', async (t) => {
+serverTest('a lost connection fails its pending statements, and is replaced', async (t) => {
   const { url, database, read } = await open();
   for (let round = 0; round < 10; round++) {
     await read(number(0));
@@ -99,7 +99,7 @@ serverTest('a connection that is lost fails what was under way on it, and is mad
   await database.close();
 });
 
-/** Use cases on a database of their own, of a user each. */
+/** Use cases on a new database, with a user each. */
 async function openTasks() {
   const { url, database } = await open();
   await database.migrate({ standaloneUsers: true });
@@ -110,7 +110,7 @@ async function openTasks() {
 
 const content = { title: 'Buy milk', priority: 'low', category: 'home' } as const;
 
-serverTest('a user whose rows are locked holds nobody else up', async (t) => {
+serverTest('a user with locked rows does not hold up other users', async (t) => {
   const { url, database, tasks } = await openTasks();
   await tasks.create('alice', content);
   const other = new pg.Client({ connectionString: url });
@@ -132,7 +132,7 @@ serverTest('a user whose rows are locked holds nobody else up', async (t) => {
 });
 
 for (const state of ['40001', '40P01']) {
-  serverTest(`a single statement that another one got in the way of (${state}) is tried again`, async (t) => {
+  serverTest(`a single statement with a conflict (${state}) is retried`, async (t) => {
     const { url, database, tasks } = await openTasks();
     await execute(
       url,

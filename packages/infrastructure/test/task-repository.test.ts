@@ -5,7 +5,7 @@ import { Database, SqlJournal, SqlTaskRepository } from '@todo-backend/infrastru
 import test from 'ava';
 import { execute, type PostgresServer, postgresTest, startPostgres } from '../../../test/postgres.ts';
 
-/** As much of Better Auth's table as matters here. */
+/** The columns of Better Auth's table that matter here. */
 const USER_TABLE = `create table "user" ("id" text primary key, "name" text)`;
 
 interface Adapter {

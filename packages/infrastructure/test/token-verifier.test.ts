@@ -66,7 +66,7 @@ function withKeys(load: KeyLoader, loadedAt?: () => number) {
 
 const betterAuthClaims = { ...claims, iss: ISSUER, aud: ISSUER };
 
-test('a token of the shared secret names its user', async (t) => {
+test('a token signed with the shared secret identifies its user', async (t) => {
   t.is(await withSecret.verify(await sign(claims)), 'alice');
   const { iat: _, ...withoutIat } = claims;
   t.is(await withSecret.verify(await sign(withoutIat)), 'alice');
@@ -89,12 +89,12 @@ test('another secret, another algorithm, an expired or endless token is refused'
 });
 
 for (const sub of [undefined, null, '', 5, {}, ['alice'], 'a\0b', '\ud800', 'x'.repeat(256)]) {
-  test(`a token for ${JSON.stringify(sub)?.slice(0, 20)} is for nobody`, async (t) => {
+  test(`a token for ${JSON.stringify(sub)?.slice(0, 20)} is refused`, async (t) => {
     await refused(t, withSecret, await sign({ ...claims, sub: sub as string }), 'claims');
   });
 }
 
-test('what is no token is refused before anything is computed', async (t) => {
+test('malformed tokens are refused before any cryptography', async (t) => {
   const token = await sign(claims);
   const spellings = [
     '',
@@ -186,7 +186,7 @@ test('with a URL configured, a secret token may leave issuer and audience out, b
 });
 
 for (const alg of ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256']) {
-  test(`a token signed with ${alg} is checked by the key that it names`, async (t) => {
+  test(`a token signed with ${alg} is verified with the key that it names`, async (t) => {
     const [key, other] = [await signingKey(alg, 'one'), await signingKey(alg, 'two')];
     const { verifier } = withKeys(async () => [other.publicKey, key.publicKey]);
     const header = { alg, kid: 'one' };
@@ -209,7 +209,7 @@ for (const alg of ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256']) {
   });
 }
 
-test('neither kind of token passes for the other', async (t) => {
+test('neither kind of token is accepted as the other', async (t) => {
   const key = await signingKey('EdDSA', 'one');
   const { verifier } = withKeys(async () => [key.publicKey]);
   const publicKeyAsSecret = JSON.stringify(key.publicKey);
@@ -229,7 +229,7 @@ test('neither kind of token passes for the other', async (t) => {
   );
 });
 
-test('keys are loaded once, and once more for a key that is not known, at most every ten seconds', async (t) => {
+test('keys are loaded once, and again for an unknown key, at most every ten seconds', async (t) => {
   const [first, second] = [await signingKey('EdDSA', 'first'), await signingKey('EdDSA', 'second')];
   let now = 0;
   let loads = 0;
@@ -256,7 +256,7 @@ test('keys are loaded once, and once more for a key that is not known, at most e
   t.is(loads, 2, 'a flood of unknown keys does not reach the source');
 });
 
-test('old keys serve while loading fails; without any key the answer is "unavailable"', async (t) => {
+test('old keys are used while loading fails; without any key the answer is "unavailable"', async (t) => {
   const key = await signingKey('EdDSA', 'one');
   let now = 0;
   let works = false;
@@ -281,7 +281,7 @@ test('old keys serve while loading fails; without any key the answer is "unavail
   t.is(errors.length, 2);
 });
 
-test('before there is any key the answer is "unavailable", and the first one serves at once', async (t) => {
+test('without any key the answer is "unavailable", and the first key is used at once', async (t) => {
   const key = await signingKey('EdDSA', 'one');
   let now = 0;
   let published: JWK[] = [];
@@ -296,7 +296,7 @@ test('before there is any key the answer is "unavailable", and the first one ser
   t.is(await verifier.verify(token), 'alice');
 });
 
-test('a key that was withdrawn stops serving', async (t) => {
+test('a withdrawn key is no longer used', async (t) => {
   const [old, fresh] = [await signingKey('EdDSA', 'old'), await signingKey('EdDSA', 'fresh')];
   let now = 0;
   let published = [old.publicKey, fresh.publicKey];
@@ -312,7 +312,7 @@ test('a key that was withdrawn stops serving', async (t) => {
   await refused(t, verifier, token, 'unknown_key');
 });
 
-test('keys come from an endpoint that answers with a key set, and from no other', async (t) => {
+test('keys are only loaded from an endpoint that returns a key set', async (t) => {
   const key = await signingKey('EdDSA', 'one');
   const answers = new Map<string, [status: number, body: object | string, location?: string]>([
     ['/jwks', [200, { keys: [key.publicKey] }]],
@@ -357,7 +357,7 @@ test('keys come from an endpoint that answers with a key set, and from no other'
   await t.throwsAsync(by('/jwks'), { code: 'UNAVAILABLE' });
 });
 
-test('rows of the key table that are no keys, or are over, are passed over; the private half is never read', async (t) => {
+test('invalid and expired rows of the key table are skipped; private keys are never read', async (t) => {
   const key = await signingKey('EdDSA', 'ignored');
   const { kid: _, alg: __, ...publicKey } = key.publicKey;
   const pglite = await PGlite.create();
@@ -386,7 +386,7 @@ test('rows of the key table that are no keys, or are over, are passed over; the 
   await pglite.close();
 });
 
-test('a key that is none fails the token, not the server', async (t) => {
+test('an invalid key fails the token, not the server', async (t) => {
   const key = await signingKey('EdDSA', 'one');
   const broken = { ...key.publicKey, x: 'AAAA' };
   const token = await sign(betterAuthClaims, key.privateKey, { alg: 'EdDSA', kid: 'one' });
@@ -404,7 +404,7 @@ test('a bug in a key set is a bug, not a bad token', async (t) => {
   await t.throwsAsync(verifier.verify(token), { instanceOf: RangeError });
 });
 
-test('a token that was good is good until it expires, and no longer', async (t) => {
+test('a verified token is valid until it expires, and no longer', async (t) => {
   let time = now();
   const verifier = tokenVerifier({ now: () => time, secret: SECRET });
   const lifetime = claims.exp - claims.iat;

@@ -1,23 +1,23 @@
 import type { UserId } from '@todo-backend/domain';
 import type { JournalEntry } from '../journal/journal.js';
 
-/** Events of one user that have not been handed on, claimed by one relay. */
+/** Undelivered events of one user, claimed by one relay. */
 export interface WaitingEvents {
   readonly userId: UserId;
-  /** Tells this claim from every other one of the same user. */
+  /** Identifies this claim among all claims of the same user. */
   readonly claim: string;
-  /** In their order, without a gap but for those that are no longer kept. */
+  /** In order, without gaps except for pruned events. */
   readonly entries: readonly JournalEntry[];
-  /** The sequence that is reached when all of them have been delivered. */
+  /** The sequence that is reached once all of them are delivered. */
   readonly upTo: number;
-  /** How often the first of them has failed. */
+  /** How often the first entry has failed. */
   readonly attempts: number;
 }
 
 /** A dead letter that an operator has requeued, claimed by one relay. */
 export interface RequeuedEvent {
   readonly entry: JournalEntry;
-  /** Tells this claim from every other one of the same event. */
+  /** Identifies this claim among all claims of the same event. */
   readonly claim: string;
   /** How often it has failed since it was requeued. */
   readonly attempts: number;
@@ -31,42 +31,42 @@ export interface BuriedEvent {
 
 /** When to try again. */
 export interface Retry {
-  /** How often the event that comes next has failed. */
+  /** How often the next event has failed. */
   readonly attempts: number;
-  /** Milliseconds before which nobody should try again. */
+  /** Milliseconds to wait before the next attempt. */
   readonly delay: number;
 }
 
 /** How far the delivery of one user's events got. */
 export interface Settlement extends Retry {
-  /** The sequence up to which all is done; `undefined` when nothing new is. */
+  /** The sequence up to which everything is settled; `undefined` when there was no progress. */
   readonly reached: number | undefined;
-  /** Those of the events up to there that become dead letters, until an operator requeues them. */
+  /** Events up to `reached` that become dead letters. */
   readonly buried: readonly BuriedEvent[];
 }
 
 /**
- * The journal of all users as a queue of what is still to be handed on. For the relay, never for a user.
+ * The journal of all users as a queue of events to deliver. For the relay, not for users.
  *
- * After its lease a claim ends as soon as somebody else claims the same. Whoever settles a claim that has ended, or was
- * settled before, changes nothing, and is told so with `false`.
+ * A claim ends when its lease has expired and another relay claims the same. Settling a claim that has ended, or was
+ * already settled, changes nothing and returns `false`.
  */
 export interface Outbox {
   /**
-   * Claims some users whose events wait, and some dead letters that an operator has requeued. Nobody else gets them
-   * until they are settled, or `lease` milliseconds are over.
+   * Claims some users with waiting events, and some dead letters that an operator has requeued. No other relay gets
+   * them until they are settled or `lease` milliseconds have passed.
    */
   claim(lease: number): Promise<{ waiting: readonly WaitingEvents[]; requeued: readonly RequeuedEvent[] }>;
 
-  /** Says how far a claimed user's delivery got, and gives the user free. */
+  /** Records how far delivery got, and releases the user. */
   settle(claimed: WaitingEvents, settlement: Settlement): Promise<boolean>;
 
-  /** Gives a requeued event free, to be tried again. */
+  /** Releases a requeued event for another attempt. */
   postpone(claimed: RequeuedEvent, retry: Retry): Promise<boolean>;
 
-  /** Makes a requeued event a dead letter that rests again. */
+  /** Turns a requeued event back into a dead letter. */
   bury(claimed: RequeuedEvent, reason: string): Promise<boolean>;
 
-  /** Takes the mark away, whoever has claimed the event: it has been delivered after all. */
+  /** Removes the dead letter of a delivered event, whoever holds the claim. */
   unbury(entry: JournalEntry): Promise<void>;
 }

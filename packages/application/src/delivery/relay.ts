@@ -1,44 +1,44 @@
 import type { BuriedEvent, Outbox, RequeuedEvent, Retry, WaitingEvents } from './outbox.js';
 import type { EventSink } from './sink.js';
 
-/** How patient a relay is. All times in milliseconds. */
+/** Retry options of a relay. All times in milliseconds. */
 export interface RelayOptions {
   /** How often an event may fail before it becomes a dead letter. Default 20: about an hour. */
   readonly maxAttempts?: number;
-  /** The delay after the first failure; doubled with each one more. Default 1,000. */
+  /** The delay after the first failure, doubled with each further one. Default 1,000. */
   readonly firstDelay?: number;
   /** Default 300,000. */
   readonly longestDelay?: number;
-  /** How long users are claimed. Default 60,000. */
+  /** How long a claim lasts. Default 60,000. */
   readonly lease?: number;
 }
 
-/** How a round went. */
+/** The result of a round. */
 export interface RelayRound {
-  /** Events that the sink has taken. */
+  /** The number of events that the sink has accepted. */
   readonly delivered: number;
-  /** Why the sink did not take an event that will be tried again, where that was so. */
+  /** Why an event failed that will be retried, if one did. */
   readonly failed?: string;
-  /** Why the sink could not be reached, where that was so. Nothing is known of the events then. */
+  /** Why the sink could not be reached, if that happened. It says nothing about the events. */
   readonly unreachable?: string;
-  /** What an operator should hear of. */
+  /** New dead letters, to report to an operator. */
   readonly buried: readonly BuriedEvent[];
 }
 
 /**
- * Hands the journal's events on to a sink: each one at least once, those of one user in their order. What the sink does
- * not take is tried again, later and later, while the events of others flow; what it refuses, or fails with again and
- * again, becomes a dead letter and lets the next ones pass. Where the sink cannot be reached nothing is counted. Any
- * number of relays may work on one outbox.
+ * Delivers the journal's events to a sink: each at least once, and the events of one user in order. A failed event is
+ * retried with growing delays and does not hold up other users. One that is rejected or keeps failing becomes a dead
+ * letter, so that the next ones can pass. Attempts are not counted while the sink is unreachable. Any number of relays
+ * may work on one outbox.
  *
- * @returns a function that does one round; call it again at once while it delivers, and a little later when it does not.
- *   Its argument is asked before each event whether to stop early.
+ * @returns a function that runs one round; call it again at once while it delivers, otherwise after a short wait. Its
+ *   argument is called before each event and says whether to stop early.
  */
 export function eventRelay(
   { outbox, sink }: { readonly outbox: Outbox; readonly sink: EventSink },
   { maxAttempts = 20, firstDelay = 1_000, longestDelay = 300_000, lease = 60_000 }: RelayOptions = {},
 ) {
-  /** What follows another failure; `undefined` when it was the last one. */
+  /** The retry after another failure; `undefined` when no attempts are left. */
   function retry(failures: number, retryAfter = 0): Retry | undefined {
     if (failures + 1 >= maxAttempts) return undefined;
     const backoff = Math.min(longestDelay, firstDelay * 2 ** failures) * (0.5 + Math.random() / 2);
@@ -50,7 +50,7 @@ export function eventRelay(
     let delivered = 0;
     let failed: string | undefined;
     let unreachable: string | undefined;
-    // Half of the lease is for the events, the other half for the slowest answer to the last one.
+    // The second half of the lease is reserved for a slow answer to the last event.
     const end = Date.now() + lease / 2;
     const isOver = () => isStopping() || unreachable !== undefined || Date.now() > end;
 
@@ -108,7 +108,7 @@ export function eventRelay(
     }
 
     const { waiting, requeued } = await outbox.claim(lease);
-    // All of them end before the round does, even where one throws: nothing is left that delivers beside the next round.
+    // Wait for all of them even if one throws, so that no delivery overlaps with the next round.
     const ends = await Promise.allSettled([...waiting.map(deliver), ...requeued.map(deliverAgain)]);
     const broken = ends.find(({ status }) => status === 'rejected');
     if (broken?.status === 'rejected') throw broken.reason;

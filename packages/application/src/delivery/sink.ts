@@ -1,17 +1,17 @@
 import type { JournalEntry } from '../journal/journal.js';
 
-/** What became of an event that was handed to a sink. `reason` is for operators. */
+/** The result of publishing an event. `reason` is for operators. */
 export type Delivery =
   | { readonly outcome: 'accepted' }
-  /** The sink will never take this event. */
+  /** The sink will never accept this event. */
   | { readonly outcome: 'rejected'; readonly reason: string }
-  /** The sink was there, and did not take the event this time. It may be the event's fault. */
+  /** The sink was reached but did not accept the event this time. The event may be the cause. */
   | { readonly outcome: 'failed'; readonly reason: string /** Milliseconds. */; readonly retryAfter?: number }
-  /** There was no connection to the sink, which says nothing about this event or any other. */
+  /** There was no connection to the sink, which says nothing about the event. */
   | { readonly outcome: 'unreachable'; readonly reason: string };
 
-/** Where events go that other systems are to hear of. */
+/** Publishes events to other systems. */
 export interface EventSink {
-  /** Hands one event on. Never throws for what the sink does, and never takes longer than some seconds. */
+  /** Publishes one event. Never throws because of the sink, and takes a few seconds at most. */
   publish(entry: JournalEntry): Promise<Delivery>;
 }

@@ -12,11 +12,11 @@ import { countUpTo, moment, parse } from '../validation.js';
 
 /** An event in its owner's journal. */
 export type JournalEntry = TaskEvent & {
-  /** Counts the owner's events from 1, without a gap. */
+  /** Numbers the owner's events from 1, without gaps. */
   readonly sequence: number;
 };
 
-/** Which entries of a journal, newest first. */
+/** Selects entries of a journal, newest first. */
 export interface JournalQuery {
   readonly taskId?: TaskId | undefined;
   readonly type?: TaskEventType | undefined;
@@ -34,10 +34,10 @@ export interface Journal {
   entries(owner: UserId, query: JournalQuery): Promise<readonly JournalEntry[]>;
 }
 
-/** The most entries of one page. */
+/** The maximum number of entries per page. */
 export const JOURNAL_MAX_LIMIT = 200;
 
-/** What {@link JournalQuerySchema} takes. */
+/** The input of {@link JournalQuerySchema}. */
 export interface JournalQueryInput {
   readonly taskId?: string | undefined;
   readonly type?: TaskEventType | undefined;
@@ -45,9 +45,9 @@ export interface JournalQueryInput {
   readonly since?: string | undefined;
   /** An instant (RFC 3339). */
   readonly until?: string | undefined;
-  /** The `next` of the page before. */
+  /** The `next` of the previous page. */
   readonly cursor?: string | undefined;
-  /** 1 to {@link JOURNAL_MAX_LIMIT}; 50 when left out. */
+  /** 1 to {@link JOURNAL_MAX_LIMIT}; default 50. */
   readonly limit?: number | undefined;
 }
 
@@ -80,16 +80,16 @@ const entries = {
   limit: v.optional(countUpTo('Limit', JOURNAL_MAX_LIMIT, 'At the most so many entries.'), 50),
 } satisfies Record<keyof JournalQueryInput, v.GenericSchema>;
 
-/** Which entries of the journal. Unknown names are ignored. */
+/** Checks {@link JournalQueryInput}. Unknown names are ignored. */
 export const JournalQuerySchema = v.pipe(
   v.object(entries),
   v.transform(({ cursor, ...query }): JournalQuery => ({ ...query, before: cursor })),
 );
 
-/** A part of a journal, newest first. */
+/** A page of a journal, newest first. */
 export interface JournalPage {
   readonly entries: readonly JournalEntry[];
-  /** The `cursor` of the next, older part, where there is one. */
+  /** The `cursor` of the next, older page, if there is one. */
   readonly next: string | undefined;
 }
 

@@ -19,7 +19,7 @@ import type { ChangeContext } from './change-context.js';
 import { completed, type NewTaskInput, nested, type TaskPatchInput } from './input.js';
 import type { Decision } from './task-repository.js';
 
-/** The most operations of one batch. */
+/** The maximum number of operations in a batch. */
 export const BATCH_MAX_OPERATIONS = 100;
 
 /** One operation of a batch. */
@@ -29,15 +29,15 @@ export type OperationInput =
   | { readonly op: 'complete'; readonly id: string; readonly completed?: boolean | undefined }
   | { readonly op: 'delete'; readonly id: string };
 
-/** Operations that are carried out in their order, in one transaction. */
+/** Operations to carry out in order, in one transaction. */
 export interface BatchInput {
   /** 1 to {@link BATCH_MAX_OPERATIONS}. */
   readonly operations: readonly OperationInput[];
-  /** All or nothing (the default); with `false`, those that can be done are. */
+  /** All or nothing (the default). With `false`, each operation succeeds or fails on its own. */
   readonly atomic?: boolean | undefined;
 }
 
-/** What became of one operation of a batch: a task that was deleted is `null`. */
+/** The result of one operation of a batch; `null` stands for a deleted task. */
 export type OperationResult =
   | { readonly op: OperationInput['op']; readonly task: Task | null }
   | { readonly code: 'INVALID_INPUT' | 'TASK_NOT_FOUND'; readonly problems: readonly Problem[] };
@@ -75,7 +75,7 @@ type Operation = v.InferOutput<typeof OperationSchema>;
 
 /** A batch that has been checked. */
 export interface BatchPlan {
-  /** The tasks that it names. */
+  /** The tasks that the operations refer to. */
   readonly ids: readonly TaskId[];
   /** Carries the operations out on the tasks that exist. */
   readonly decide: (found: ReadonlyMap<TaskId, Task>) => Decision<readonly OperationResult[]>;
@@ -84,7 +84,7 @@ export interface BatchPlan {
 /**
  * Checks a batch and plans it.
  *
- * @throws {@link InvalidInputError} `INVALID_INPUT` for what is wrong with the batch itself. `decide` throws it for the
+ * @throws {@link InvalidInputError} `INVALID_INPUT` when the batch itself is not valid. `decide` throws it for the
  *   operations of an atomic batch
  */
 export function planBatch(input: unknown, context: ChangeContext): BatchPlan {
@@ -125,7 +125,7 @@ function carryOut(
   return { transitions, result };
 }
 
-/** What an operation does to the tasks; `undefined` where there is no such task. */
+/** The transition that an operation makes; `undefined` when there is no such task. */
 function transitionOf(
   operation: Operation,
   current: ReadonlyMap<TaskId, Task>,

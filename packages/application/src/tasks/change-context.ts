@@ -1,7 +1,7 @@
 import type { EventOrigin, UserId } from '@todo-backend/domain';
 import type { IdGenerator } from '../ids.js';
 
-/** What a change of many tasks needs from its surroundings. */
+/** What a change of many tasks depends on. */
 export interface ChangeContext {
   readonly owner: UserId;
   readonly newId: IdGenerator;

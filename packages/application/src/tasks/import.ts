@@ -4,10 +4,10 @@ import { check, parse, record } from '../validation.js';
 import type { ChangeContext } from './change-context.js';
 import { type ImportedTaskInput, ImportedTaskSchema } from './input.js';
 
-/** The most tasks of one import. */
+/** The maximum number of tasks in an import. */
 export const IMPORT_MAX_TASKS = 10_000;
 
-/** Tasks as an export has them. */
+/** Tasks in the format of an export. */
 export interface ImportInput {
   /** 1 to {@link IMPORT_MAX_TASKS}. Their ids are not kept. */
   readonly tasks: readonly ImportedTaskInput[];

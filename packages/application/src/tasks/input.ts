@@ -15,12 +15,12 @@ import {
 import * as v from 'valibot';
 import { domainRule, moment, NO_NUL, oneOf, record } from '../validation.js';
 
-/** As a pattern of JSON Schema: a text that PostgreSQL can store, and that is not blank. */
+/** JSON Schema pattern: a text that PostgreSQL can store and that is not blank. */
 const NOT_BLANK = '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$';
 
-/** The content of a task as it is given. Letter case does not matter in `priority` and `category`. */
+/** The content of a task as input. `priority` and `category` are case-insensitive. */
 type ContentInput = Omit<TaskContent, 'dueDate'> & {
-  /** As `parseDueDate` reads it; `''` is the same as `null`. */
+  /** In a format that `parseDueDate` accepts; `''` is the same as `null`. */
   readonly dueDate: string | null;
 };
 
@@ -28,24 +28,24 @@ type RequiredField = 'title' | 'priority' | 'category';
 
 type Optional<Fields> = { readonly [Name in keyof Fields]?: Fields[Name] | undefined };
 
-/** What a new task is created from. What is left out is `null`. */
+/** The input for a new task. Omitted fields are `null`. */
 export type NewTaskInput = Pick<ContentInput, RequiredField> & Optional<Omit<ContentInput, RequiredField>>;
 
-/** What to change about a task. What is left out stays as it is. */
+/** The fields of a task to change. Omitted fields stay as they are. */
 export type TaskPatchInput = Optional<ContentInput>;
 
-/** Whether to complete (`true`) or to reopen (`false`) a task; it is toggled when left out. */
+/** Whether to complete (`true`) or reopen (`false`) a task; toggles it when omitted. */
 export interface CompletionInput {
   readonly completed?: boolean | undefined;
 }
 
-/** A task from another system: a new task with the status and the times that it had there. */
+/** A task from another system, with the status and the times that it had there. */
 export type ImportedTaskInput = NewTaskInput & {
-  /** `pending` when left out. Letter case does not matter. */
+  /** Default `pending`. Case-insensitive. */
   readonly status?: Status | undefined;
-  /** An instant (RFC 3339). Now, when left out or in the future. */
+  /** An instant (RFC 3339). Replaced by now when omitted or in the future. */
   readonly createdAt?: string | undefined;
-  /** An instant (RFC 3339). As `createdAt`, when left out. */
+  /** An instant (RFC 3339). Default `createdAt`. */
   readonly updatedAt?: string | undefined;
 };
 
@@ -97,7 +97,7 @@ const dueDate = v.nullable(
 const priority = oneOf('Priority', PRIORITIES, 'How much it matters. Any letter case is taken.');
 const category = oneOf('Category', CATEGORIES, 'Where it belongs. Any letter case is taken.');
 
-/** A schema for each field of a task's content. A field that is missing here does not compile. */
+/** A schema for each field of a task's content. A missing field is a type error. */
 const contentSchemas = { title, description, priority, category, dueDate } satisfies {
   readonly [Field in keyof TaskContent]: v.GenericSchema<unknown, TaskContent[Field]>;
 };
@@ -111,7 +111,7 @@ const newTask = {
 
 const patch = v.partial(v.object(contentSchemas)).entries;
 
-/** The entry that {@link CompletionInput} has. */
+/** The entry of {@link CompletionSchema}. */
 export const completed = v.optional(
   v.pipe(
     v.boolean('Completed must be true or false.'),
@@ -139,7 +139,7 @@ export const ImportedTaskSchema = record(
   'The task must be a JSON object.',
 );
 
-/** {@link NewTaskSchema} and {@link TaskPatchSchema} as parts of something else, with a message of their own. */
+/** {@link NewTaskSchema} and {@link TaskPatchSchema} as parts of other schemas, with their own messages. */
 export const nested = {
   task: record(newTask, 'The task must be a JSON object.'),
   changes: record(patch, 'The changes must be a JSON object.'),

@@ -1,9 +1,9 @@
 import { isCompleted, type Task } from '@todo-backend/domain';
 
-/** A task as clients see it, in JSON. Every key is always there. */
+/** A task as clients see it, in JSON. Every key is always present. */
 export type PresentedTask = Task & { readonly completed: boolean };
 
-/** Gives a task the shape that clients rely on. */
+/** Converts a task to the shape that clients rely on. */
 export function presentTask(task: Task): PresentedTask {
   return {
     id: task.id,

@@ -15,7 +15,7 @@ import {
 import * as v from 'valibot';
 import { countUpTo, domainRule, NO_NUL, oneOf } from '../validation.js';
 
-/** What a list of tasks can be sorted by. */
+/** The keys that tasks can be sorted by. */
 export const SORT_KEYS = ['createdAt', 'updatedAt', 'dueDate', 'priority', 'title'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
 
@@ -25,15 +25,15 @@ export type SortOrder = (typeof SORT_ORDERS)[number];
 /** The longest search text, in UTF-16 code units: as long as a description can be. */
 export const SEARCH_MAX_LENGTH = 2000;
 
-/** The most tasks of one page, where a limit is given. */
+/** The maximum `limit` of a list. */
 export const LIST_MAX_LIMIT = 1000;
 
-/** Which tasks, and in which order. */
+/** Selects and sorts tasks. */
 export interface TaskQuery {
   readonly status?: Status | undefined;
   readonly priority?: Priority | undefined;
   readonly category?: Category | undefined;
-  /** Tasks whose title or description contains this text. Every character means itself; letter case is ignored. */
+  /** Tasks whose title or description contains this text. Matched literally, ignoring case. */
   readonly search?: string | undefined;
   /**
    * Priority sorts by weight, title without regard to case (then by code point), a missing due date last in both
@@ -41,34 +41,34 @@ export interface TaskQuery {
    */
   readonly sortBy: SortKey;
   readonly sortOrder: SortOrder;
-  /** Only the tasks after this one, which need not exist any more. */
+  /** Only tasks after this position, whose own task may have been deleted. */
   readonly after?: TaskPosition | undefined;
-  /** At most this many; all of them when left out. */
+  /** At most this many; default all. */
   readonly limit?: number | undefined;
 }
 
 /** The position of a task in the order of a {@link TaskQuery}. */
 export interface TaskPosition {
-  /** The task's value of the field that is sorted by. */
+  /** The task's value of the sort key. */
   readonly key: string | null;
   readonly createdAt: Timestamp;
   readonly id: TaskId;
 }
 
-/** What {@link TaskQuerySchema} takes. Letter case does not matter in `status`, `priority` and `category`. */
+/** The input of {@link TaskQuerySchema}. `status`, `priority` and `category` are case-insensitive. */
 export interface TaskQueryInput {
   readonly status?: Status | undefined;
   readonly priority?: Priority | undefined;
   readonly category?: Category | undefined;
   /** Up to {@link SEARCH_MAX_LENGTH} UTF-16 code units. */
   readonly search?: string | undefined;
-  /** `createdAt` when left out. */
+  /** Default `createdAt`. */
   readonly sortBy?: SortKey | undefined;
-  /** `desc` when left out. */
+  /** Default `desc`. */
   readonly sortOrder?: SortOrder | undefined;
-  /** 1 to {@link LIST_MAX_LIMIT}; all tasks when left out. */
+  /** 1 to {@link LIST_MAX_LIMIT}; default all tasks. */
   readonly limit?: number | undefined;
-  /** The `next` of the page before, of the same order. */
+  /** The `next` of the previous page, in the same order. */
   readonly cursor?: string | undefined;
 }
 
@@ -118,7 +118,7 @@ const entries = {
   ),
 } satisfies Record<keyof TaskQueryInput, v.GenericSchema>;
 
-/** Which tasks to list. Unknown names are ignored. */
+/** Checks {@link TaskQueryInput}. Unknown names are ignored. */
 export const TaskQuerySchema = v.pipe(
   v.object(entries),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -169,7 +169,7 @@ function readCursor(text: string, order: Order): TaskPosition | undefined {
   return isOfThisOrder && isKey[sortBy](key) ? { key, createdAt, id } : undefined;
 }
 
-/** Whether a field that is sorted by can have this value. */
+/** Whether a sort key can have this value. */
 const isKey: Record<SortKey, (key: string | null) => boolean> = {
   createdAt: isTimestamp,
   updatedAt: isTimestamp,

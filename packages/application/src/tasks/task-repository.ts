@@ -4,7 +4,7 @@ import type { TaskQuery } from './query.js';
 /** Tasks, and the version of the owner's tasks that they belong to. */
 export interface TaskListing {
   readonly tasks: readonly Task[];
-  /** A number that every change to any of the owner's tasks increases. */
+  /** Increases with every change to any of the owner's tasks. */
   readonly version: number;
 }
 
@@ -17,7 +17,7 @@ export interface TaskCounts {
   readonly version: number;
 }
 
-/** What to save, and what to return to whoever asked for it. */
+/** What to save, and the result to return. */
 export interface Decision<Result> {
   readonly transitions: readonly TaskTransition[];
   readonly result: Result;
@@ -26,17 +26,17 @@ export interface Decision<Result> {
 /** How long the result of an idempotent request is kept, in hours. */
 export const IDEMPOTENCY_HOURS = 24;
 
-/** Identifies a request that must be carried out once, however often it is sent. */
+/** Identifies a request that must take effect only once, even if it is sent again. */
 export interface Once {
-  /** The idempotency key, unique among the owner's. */
+  /** The idempotency key, unique per owner. */
   readonly key: string;
-  /** Tells this request from others that the same key could be used for by mistake. */
+  /** Identifies the request, to detect that its key is reused for another one. */
   readonly fingerprint: string;
 }
 
 /**
- * Stores tasks. Every method takes the owner, so that no query can forget whose tasks they are: a task of somebody else
- * is the same as no task at all.
+ * Stores tasks. Every method takes the owner, so that no query can omit it: another user's task is treated as if it did
+ * not exist.
  *
  * Every method may throw `UnavailableError` (`UNAVAILABLE`). Then nothing was changed or, when the connection was lost
  * during a commit, everything was.
@@ -50,12 +50,12 @@ export interface TaskRepository {
 
   /**
    * Loads the tasks with these ids, saves what `decide` returns, and appends the events to the journal, in one atomic
-   * step: of concurrent changes none is lost, and no change is without its event. Nothing is saved when `decide` throws.
-   * A transition without an event changes nothing.
+   * step: no concurrent change is lost, and every change has its event. Nothing is saved when `decide` throws. A
+   * transition without an event changes nothing.
    *
-   * @param decide gets the tasks that exist, by id. It may be called again, when another change came first
-   * @param once when the same key was used in the last {@link IDEMPOTENCY_HOURS} hours, the result of that time is
-   *   returned, and nothing is done. The result is kept in the same atomic step, as JSON
+   * @param decide gets the tasks that exist, by id. It may be called again after a conflict with another change
+   * @param once when the same key was used in the last {@link IDEMPOTENCY_HOURS} hours, the stored result is returned
+   *   and nothing is changed. The result is stored as JSON in the same atomic step
    * @throws `UserUnknownError` (`USER_UNKNOWN`) when the owner does not exist
    * @throws `IdempotencyKeyReusedError` (`IDEMPOTENCY_KEY_REUSED`) when the key was used for another request
    */

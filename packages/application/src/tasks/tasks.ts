@@ -32,7 +32,7 @@ import {
 import { cursorAfter, type TaskQueryInput, TaskQuerySchema } from './query.js';
 import type { Decision, Once, TaskCounts, TaskRepository } from './task-repository.js';
 
-/** What the use cases need from outside. */
+/** The ports that the use cases depend on. */
 export interface TaskPorts {
   readonly tasks: TaskRepository;
   readonly clock: Clock;
@@ -41,15 +41,15 @@ export interface TaskPorts {
 
 /** Options of every change. */
 export interface ChangeOptions {
-  /** Who makes the change, for the journal. The owner, when left out. */
+  /** Who makes the change, for the journal. Default: the owner. */
   readonly actor?: Actor | undefined;
   /** What the change is a part of, for the journal, such as the id of a request. */
   readonly correlationId?: string | undefined;
-  /** Makes the change happen once, however often it is asked for with the same key. */
+  /** Makes the change take effect only once, even if it is requested again with the same key. */
   readonly once?: Once | undefined;
 }
 
-/** Options of a change to one task that exists. */
+/** Options of a change to an existing task. */
 export interface RevisionOptions extends ChangeOptions {
   /** Only if the task's `updatedAt` is one of these: `TaskChangedError` (`TASK_CHANGED`) otherwise. */
   readonly ifUpdatedAt?: readonly Timestamp[] | undefined;
@@ -58,9 +58,9 @@ export interface RevisionOptions extends ChangeOptions {
 /** A list of tasks, or a page of it. */
 export interface TaskPage {
   readonly tasks: readonly Task[];
-  /** A number that every change to any of the owner's tasks increases. */
+  /** Increases with every change to any of the owner's tasks. */
   readonly version: number;
-  /** The `cursor` of the next page, where there is one. */
+  /** The `cursor` of the next page, if there is one. */
   readonly next: string | undefined;
 }
 
@@ -68,14 +68,14 @@ export interface TaskPage {
 export type TaskUseCases = ReturnType<typeof taskUseCases>;
 
 /**
- * The use cases over their ports. Each one acts for the `owner`, whom the host has authenticated. Input is checked here,
- * at run time too, for every host alike: what comes from a client can be passed on as it is.
+ * The use cases over their ports. Each one acts for the `owner`, whom the host has authenticated. Input is also checked
+ * at run time, so that a host can pass on client input as it is.
  *
- * Each may throw, besides what the repository throws, `InvalidInputError` (`INVALID_INPUT`) with all problems at once.
- * Those that name a task throw `TaskNotFoundError` (`TASK_NOT_FOUND`).
+ * Besides the errors of the repository, each may throw `InvalidInputError` (`INVALID_INPUT`) with all problems at once,
+ * and those that take a task id `TaskNotFoundError` (`TASK_NOT_FOUND`).
  */
 export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
-  /** Changes one task of the owner that exists. Returns the task as it is then, or as it was before it was deleted. */
+  /** Changes an existing task of the owner. Returns the new state, or the last one of a deleted task. */
   function revise(
     owner: UserId,
     id: TaskId,
@@ -107,7 +107,7 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
       const query = parse(TaskQuerySchema, input);
       const { limit } = query;
       if (limit === undefined) return { ...(await tasks.list(owner, query)), next: undefined };
-      // One more than asked for tells whether there is a next page.
+      // One more than requested shows whether there is a next page.
       const { tasks: found, version } = await tasks.list(owner, { ...query, limit: limit + 1 });
       const page = found.slice(0, limit);
       const last = page.at(-1);
@@ -139,7 +139,7 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
       return revise(owner, taskId, edit, options);
     },
 
-    /** Completes or reopens a task, or toggles it when the input does not say which. */
+    /** Completes, reopens or (without input) toggles a task. */
     async complete(owner: UserId, id: string, input?: CompletionInput, options: RevisionOptions = {}): Promise<Task> {
       const { taskId, wanted } = outputsOf({ taskId: checkTaskId(id), wanted: check(CompletionSchema, input) });
       return revise(owner, taskId, (task, origin) => completion(task, wanted.completed, origin), options);
@@ -150,8 +150,8 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
     },
 
     /**
-     * Carries out many operations in one transaction: all of them or, with the problems of every operation, none. With
-     * `atomic: false` those that can be done are.
+     * Carries out operations in one transaction. If one fails, none is done and the error has the problems of all; with
+     * `atomic: false` each succeeds or fails on its own.
      */
     async batch(owner: UserId, input: BatchInput, options: ChangeOptions = {}): Promise<readonly OperationResult[]> {
       const { ids, decide } = planBatch(input, { owner, newId, newOrigin: () => origin(owner, options) });
@@ -159,9 +159,9 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
     },
 
     /**
-     * Creates tasks from another system, with new ids: all of them or, with every problem, none.
+     * Imports tasks from another system, with new ids: all of them or, if one is not valid, none.
      *
-     * @returns how many
+     * @returns the number of tasks
      */
     async import(owner: UserId, input: ImportInput, options: ChangeOptions = {}): Promise<number> {
       const transitions = planImport(input, { owner, newId, newOrigin: () => origin(owner, options) });

@@ -1,28 +1,28 @@
 import { write, writeSync } from 'node:fs';
 
-/** Characters that are enough to be written at once. */
+/** Buffered characters that trigger a write. */
 const CHUNK_LENGTH = 4_096;
 
-/** Milliseconds after which fewer are written, and after which a failed write is tried again. */
+/** Milliseconds after which fewer characters are written, and a failed write is retried. */
 const DELAY = 100;
 
-/** Milliseconds after which a write to a full pipe is tried again: its reader is just slower. */
+/** Milliseconds after which a write to a full pipe is retried: its reader is only slow. */
 const DELAY_OF_FULL_PIPE = 5;
 
-/** Characters that may wait to be written. Lines beyond that are dropped. */
+/** The maximum number of buffered characters. Lines beyond that are dropped. */
 const MAX_WAITING = 1024 * 1024;
 
 /**
- * Writes log lines to a file descriptor, many at once, so that no request waits for the disk. A log that cannot be
- * written (a full disk, a pipe that nobody reads) never stops the server: lines that do not fit into the buffer are
- * dropped and counted, and writing is tried again and again.
+ * Writes log lines to a file descriptor in batches, so that no request waits for the disk. A log that cannot be written
+ * (a full disk, a pipe without a reader) never stops the server: lines that do not fit into the buffer are dropped and
+ * counted, and the write is retried.
  */
 export class LogDestination {
   /** Called with the number of lines that were dropped, once lines can be written again. */
   onRecovery: (dropped: number) => void = () => {};
   readonly #fd: number;
   #waiting = '';
-  /** What is being written, or is to be tried again. */
+  /** The bytes being written or retried. */
   #chunk: Uint8Array = new Uint8Array();
   #isWriting = false;
   #isFailing = false;
@@ -31,13 +31,13 @@ export class LogDestination {
   #dropped = 0;
   #reported = 0;
 
-  /** @param fd must not block where it is a pipe or a socket, or a reader that stands still keeps the process from ending */
+  /** @param fd a pipe or socket must be non-blocking, or a stalled reader keeps the process from exiting */
   constructor(fd: number) {
     this.#fd = fd;
     process.once('exit', () => this.#writeRest());
   }
 
-  /** How many lines have been dropped so far. */
+  /** The number of lines dropped so far. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -95,14 +95,14 @@ export class LogDestination {
     this.onRecovery(dropped);
   }
 
-  /** The process ends, and nothing asynchronous happens any more: one attempt, which must not block. */
+  /** For the exit of the process, where nothing asynchronous runs: one attempt, which must not block. */
   #writeRest(): void {
     try {
       let rest: Uint8Array = Buffer.from(this.#waiting);
       if (!this.#isWriting) rest = Buffer.concat([this.#chunk, rest]);
       while (rest.length > 0) rest = rest.subarray(writeSync(this.#fd, rest));
     } catch {
-      // There is nobody left to tell.
+      // Nothing more can be done at exit.
     }
   }
 }

@@ -4,9 +4,9 @@ import type { Config } from './config.js';
 import { LogDestination } from './log-destination.js';
 
 /**
- * A logger of JSON lines, or of readable ones in a terminal.
+ * A logger of JSON lines, or of readable lines in a terminal.
  *
- * @param destination where lines go instead of the standard output
+ * @param destination used instead of the standard output
  */
 export async function createLogger(
   { logLevel }: Pick<Config, 'logLevel'>,
@@ -25,30 +25,29 @@ export async function createLogger(
   return pino(options, pretty({ sync: true, ignore: 'time', singleLine: true }));
 }
 
-/** All loggers of this process share it. */
+/** Shared by all loggers of this process. */
 let standardOutput: LogDestination | undefined;
 
-/** How many log lines could not be written, and were dropped. */
+/** The number of log lines that were dropped because they could not be written. */
 export function droppedLogLines(): number {
   return standardOutput?.dropped ?? 0;
 }
 
-/** Milliseconds to wait at the end for a log that cannot be written. */
+/** Milliseconds to wait on exit for a log that cannot be written. */
 const FLUSH_TIMEOUT = 1_000;
 
-/** Resolves when all lines have been written, or when that takes too long. */
+/** Resolves when all lines are written, or after a timeout. */
 export async function flushLog(logger: Logger): Promise<void> {
   const flushed = new Promise<void>((resolve) => logger.flush(() => resolve()));
   await Promise.race([flushed, sleep(FLUSH_TIMEOUT, undefined, { ref: false })]);
 }
 
-/** SQLSTATEs of errors whose message quotes a value: it could not be read (22), or a function of the database complains. */
+/** SQLSTATEs of errors whose message may quote a value: data exceptions (22) and errors raised by functions (P0). */
 const QUOTES_A_VALUE = /^(?:22|P0)[\dA-Z]{3}$/;
 
 /**
- * What an operator needs to know of an error, and no more: a database error also carries the values of the row that it
- * complains about. Where something is out of reach, where in the code that was noticed says nothing; and there may be many
- * such lines.
+ * Keeps only what an operator needs of an error, because database errors also carry values of rows. Errors of an
+ * unavailable dependency have no stack: it does not help, and there may be many such lines.
  */
 function describeError(error: unknown, isBug = true): unknown {
   if (!(error instanceof Error)) return { type: typeof error };

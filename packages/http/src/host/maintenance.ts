@@ -6,7 +6,7 @@ import { openDatabase } from './serve.js';
 
 const DAY = 86_400_000;
 
-/** Deletes what is older than the journal is kept. Prints how much. */
+/** Deletes the events past the journal's retention. Prints their number. */
 export async function prune(config: Config): Promise<void> {
   const { retentionDays, sinkUrl } = config.events;
   const before = new Date(Date.now() - retentionDays * DAY).toISOString();
@@ -16,7 +16,7 @@ export async function prune(config: Config): Promise<void> {
   });
 }
 
-/** Prints the events that the sink does not take. */
+/** Prints the dead letters. */
 export async function listDeadLetters(config: Config): Promise<void> {
   await withOutbox(config, async (outbox) => {
     const letters = await outbox.deadLetters();
@@ -27,7 +27,7 @@ export async function listDeadLetters(config: Config): Promise<void> {
   });
 }
 
-/** Has one dead letter, or all of them, delivered once more. */
+/** Requeues one dead letter, or all of them. */
 export async function requeue(config: Config, eventId: string | undefined): Promise<void> {
   await withOutbox(config, async (outbox) => {
     const count = await outbox.requeue(eventId);

@@ -7,43 +7,43 @@ import type { Refusal } from '../middleware/authenticate.js';
 import type { AnsweredRequest } from '../middleware/request-log.js';
 import { limitPipelining } from './pipelining.js';
 
-/** What there is to measure besides requests. */
+/** The sources of metrics besides requests. */
 export interface MetricsOptions {
   readonly logger: Logger;
-  /** `undefined` where the database has no pool. */
+  /** `undefined` when the database has no pool. */
   readonly pool?: (() => PoolState) | undefined;
-  /** How many log lines could not be written. */
+  /** The number of dropped log lines. */
   readonly droppedLogLines?: () => number;
-  /** How many events wait to be delivered. */
+  /** The number of undelivered events. */
   readonly eventsWaiting?: () => Promise<number>;
-  /** How many events were given up. */
+  /** The number of dead letters. */
   readonly eventsDead?: () => Promise<number>;
 }
 
-/** What Prometheus is told of this process. */
+/** The Prometheus metrics of one app. */
 export interface Metrics {
   /** Counts a request. */
   observe(request: AnsweredRequest): void;
   /**
-   * Reads everything, in the text format of Prometheus. What cannot be read is left out, logged, and counted in
-   * `todo_metric_failures_total`. Never rejects.
+   * Collects all metrics, in the text format of Prometheus. A metric that cannot be read is left out, logged and
+   * counted in `todo_metric_failures_total`. Never rejects.
    */
   read(): Promise<string>;
 }
 
-/** Where the metrics are served. */
+/** A server of metrics. */
 export interface MetricsServer {
   readonly port: number;
   close(): Promise<void>;
 }
 
-/** Seconds. Fine enough to tell p50 from p99 where requests are fast, and up to the 10 s that a statement may take. */
+/** Seconds. Fine enough to tell p50 from p99 of fast requests, up to the 10 s limit of a statement. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** The methods that have a label of their own; clients could send many others. */
+/** The methods with their own label. Other methods share one, because clients can send any. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** All counters start at 0, so that a first failure shows as a rise. A reason that is missing here does not compile. */
+/** All counters start at 0, so that the first failure shows as an increase. A missing reason is a type error. */
 const REFUSALS: Record<Refusal, 0> = {
   missing: 0,
   malformed: 0,
@@ -58,10 +58,10 @@ const REFUSALS: Record<Refusal, 0> = {
 
 const FAILURES = 'todo_metric_failures_total';
 
-/** Milliseconds that one reading may take: what hangs must not keep Prometheus from everything else. */
+/** Milliseconds to read one metric: one that hangs must not block the others. */
 const READ_TIMEOUT = 2_000;
 
-/** Metrics of one app, in a registry of its own. */
+/** Metrics of one app, in its own registry. */
 export function createMetrics({ logger, pool, droppedLogLines, eventsWaiting, eventsDead }: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -137,7 +137,7 @@ export function createMetrics({ logger, pool, droppedLogLines, eventsWaiting, ev
       return '';
     }
   };
-  // Last, so that it counts what fails in the same reading.
+  // Last, so that it includes failures of this collection.
   const names = registry
     .getMetricsAsArray()
     .map(({ name }) => name)
@@ -156,7 +156,7 @@ export function createMetrics({ logger, pool, droppedLogLines, eventsWaiting, ev
   };
 }
 
-/** Reads once at a time: while one reading lasts, whoever asks waits for that one, up to the limit. */
+/** Allows one reading at a time: concurrent callers wait for the same one, up to the limit. */
 function withinTime(read: () => number | Promise<number>): () => Promise<number> {
   let reading: Promise<number> | undefined;
   return async () => {
@@ -177,7 +177,7 @@ function withinTime(read: () => number | Promise<number>): () => Promise<number>
   };
 }
 
-/** Serves `GET /metrics`, and nothing else. Rejects with the error of the operating system when the port cannot be had. */
+/** Serves `GET /metrics` only. Rejects with the error of the operating system when the port is not available. */
 export async function listenForMetrics(
   metrics: Metrics,
   { host, port }: { host: string; port: number },

@@ -4,16 +4,16 @@ import type { Socket } from 'node:net';
 /** Handles a request, and never rejects. */
 type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-/** Requests of one connection that may be under way at once. */
+/** The maximum number of concurrent requests of one connection. */
 const MAX_UNDER_WAY = 8;
 
-/** Requests of all connections together that may wait. A connection that adds one more is closed. */
+/** The maximum number of queued requests of all connections. A connection that exceeds it is closed. */
 const MAX_WAITING = 10_000;
 
 /**
- * Limits the requests of one connection that are under way at once (HTTP/1.1 pipelining, RFC 9112, section 9.3.2). A
- * request is under way until its answer has been sent, so that answers nobody takes count too. The rest wait in their
- * order, and nothing more is read from the connection meanwhile. When the client leaves, what waits is dropped.
+ * Limits the concurrent requests of one connection (HTTP/1.1 pipelining, RFC 9112, section 9.3.2). A request counts
+ * until its response has been sent, so that responses the client does not read count too. The rest are queued, and the
+ * connection is not read meanwhile. When the client disconnects, its queue is dropped.
  */
 export function limitPipelining(handle: Handler): Handler {
   const connections = new WeakMap<Socket, Connection>();
@@ -31,7 +31,7 @@ export function limitPipelining(handle: Handler): Handler {
 class Connection {
   readonly #socket: Socket;
   readonly #handle: Handler;
-  /** The requests of all connections. */
+  /** Shared by all connections. */
   readonly #all: { waiting: number };
   #underWay: ServerResponse[] = [];
   #waiting: [IncomingMessage, ServerResponse][] = [];
@@ -43,7 +43,7 @@ class Connection {
   }
 
   accept(request: IncomingMessage, response: ServerResponse): unknown {
-    // The usual case: the answer to the request before has been sent.
+    // The usual case: the previous response has been sent.
     if (this.#underWay.length === 1 && this.#underWay[0]?.closed) {
       this.#underWay[0] = response;
       return this.#handle(request, response);
@@ -61,7 +61,7 @@ class Connection {
 
   #stopReading(): void {
     this.#socket.pause();
-    // Node.js resumes the socket with each request that has been read to its end.
+    // Node.js resumes the socket after each request that was read to its end.
     this.#socket.on('resume', this.#pause);
     this.#socket.once('close', this.#drop);
     for (const response of this.#underWay) response.once('close', this.#next);

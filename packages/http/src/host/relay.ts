@@ -2,27 +2,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RelayRound } from '@todo-backend/application';
 import type { Logger } from 'pino';
 
-/** Milliseconds after which a relay with nothing to do looks again. */
+/** Milliseconds between rounds when there is nothing to deliver. */
 const IDLE_DELAY = 500;
 
-/** Milliseconds at the most between two attempts to reach a sink, or a database, that does not answer. */
+/** The longest delay in milliseconds while the sink or the database is unreachable. */
 const LONGEST_OUTAGE_DELAY = 30_000;
 
-/** A relay that runs beside the server. */
+/** A relay that runs in the background. */
 export interface RunningRelay {
-  /** Finishes what is under way, and gives free what is not. */
+  /** Finishes deliveries in progress, and releases the remaining claims. */
   stop(): Promise<void>;
 }
 
-/** Does one round after the other: at once while there is something to deliver, more and more seldom while the sink is away. */
+/** Runs rounds in a loop: without delay while there are events to deliver, with growing delays during an outage. */
 export function startRelay(round: (isStopping: () => boolean) => Promise<RelayRound>, logger: Logger): RunningRelay {
   const stopping = new AbortController();
   const isStopping = () => stopping.signal.aborted;
-  /** Rounds in a row that could not reach the sink. */
+  /** Consecutive rounds that could not reach the sink. */
   let outages = 0;
-  /** What was last said of the sink, until it takes events again. */
-  let trouble: string | undefined;
-  /** Rounds in a row that could not be done, for whatever is not the sink's fault, and what was last said of it. */
+  /** The last logged problem of the sink, until it accepts events again. */
+  let lastProblem: string | undefined;
+  /** Consecutive rounds that threw for a reason other than the sink, and the last one logged. */
   let failures = 0;
   let failure: string | undefined;
 
@@ -31,15 +31,15 @@ export function startRelay(round: (isStopping: () => boolean) => Promise<RelayRo
       logger.error({ eventId: entry.id, type: entry.type, reason }, 'the sink does not take an event: dead letter');
     }
     if (delivered > 0) {
-      if (trouble !== undefined) logger.info('the event sink takes events again');
-      trouble = undefined;
+      if (lastProblem !== undefined) logger.info('the event sink takes events again');
+      lastProblem = undefined;
       return;
     }
     const reason = unreachable ?? failed;
     if (reason === undefined) return;
     const message = unreachable === undefined ? 'the event sink fails' : 'the event sink cannot be reached';
-    if (message !== trouble) logger.warn({ reason }, message);
-    trouble = message;
+    if (message !== lastProblem) logger.warn({ reason }, message);
+    lastProblem = message;
   }
 
   async function delayAfterRound(): Promise<number> {
@@ -47,7 +47,7 @@ export function startRelay(round: (isStopping: () => boolean) => Promise<RelayRo
     try {
       result = await round(isStopping);
     } catch (err) {
-      // The database is away, or this is a bug: either way the events stay where they are, and time will tell.
+      // The database is unavailable, or there is a bug: the events are kept and retried.
       failures++;
       if (String(err) !== failure) logger.error({ err }, 'could not relay events');
       failure = String(err);

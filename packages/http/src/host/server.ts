@@ -9,12 +9,12 @@ import { problemOf, statusOf } from '../middleware/problem-details.js';
 import { RequestError } from '../middleware/request-error.js';
 import { limitPipelining } from './pipelining.js';
 
-/** Where to listen, and for how long to wait for a client. */
+/** Options of {@link listen}. */
 export interface ServerOptions {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 selects a free port. */
   readonly port: number;
-  /** Milliseconds that a client may take to send a whole request; half of them for its headers. */
+  /** Milliseconds to receive a whole request; half of them for its headers. */
   readonly requestTimeout: number;
   readonly logger: Logger;
 }
@@ -22,38 +22,38 @@ export interface ServerOptions {
 /** A server that listens. */
 export interface RunningServer {
   readonly port: number;
-  /** Sends kept connections away, then takes no more, lets the requests under way finish, and cuts off what is left. */
+  /** Drains keep-alive connections, stops accepting new ones, waits for requests in progress, then closes the rest. */
   close(): Promise<void>;
 }
 
-/** Bytes of the request line and all headers together. */
+/** Maximum bytes of the request line and all headers together. */
 const MAX_HEADER_SIZE = 16 * 1024;
 
 /**
- * Milliseconds that a kept connection may idle. Longer than the balancers in front keep theirs (60 s is usual): the side
- * that sends requests has to be the one that closes, or a request meets a connection that was just closed.
+ * Milliseconds that a keep-alive connection may idle. Longer than the timeout of load balancers (usually 60 s): the
+ * side that sends requests should close first, or it may send one on a connection that was just closed.
  */
 const KEEP_ALIVE_TIMEOUT = 65_000;
 
-/** Milliseconds in which kept connections are told to close, with their next answer, before the port is closed. */
+/** Milliseconds before the port is closed, in which responses carry `Connection: close`. */
 const DRAIN_TIME = 250;
 
 /** Milliseconds without a connection or a request, after which the port is closed. */
 const QUIET_TIME = 20;
 
-/** Milliseconds that a turn of the event loop takes at the most in which nothing happens. */
+/** Maximum milliseconds of an event loop turn in which nothing happens. */
 const QUIET_TURN = 0.5;
 
-/** Milliseconds to wait for quiet. */
+/** Maximum milliseconds to wait until no connection or request arrives. */
 const QUIET_TIMEOUT = 2_000;
 
-/** Milliseconds that requests under way have to finish when the server closes. */
+/** Milliseconds for requests in progress to finish when the server closes. */
 const CLOSE_TIMEOUT = 6_000;
 
-/** Milliseconds that a client has to read the answer to a request that was refused unread. */
+/** Milliseconds for a client to read the response to a request that was refused unread. */
 const LINGER_TIMEOUT = 500;
 
-/** Opens the port. Rejects with the error of the operating system when it cannot be had. */
+/** Opens the port. Rejects with the error of the operating system when it is not available. */
 export async function listen(app: Koa, { host, port, requestTimeout, logger }: ServerOptions): Promise<RunningServer> {
   const respond = app.callback();
   const gate: Gate = { opening: undefined };
@@ -66,16 +66,16 @@ export async function listen(app: Koa, { host, port, requestTimeout, logger }: S
       requestTimeout,
       headersTimeout: requestTimeout / 2,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-      // Node looks for late clients only this often; its own 30 s would make the limits above mean little.
+      // Node checks the timeouts above only this often; the default of 30 s is too long for them.
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: MAX_HEADER_SIZE,
       insecureHTTPParser: false,
-      // Node would answer without a body; the app says what is wrong.
+      // The app checks this instead, because Node's response has no body.
       requireHostHeader: false,
     },
     handle,
   );
-  // Node drops the headers after the 2,000th without a word. Their size limits them already.
+  // Node silently drops headers after the 2,000th. Their size is limited already.
   server.maxHeadersCount = 0;
   // Node would say "continue" at once; here that is said when the body is wanted, to whoever may send it.
   server.on('checkContinue', (request, response) => {
@@ -84,7 +84,7 @@ export async function listen(app: Koa, { host, port, requestTimeout, logger }: S
   });
   // Other expectations may be ignored (RFC 9110, section 10.1.1); Node's 417 has no body.
   server.on('checkExpectation', handle);
-  refuseWhatIsNoRequest(server, logger);
+  refuseInvalidRequests(server, logger);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -92,7 +92,7 @@ export async function listen(app: Koa, { host, port, requestTimeout, logger }: S
   return { port: (server.address() as AddressInfo).port, close: () => close(server, gate) };
 }
 
-/** Behind which requests wait until `opening` resolves. */
+/** Requests wait until `opening` resolves. */
 interface Gate {
   opening: Promise<void> | undefined;
 }
@@ -101,11 +101,11 @@ async function close(server: Server, gate: Gate): Promise<void> {
   server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
   await sleep(DRAIN_TIME);
   const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT);
-  // Whoever waits for an answer does not connect again; so it gets quiet.
+  // Holding back responses keeps clients from reconnecting, so that no new connections arrive.
   const { promise, resolve: open } = Promise.withResolvers<void>();
   gate.opening = promise;
   await quiet(server);
-  // Closes the port alone; the http server's own `close` would also cut off whoever has connected, and not asked yet.
+  // Closes only the port: the `close` of the http server also closes connections that have not sent a request yet.
   const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
   open();
   await sleep(DRAIN_TIME);
@@ -116,8 +116,8 @@ async function close(server: Server, gate: Gate): Promise<void> {
 }
 
 /**
- * What the operating system has taken and we have not seen yet is lost when we close: connections at the port, requests
- * on a connection. Resolves right after a look at all of them that found nothing.
+ * Closing loses connections and requests that the operating system has accepted but Node has not read yet. Resolves
+ * right after an event loop turn that found none.
  */
 async function quiet(server: Server): Promise<void> {
   let [start, lastEvent] = [performance.now(), performance.now()];
@@ -134,8 +134,8 @@ async function quiet(server: Server): Promise<void> {
   server.off('connection', note).off('request', note);
 }
 
-/** Answers what the parser refuses, or waits for in vain, with problem details too, and closes. */
-function refuseWhatIsNoRequest(server: Server, logger: Logger): void {
+/** Responds with problem details to requests that the parser refuses or that time out, and closes. */
+function refuseInvalidRequests(server: Server, logger: Logger): void {
   const responses = new WeakMap<Duplex, ServerResponse>();
   const refused = new WeakSet<Duplex>();
 
@@ -146,7 +146,7 @@ function refuseWhatIsNoRequest(server: Server, logger: Logger): void {
     }
     const requestId = randomUUID();
     logger.info({ status: statusOf(error.code), requestId, err: error.cause }, 'refused');
-    // Closed at once, with bytes unread, the connection would be reset and the answer lost.
+    // Closing at once, with bytes unread, would reset the connection and lose the response.
     socket.end(answer(error, requestId));
     const cutOff = setTimeout(() => socket.destroy(), LINGER_TIMEOUT);
     socket.once('close', () => clearTimeout(cutOff));
@@ -163,7 +163,7 @@ function refuseWhatIsNoRequest(server: Server, logger: Logger): void {
     refused.add(socket);
     const error = parserError(cause);
     const last = responses.get(socket);
-    // An earlier request's answer must not be mistaken for this one's, nor the other way around.
+    // The client must not mistake this response for that of an earlier request, or the other way around.
     if (last?.req.complete && !last.closed) last.once('close', () => refuse(socket, error));
     else if (last && !last.req.complete && last.headersSent) socket.destroy();
     else refuse(socket, error);

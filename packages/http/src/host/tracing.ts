@@ -24,25 +24,25 @@ import { version } from '../version.js';
 import type { Config } from './config.js';
 import { createLogger } from './logger.js';
 
-/** Tracing that was started. */
+/** Running tracing. */
 export interface Tracing {
-  /** The id of the trace that is being recorded, where one is. */
+  /** The id of the trace being recorded, if any. */
   activeTraceId(): string | undefined;
-  /** Sends what has not been sent yet. */
+  /** Sends the remaining spans. */
   close(): Promise<void>;
 }
 
-/** Milliseconds that sending the last spans may take. */
+/** Maximum milliseconds to send the last spans. */
 const CLOSE_TIMEOUT = 1_000;
 
-/** Asked for all day long by machines. */
+/** Polled frequently by infrastructure. */
 const UNTRACED = new Set(['/health', '/ready', '/metrics']);
 
 /**
- * What the instrumentation takes from the request as the client wrote it. The path names the user, the query what they
- * search for, and an address is a person's; what is left is the route's template, which comes with the answer.
+ * Attributes that the instrumentation copies from the request, removed because they may be personal data: the path has
+ * the user id, the query the search text. The route template is set with the response.
  */
-const AS_THE_CLIENT_WROTE_IT: Attributes = {
+const CLIENT_ATTRIBUTES: Attributes = {
   'url.path': undefined,
   'url.query': undefined,
   'user_agent.original': undefined,
@@ -53,7 +53,7 @@ const AS_THE_CLIENT_WROTE_IT: Attributes = {
   'server.port': undefined,
 };
 
-/** Errors by their kind alone: PostgreSQL's messages may quote a value. The log has the rest, under the same trace id. */
+/** Removes error messages, because PostgreSQL's may quote a value. The log has them under the same trace id. */
 const withoutMessages: SpanProcessor = {
   onStart() {},
   onEnding(span) {
@@ -69,7 +69,7 @@ const withoutMessages: SpanProcessor = {
 };
 
 /**
- * Traces requests through http, Koa and pg. Has to be called before any of the three is loaded, and once in a process.
+ * Traces requests through http, Koa and pg. Call it once per process, before any of the three is loaded.
  *
  * @param collector the base URL of the OTLP/HTTP collector that spans are sent to
  */
@@ -97,13 +97,13 @@ export async function startTracing(collector: string, config: Pick<Config, 'logL
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   trace.setGlobalTracerProvider(provider);
 
-  // What is required, and not imported, is hooked without: http by Koa, the rest of pg by pg.
+  // Only these are imported; modules loaded with `require` (http by Koa, parts of pg) need no hook.
   register('@opentelemetry/instrumentation/hook.mjs', import.meta.url, { data: { include: ['koa', 'pg'] } });
   registerInstrumentations({
     instrumentations: [
       new HttpInstrumentation({
         ignoreIncomingRequestHook: ({ url }) => UNTRACED.has(url ?? ''),
-        startIncomingSpanHook: () => AS_THE_CLIENT_WROTE_IT,
+        startIncomingSpanHook: () => CLIENT_ATTRIBUTES,
         disableOutgoingRequestInstrumentation: true,
       }),
       new KoaInstrumentation({ ignoreLayersType: [KoaLayerType.MIDDLEWARE], requestHook: nameRoute }),
@@ -122,7 +122,7 @@ export async function startTracing(collector: string, config: Pick<Config, 'logL
   };
 }
 
-/** The span of the whole request, too, is named after the route. */
+/** Names the span of the whole request after the route too. */
 function nameRoute(span: Span, { context: ctx }: KoaRequestInfo): void {
   const route = routeOf(ctx);
   if (route === undefined) return;
@@ -131,7 +131,7 @@ function nameRoute(span: Span, { context: ctx }: KoaRequestInfo): void {
   if (request) request.route = route;
 }
 
-/** By what it does: the name that it is prepared under says nothing, and is another one on the next connection. */
+/** Names a statement by its operation, because the name of a prepared statement is meaningless and varies. */
 function nameStatement(span: Span, { query, connection }: PgRequestHookInformation): void {
   const [command = ''] = /\w+/.exec(query.text) ?? [];
   span.updateName(`pg.query:${command.toUpperCase()} ${connection.database}`);

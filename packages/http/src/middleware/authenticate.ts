@@ -8,16 +8,16 @@ import {
 import type { UserId } from '@todo-backend/domain';
 import { RequestError } from './request-error.js';
 
-/** Why a caller was not let in: for logs and counters, not for the caller. */
+/** Why a caller was refused: for logs and counters, not for the caller. */
 export type Refusal = AuthenticationFailure | 'forbidden' | 'user_unknown';
 
-/** Finds out whose bearer token (RFC 6750) a request has. */
+/** Verifies the bearer token (RFC 6750) of a request, and returns its user. */
 export async function authenticate(ctx: RouterContext, tokens: TokenVerifier): Promise<UserId> {
   return tokens.verify(bearerToken(ctx.req.headersDistinct.authorization));
 }
 
 function bearerToken([header = '', ...more]: readonly string[] = []): string {
-  // Another scheme is no bearer token at all, rather than a bad one (RFC 6750, section 3.1).
+  // Another scheme counts as a missing token, not as an invalid one (RFC 6750, section 3.1).
   if (more.length === 0 && !/^Bearer(?![\w-])/i.test(header)) {
     throw new UnauthenticatedError('Please sign in: the request has no bearer token.', 'missing');
   }
@@ -28,7 +28,7 @@ function bearerToken([header = '', ...more]: readonly string[] = []): string {
   return token;
 }
 
-/** Why `error` keeps a caller out, if it does. */
+/** The refusal that `error` stands for, if any. */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof UnauthenticatedError) return error.reason;
   if (error instanceof RequestError && error.code === 'FORBIDDEN') return 'forbidden';

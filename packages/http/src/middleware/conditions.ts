@@ -9,12 +9,12 @@ export function taskTag({ updatedAt }: Task): string {
   return Date.parse(updatedAt).toString(36);
 }
 
-/** The entity tag of what is made from a user's tasks. */
+/** The entity tag of a representation of a user's tasks. */
 export function versionTag(version: number): string {
   return version.toString(36);
 }
 
-/** Sends the tag along; says whether the client has this very version, and the answer is `304 Not Modified`. */
+/** Sets the tag; returns whether the client has this version, and then responds with `304 Not Modified`. */
 export function isNotModified(ctx: ParameterizedContext, tag: string): boolean {
   ctx.set('ETag', `"${tag}"`);
   const known = tagsOf(ctx.get('If-None-Match'));
@@ -23,7 +23,7 @@ export function isNotModified(ctx: ParameterizedContext, tag: string): boolean {
   return true;
 }
 
-/** What the headers say of a change: which request it is a part of, and `Idempotency-Key`. */
+/** The options of a change from the headers: the request id and `Idempotency-Key`. */
 export function changeOptions(ctx: Context): ChangeOptions {
   const key = idempotencyKey(ctx);
   return {
@@ -32,19 +32,19 @@ export function changeOptions(ctx: Context): ChangeOptions {
   };
 }
 
-/** As {@link changeOptions}, with `If-Match`. */
+/** Like {@link changeOptions}, with `If-Match`. */
 export function revisionOptions(ctx: Context): RevisionOptions {
   const wanted = tagsOf(ctx.get('If-Match'));
   return { ...changeOptions(ctx), ...(Array.isArray(wanted) && { ifUpdatedAt: wanted.map(updatedAtOf) }) };
 }
 
-/** Entity tags that a header may have. */
+/** The maximum number of entity tags in a header. */
 const MAX_TAGS = 50;
 
-/** Characters of the longest entity tag that is looked at. The longest of this server's own has 64. */
+/** The maximum length of an entity tag. The longest tag of this server has 64 characters. */
 const MAX_TAG_LENGTH = 200;
 
-/** The tags of a header, bare. */
+/** The tags of a header, without quotes and suffixes. */
 function tagsOf(header: string): readonly string[] | '*' | undefined {
   const list = header.trim();
   if (list === '') return undefined;
@@ -60,8 +60,8 @@ function tagsOf(header: string): readonly string[] | '*' | undefined {
 }
 
 /**
- * Compressing proxies make tags weak, and some put a suffix after them: it is the same version all the same. No two
- * parts of the pattern match the same characters, so that it takes linear time.
+ * Compressing proxies make tags weak, and some add a suffix: it is still the same version. No two parts of the pattern
+ * match the same characters, so that it takes linear time.
  */
 function bareTag(text: string): string {
   const tag = text.trim();
@@ -69,13 +69,13 @@ function bareTag(text: string): string {
   return /^(?:W\/)?"?([\da-z]*)(?:[-;+.][\w-]*)?"?$/.exec(tag)?.[1] ?? '';
 }
 
-/** The `updatedAt` that a tag stands for; empty, and so never equal, where the tag is not one of this server. */
+/** The `updatedAt` of a tag; empty, and so never equal, when the tag is not from this server. */
 function updatedAtOf(tag: string): Timestamp {
   const time = new Date(Number.parseInt(tag, 36));
   return Number.isNaN(time.getTime()) ? '' : time.toISOString();
 }
 
-/** Plain, or in quotes as draft-ietf-httpapi-idempotency-key-header has it. */
+/** The key, plain or quoted as in draft-ietf-httpapi-idempotency-key-header. */
 function idempotencyKey(ctx: Context): string | undefined {
   const header = ctx.get('Idempotency-Key');
   if (header === '') return undefined;

@@ -1,7 +1,7 @@
 import cors from '@koa/cors';
 import type { Middleware } from 'koa';
 
-/** Lets the pages of these origins call the API. Goes outside of the error handling: without these headers a browser hides the message of an error. */
+/** CORS for these origins. Wraps the error handling, because browsers hide errors without these headers. */
 export function crossOrigin(origins: readonly string[]): Middleware {
   const answerPage = cors({
     origin: (ctx) => (origins.includes(ctx.get('Origin')) ? ctx.get('Origin') : ''),
@@ -24,7 +24,7 @@ export function crossOrigin(origins: readonly string[]): Middleware {
   });
   return (ctx, next) => {
     if (ctx.headers.origin !== undefined) return answerPage(ctx, next);
-    // No page asks: caches still have to know that the answer depends on the origin.
+    // Even without an `Origin`, caches must know that the response depends on it.
     ctx.set('Vary', 'Origin');
     return next();
   };

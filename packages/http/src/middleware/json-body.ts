@@ -2,20 +2,20 @@ import type { Context, Middleware } from 'koa';
 import bodyParser from 'koa-bodyparser';
 import { RequestError } from './request-error.js';
 
-/** Bytes on the wire, and once more when decompressed, where nothing else is said. */
+/** The default maximum of bytes, both on the wire and decompressed. */
 export const BODY_LIMIT = 100 * 1024;
 
-/** Objects and arrays in one another; a task has one level. */
+/** The maximum nesting of objects and arrays; a task has one level. */
 export const MAX_DEPTH = 64;
 
 /** Values in a body, objects and arrays included: an import of the most tasks, with every field, has 130,000. */
 export const MAX_VALUES = 200_000;
 
 /**
- * Reads a JSON body of up to `limit` bytes into `ctx.request.body`; leaves it `undefined` where there is none.
+ * Reads a JSON body of up to `limit` bytes into `ctx.request.body`; leaves it `undefined` when there is none.
  *
- * The parser only collects the bytes (it decompresses and limits them). Decoding is done here, because its own decoder
- * replaces invalid UTF-8 silently, and what is stored has to be what was sent.
+ * The parser only collects the bytes (it decompresses and limits them). They are decoded here, because its decoder
+ * silently replaces invalid UTF-8, and texts must be stored exactly as sent.
  */
 export function jsonBody(limit = BODY_LIMIT): Middleware {
   const collect = bodyParser({
@@ -24,7 +24,7 @@ export function jsonBody(limit = BODY_LIMIT): Middleware {
     textLimit: String(limit),
     encoding: null,
     onerror: (error, ctx) => {
-      // What is left unread would be in the way of the next request on this connection.
+      // Unread bytes would block the next request on this connection.
       ctx.req.unpipe();
       ctx.req.resume();
       throw bodyError(error, limit);
@@ -35,11 +35,11 @@ export function jsonBody(limit = BODY_LIMIT): Middleware {
     if (!hasBody(ctx)) return next();
     const charset = ctx.request.charset.toLowerCase();
     if (!ctx.is('json', '+json') || !['', 'utf-8', 'utf8'].includes(charset)) {
-      // Some clients announce chunks and send none: no body, of no type.
+      // Some clients send `Transfer-Encoding: chunked` without a body, and so without a type.
       if (ctx.headers['content-length'] === undefined && (await isEmpty(ctx))) return next();
       throw new RequestError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as JSON, with Content-Type: application/json.');
     }
-    // The parser takes a length for an integer of 32 bits, and would wait for the rest.
+    // The parser truncates the length to 32 bits, and would wait for the rest.
     if (Number(ctx.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     if (ctx.headers.expect?.toLowerCase() === '100-continue') ctx.res.writeContinue();
     await collect(ctx, async () => {});

@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 import { RequestError } from './request-error.js';
 
-/** Answers what no route has answered: 404, 405 with `Allow`, or `OPTIONS`. */
+/** Handles requests that no route has handled: 404, 405 with `Allow`, or `OPTIONS`. */
 export const noSuchRoute: Middleware = (ctx) => {
   const layers: { methods: string[] }[] = ctx.matched ?? [];
   const methods = new Set(layers.flatMap((layer) => layer.methods));

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { refusalOf } from './authenticate.js';
 import type { RequestError } from './request-error.js';
 
-/** Every error that a client may meet, and its status. A code without a line here does not compile. */
+/** Every error that a client may get, and its status. A missing code is a type error. */
 const STATUS_BY_CODE: Record<ApplicationError['code'] | RequestError['code'] | 'INTERNAL_ERROR', number> = {
   MALFORMED_REQUEST: 400,
   UNAUTHENTICATED: 401,
@@ -27,20 +27,20 @@ const STATUS_BY_CODE: Record<ApplicationError['code'] | RequestError['code'] | '
   UNAVAILABLE: 503,
 };
 
-/** The code of an error that a client may meet. */
+/** The code of an error that a client may get. */
 export type ProblemCode = keyof typeof STATUS_BY_CODE;
 
-/** All of them. */
+/** All problem codes. */
 export const PROBLEM_CODES = Object.keys(STATUS_BY_CODE) as ProblemCode[];
 
-/** The status that says `code`. */
+/** The HTTP status of `code`. */
 export function statusOf(code: ProblemCode): number {
   return STATUS_BY_CODE[code];
 }
 
 interface Occurrence {
   readonly detail: string;
-  /** The path asked for, where one could be read. */
+  /** The requested path, if it could be read. */
   readonly instance?: string;
   readonly requestId: string;
   readonly errors?: readonly Problem[];
@@ -51,7 +51,7 @@ export function problemOf(code: ProblemCode, occurrence: Occurrence): object {
   return { type: problemType(code), title: STATUS_CODES[statusOf(code)], status: statusOf(code), ...occurrence };
 }
 
-/** What `type` is in problem details of `code`. */
+/** The `type` of the problem details of `code`. */
 export function problemType(code: ProblemCode): string {
   return `/problems/${code.toLowerCase().replaceAll('_', '-')}`;
 }
@@ -59,7 +59,7 @@ export function problemType(code: ProblemCode): string {
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = 1;
 
-/** Answers whatever is thrown below with problem details (RFC 9457), and logs what an operator should know. */
+/** Converts errors to problem details (RFC 9457), and logs those that matter to an operator. */
 export function problemDetails(logger: Logger): Middleware {
   return async (ctx, next) => {
     try {
@@ -86,7 +86,7 @@ export function problemDetails(logger: Logger): Middleware {
   };
 }
 
-/** All that a client hears of a bug. */
+/** The message of an unexpected error. */
 export const INTERNAL_DETAIL =
   'Something went wrong on our side. Please try again, and tell us the request id if it stays so.';
 
@@ -96,7 +96,7 @@ function codeOf(error: unknown): ProblemCode {
 
 function pathOf(ctx: Context): string {
   try {
-    // A client may send what no URI reference has (RFC 9457), a percent sign by itself for example.
+    // A client may send characters that a URI reference (RFC 9457) cannot have, such as a bare percent sign.
     return ctx.path.replaceAll(/%(?![\da-f]{2})|[^\w.~!$&'()*+,;=:@%/-]/gi, encodeURIComponent);
   } catch {
     // An absolute target whose host cannot be parsed, as in `GET http://[/`.
@@ -106,7 +106,7 @@ function pathOf(ctx: Context): string {
 
 function setHeaders(ctx: Context, code: ProblemCode, error: unknown): void {
   if (code === 'UNAVAILABLE') ctx.set('Retry-After', String(RETRY_AFTER));
-  // RFC 6750, section 3: no error code where there was no token.
+  // RFC 6750, section 3: no error code when there was no token.
   if (code === 'UNAUTHENTICATED' || code === 'USER_UNKNOWN') {
     const { message, reason } = error as TodoError & { reason?: string };
     const description = message.replaceAll(/["\\]/g, "'");

@@ -6,13 +6,13 @@ import type { Context } from 'koa';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 import { RequestError } from './request-error.js';
 
-/** How much one user, and one address that fails to prove who it is, may ask for. */
+/** The limits for requests per user and for failed authentications per address. */
 export interface RateLimits {
   readonly perUser: RateLimiterAbstract;
   readonly failuresPerAddress: RateLimiterAbstract;
 }
 
-/** Counts a request of a user, and refuses those above the limit. */
+/** Counts a request of a user, and refuses it above the limit. */
 export async function limitUser(ctx: Context, limiter: RateLimiterAbstract, userId: UserId): Promise<void> {
   const { left, isOver } = await consume(limiter, userId);
   ctx.set('RateLimit-Policy', `"user";q=${limiter.points};w=${limiter.duration}`);
@@ -20,7 +20,7 @@ export async function limitUser(ctx: Context, limiter: RateLimiterAbstract, user
   if (isOver) throw tooMany(ctx, left);
 }
 
-/** Counts the failures of an address to authenticate; above the limit its tokens are not even looked at. */
+/** Counts failed authentications of an address; above the limit its tokens are not verified. */
 export async function limitFailures<T>(
   ctx: Context,
   limiter: RateLimiterAbstract,
@@ -37,7 +37,7 @@ export async function limitFailures<T>(
   }
 }
 
-/** Whoever has one address of IPv6 has its whole /64. What a proxy names otherwise is taken as it is. */
+/** An IPv6 address counts as its /64, which usually belongs to one client. Other names from a proxy are kept. */
 function addressKey(text: string): string {
   if (isIPv4(text)) return text;
   if (!ipaddr.isValid(text)) return text;

@@ -1,6 +1,6 @@
 import { TodoError } from '@todo-backend/domain';
 
-/** What is wrong with a request before any use case hears of it. */
+/** An error of a request that is refused before any use case runs. */
 export class RequestError extends TodoError {
   readonly code:
     | 'MALFORMED_REQUEST'

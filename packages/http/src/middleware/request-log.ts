@@ -3,27 +3,27 @@ import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
 import type { Refusal } from './authenticate.js';
 
-/** A request that was answered. Nothing in it is a text that a user wrote. */
+/** A completed request. Contains no text from a user. */
 export interface AnsweredRequest {
   readonly method: string;
-  /** The template of its address, such as `/api/:user_id/tasks`; `undefined` where there is nothing at that address. */
+  /** The route template, such as `/api/:user_id/tasks`; `undefined` when no route matches. */
   readonly route: string | undefined;
   readonly status: number;
   readonly seconds: number;
-  /** Why the caller was not let in, where that is what happened. */
+  /** Why the caller was refused, if so. */
   readonly refusal: Refusal | undefined;
 }
 
-/** What is told of each request, and to whom. */
+/** Options of {@link requestLog}. */
 export interface RequestLogOptions {
   readonly logger: Logger;
-  /** Hears of every request once it is answered. */
+  /** Called for every completed request. */
   readonly onAnswer?: ((request: AnsweredRequest) => void) | undefined;
-  /** The id of the trace that is being recorded, where one is. */
+  /** The id of the trace being recorded, if any. */
   readonly activeTraceId?: (() => string | undefined) | undefined;
 }
 
-/** Takes a well-formed `X-Request-Id` over and makes one otherwise. */
+/** Accepts a well-formed `X-Request-Id`, and generates one otherwise. */
 export function requestId(): Middleware {
   return (ctx, next) => {
     const given = ctx.get('X-Request-Id');
@@ -33,7 +33,7 @@ export function requestId(): Middleware {
   };
 }
 
-/** One line for each request, with nothing in it that a user wrote. */
+/** Logs one line per request, without any text from a user. */
 export function requestLog({ logger, onAnswer, activeTraceId }: RequestLogOptions): Middleware {
   return async (ctx, next) => {
     const start = performance.now();
@@ -62,19 +62,19 @@ export function requestLog({ logger, onAnswer, activeTraceId }: RequestLogOption
 }
 
 /**
- * The template of the address that was asked for. Not the router's own word for it, `_matchedRoute`: where a request ends
- * early, that is the pattern of the middleware which ended it.
+ * The route template of a request. Not the router's `_matchedRoute`, which is the pattern of a middleware when that
+ * ends the request early.
  */
 export function routeOf(ctx: Context): string | undefined {
   const layers: { methods: string[]; path: string }[] = ctx.matched ?? [];
   const routes = layers.filter(({ methods }) => methods.length > 0);
-  // The first is the one that answers: none hands on to the next.
+  // The first match handles the request: no route calls the next one.
   return (routes.find(({ methods }) => methods.includes(ctx.method)) ?? routes[0])?.path;
 }
 
 /**
- * The trace id of a `traceparent` header (W3C Trace Context), if the header is well-formed. Of a later version, what
- * version 00 knows is read, and more may follow.
+ * The trace id of a `traceparent` header (W3C Trace Context), if it is well-formed. Later versions may have more fields
+ * after those of version 00.
  */
 function traceIdOf(header: string): string | undefined {
   const [, version, traceId, more] =

@@ -1,8 +1,8 @@
 import type { Middleware } from 'koa';
 
 /**
- * The headers of helmet 8 that matter for an API; those that are for pages only, or for browsers long gone, would be sent
- * with every answer for nothing. Answers are one user's own, so no cache between may keep them.
+ * The headers of helmet 8 that matter for an API, without those for pages or obsolete browsers. Responses belong to one
+ * user, so shared caches must not store them.
  */
 const HEADERS = Object.entries({
   'Content-Security-Policy': "default-src 'none';frame-ancestors 'none'",
@@ -14,7 +14,7 @@ const HEADERS = Object.entries({
   'Cache-Control': 'private, no-cache',
 });
 
-/** Sets the headers that every answer has. */
+/** Sets the headers of every response. */
 export const securityHeaders: Middleware = (ctx, next) => {
   for (const [name, value] of HEADERS) ctx.res.setHeader(name, value);
   return next();

@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 import { RequestError } from './request-error.js';
 
-/** Refuses requests that a proxy in front may have read in another way: of a repeated header Node.js takes the first. */
+/** Refuses repeated headers, of which Node.js uses the first and a proxy in front may use another. */
 export const unambiguousHeaders: Middleware = (ctx, next) => {
   const { httpVersion, headersDistinct } = ctx.req;
   const { host, 'content-type': types, 'transfer-encoding': codings = [] } = headersDistinct;

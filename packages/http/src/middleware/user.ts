@@ -4,7 +4,7 @@ import { authenticate } from './authenticate.js';
 import { limitFailures, limitUser, type RateLimits } from './rate-limit.js';
 import { RequestError } from './request-error.js';
 
-/** What a client hears who asks for what belongs to somebody else. */
+/** The message for requests to the path of another user. */
 export const FORBIDDEN_DETAIL = "You can only use your own tasks: the user in the path is not the token's user.";
 
 /**

@@ -1,15 +1,15 @@
 import type { Middleware } from 'koa';
 import { RequestError } from './request-error.js';
 
-/** The longest address, in characters. */
+/** The maximum length of a request target, in characters. */
 export const MAX_TARGET_LENGTH = 8 * 1024;
 
-/** Refuses addresses that are too long or cannot be decoded: the router would pass them over, the query parser alter them. */
+/** Refuses targets that are too long or cannot be decoded: the router would skip them, the query parser change them. */
 export const wellFormedTarget: Middleware = (ctx, next) => {
   if (ctx.url.length > MAX_TARGET_LENGTH) {
     throw new RequestError('MALFORMED_REQUEST', `The address must not be longer than ${MAX_TARGET_LENGTH} characters.`);
   }
-  // Nearly all are in origin form, with nothing to decode.
+  // Most are in origin form, with nothing to decode.
   if (ctx.url.startsWith('/') && !ctx.url.includes('%')) return next();
   try {
     decodeURIComponent(ctx.path);

@@ -2,7 +2,7 @@ import { IDEMPOTENCY_HOURS, TaskIdSchema } from '@todo-backend/application';
 import type { AnswerHeader, RequestHeader, Schema, Tag } from '../routes/route.js';
 import { schemaOf } from './schemas.js';
 
-/** What the operations are grouped by. */
+/** The tags of the operations. */
 export const tags = {
   Tasks: 'The tasks of one user.',
   Journal: 'What happened to them.',
@@ -10,7 +10,7 @@ export const tags = {
   Documentation: 'This document, and a page to read and to try it.',
 } satisfies Record<Tag, string>;
 
-/** Parameters outside of the query string, by name. */
+/** Parameters outside the query string, by name. */
 export const parameters = {
   user_id: {
     in: 'path',
@@ -59,7 +59,7 @@ export const parameters = {
   },
 } satisfies Record<RequestHeader | 'user_id' | 'task_id' | 'file' | 'X-Request-Id', Schema>;
 
-/** Headers of answers, by name; `required` where every answer has it that is said to have it. */
+/** Response headers, by name; `required` when every response that documents the header has it. */
 export const headers = {
   'X-Request-Id': {
     required: true,

@@ -7,7 +7,7 @@ import { problemExample } from './problem-examples.js';
 import { problems } from './problems.js';
 import { schemaOf, schemas } from './schemas.js';
 
-/** As much of an OpenAPI document as there is here. */
+/** The parts of an OpenAPI document used here. */
 export interface OpenApiDocument {
   readonly openapi: string;
   readonly info: object;
@@ -35,9 +35,9 @@ type Content = Readonly<Record<string, { readonly schema: Schema; readonly examp
 type Examples = Readonly<Record<string, { readonly value: unknown }>>;
 
 /**
- * Describes the API, in OpenAPI 3.1: what it takes, by the schemas that check it, and all that it may answer.
+ * Describes the API in OpenAPI 3.1, from the schemas that validate its input.
  *
- * @param version of the API; that of this package by default
+ * @param version of the API; default that of this package
  */
 export function openApiDocument(version: string = ownVersion): OpenApiDocument {
   const paths: Record<string, Record<string, OperationObject>> = {};
@@ -53,7 +53,7 @@ export function openApiDocument(version: string = ownVersion): OpenApiDocument {
         'Tasks of many users. What lies below `/api/{user_id}` needs a token of that user, as Better Auth issues it. Every error is an `application/problem+json` (RFC 9457). An unknown address is 404; a known one with another method is 405, with `Allow`. `HEAD` works where `GET` does.',
       license: { name: license, identifier: license },
     },
-    // Relative to where the document is, which may be below another path.
+    // Relative to the document, which may be served below another path.
     servers: [{ url: '.', description: 'Where this document comes from.' }],
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
@@ -148,7 +148,7 @@ function success({ description, headers = [], content }: Answer, isLimited: bool
   };
 }
 
-/** The errors that an route may answer, for what it takes and for what it does. */
+/** The errors that a route may respond with. */
 function errorsOf(route: Route): ProblemCode[] {
   const { method, query, body, headers = [], errors = [] } = route;
   const namesTask = pathParameters(route).includes('task_id');

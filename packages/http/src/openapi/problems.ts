@@ -7,7 +7,7 @@ import { MAX_TARGET_LENGTH } from '../middleware/well-formed-target.js';
 import { BATCH_LIMIT } from '../routes/batch.js';
 import { IMPORT_LIMIT } from '../routes/import-export.js';
 
-/** When each error is answered, and what its `detail` may say. A code without a line here does not compile. */
+/** When each error occurs, and an example of its `detail`. A missing code is a type error. */
 export const problems: Record<ProblemCode, { readonly when: string; readonly detail: string }> = {
   MALFORMED_REQUEST: {
     when: `The body is not JSON in UTF-8, nested more than ${MAX_DEPTH} levels deep, or has more than ${MAX_VALUES} values; the address is not well-formed, or longer than ${sizeOf(MAX_TARGET_LENGTH)}; this is no HTTP, or can be read in two ways.`,

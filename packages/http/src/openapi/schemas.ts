@@ -18,25 +18,25 @@ import { type AnswerSchema, bodies, ref, type Schema, type SchemaName } from '..
 
 const conversion: ConversionConfig = {
   target: 'draft-2020-12',
-  // Of a chain of schemas this takes the last, which says most: of a body the object behind the check that it is no array, of
-  // a name in any letter case the list of names.
+  // Uses the last schema of a pipe, which says most: the object after the check for arrays, or the list of values after
+  // the conversion to lower case.
   typeMode: 'output',
-  // These are functions. What they ask for stands in the metadata beside them.
+  // These are functions; the metadata beside them describes their rules.
   ignoreActions: ['raw_check', 'raw_transform', 'transform', 'trim', 'to_lower_case'],
   overrideRef: ({ referenceId }) => componentOf(referenceId),
   overrideSchema: ({ valibotSchema: { type }, jsonSchema }) => {
     const { anyOf = [], ...rest } = jsonSchema;
     const [first, ...others] = anyOf.filter((option) => typeof option === 'object' && option.const !== '');
-    // `string | null` reads better than one of two schemas, and so does what is generated from it.
+    // `string | null` is easier to read than `anyOf`, also in generated code.
     if (type === 'nullable' && typeof first === 'object' && typeof first.type === 'string') {
       return { ...rest, ...first, type: [first.type, 'null'] };
     }
-    // An empty query parameter is taken, and nobody should be told to send it.
+    // An empty query parameter is accepted but not documented.
     if (type === 'union' && typeof first === 'object' && others.length === 0) return { ...rest, ...first };
     const { default: initial, ...withoutDefault } = jsonSchema;
-    // What is null when it is left out need not be said; generators would make it a must.
+    // Without the default `null`, because generators would make the field required.
     if (type === 'optional' && initial === null) return withoutDefault;
-    // In a query string numbers are texts.
+    // Numbers are strings in a query string.
     if (type === 'optional' && jsonSchema.type === 'integer' && typeof initial === 'string') {
       return { ...withoutDefault, default: Number(initial) };
     }
@@ -44,7 +44,7 @@ const conversion: ConversionConfig = {
   },
 };
 
-/** What a valibot schema takes, as JSON Schema. */
+/** The JSON Schema of a valibot schema. */
 export function schemaOf(schema: GenericSchema): Schema {
   const { $schema: _, ...converted } = toJsonSchema(schema, conversion);
   return converted;
@@ -57,7 +57,7 @@ const instant = {
   examples: ['2026-11-23T09:36:17.301Z'],
 };
 
-/** An object in which every property is always there. */
+/** An object in which every property is required, except those in `optional`. */
 function object(description: string, properties: Record<string, Schema>, optional: readonly string[] = []): Schema {
   const required = Object.keys(properties).filter((name) => !optional.includes(name));
   return { type: 'object', description, properties, required };
@@ -91,7 +91,7 @@ const stored = {
   userId: { type: 'string', description: "Whose task it is: Better Auth's `user.id`." },
 } satisfies Record<keyof Task, Schema>;
 
-/** An entry of the journal, of these types, with what only they have. */
+/** A journal entry of these types, with their own properties. */
 function entry(description: string, types: readonly TaskEventType[], more: Record<string, Schema>): Schema {
   return object(description, {
     sequence: { type: 'integer', minimum: 1, description: "Counts the user's entries, without a gap." },
@@ -106,17 +106,17 @@ function entry(description: string, types: readonly TaskEventType[], more: Recor
   });
 }
 
-/** The types of events that carry the same. */
+/** The types of events with this payload. */
 function carrying(payload: (typeof TASK_EVENTS)[TaskEventType]): TaskEventType[] {
   return TASK_EVENT_TYPES.filter((type) => TASK_EVENTS[type] === payload);
 }
 
-/** How types of events read in a sentence: `created or deleted`. */
+/** Types of events as part of a sentence: `created or deleted`. */
 function inWords(types: readonly TaskEventType[]): string {
   return new Intl.ListFormat('en', { type: 'disjunction' }).format(types.map((type) => type.split('.')[2] ?? type));
 }
 
-/** What is answered, by the name of its component. */
+/** The schemas of responses, by the name of the component. */
 const answers = {
   Task: object('A task. Every key is always there, and what is missing is null.', {
     ...stored,
@@ -206,7 +206,7 @@ const answers = {
 /** The schemas that others refer to, by name. */
 export function schemas(): Record<SchemaName, Schema> {
   const taken = toJsonSchemaDefs(bodies, conversion);
-  // Each item is checked on its own, so that the others can go on: the schemas of the lists know nothing of them.
+  // Items are validated one by one, so the schemas of the lists do not include them.
   Object.assign(taken.Batch?.properties?.operations ?? {}, { items: ref('BatchOperation') });
   Object.assign(taken.Import?.properties?.tasks ?? {}, { items: ref('ImportedTask') });
   return { ...answers, ...(taken as Record<keyof typeof bodies, Schema>) };

@@ -5,7 +5,7 @@ import { statusOf } from '../middleware/problem-details.js';
 import { later, milk } from './examples.js';
 import { json, type Route, ref } from './route.js';
 
-/** Bytes of a batch: a hundred of the longest tasks fit in, even where each character is escaped (`\ud83d\ude00`). */
+/** Maximum bytes of a batch: fits a hundred of the longest tasks with every character escaped (`\ud83d\ude00`). */
 export const BATCH_LIMIT = 2 * 1024 * 1024;
 
 export const batchTasks: Route = {
@@ -67,7 +67,7 @@ export const batchTasks: Route = {
     },
 };
 
-/** One result of a batch, with the status that the operation would have had on its own. */
+/** One result of a batch, with the status that the operation would have as a single request. */
 function presentResult(result: OperationResult) {
   if ('code' in result) return { status: statusOf(result.code), errors: result.problems };
   const { op, task } = result;

@@ -90,7 +90,7 @@ const getDocsFile: Route = {
     async (ctx) => {
       const file = FILES.get(ctx.params.file ?? '');
       if (file === undefined) throw new RequestError('ROUTE_NOT_FOUND', 'There is nothing at this address.');
-      // The page names the version, so that a new one is fetched anew. Without it, nobody can tell what was kept.
+      // The page requests files with the version, so that they can be cached forever. Without it they must not be.
       if (new URLSearchParams(ctx.querystring).getAll('v').join() === version) {
         ctx.set('Cache-Control', 'public, max-age=31536000, immutable');
       }
@@ -99,10 +99,10 @@ const getDocsFile: Route = {
     },
 };
 
-/** The description of the API, and a page to read and to try it. Nothing of either is loaded before somebody asks. */
+/** The OpenAPI document and the Swagger UI page, both loaded on first use. */
 export const docsRoutes = { getOpenApi, getDocs, getDocsFile };
 
-/** What the page may do: load what this server has, and ask it. */
+/** The page may only load from, and connect to, this server. */
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -114,7 +114,7 @@ const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join(';');
 
-/** Relative to /docs, so that the page works below another path too. */
+/** Links are relative, so that the page also works below another path. */
 function page(version: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -134,7 +134,7 @@ function page(version: string): string {
 `;
 }
 
-/** The token stays in the page's memory, and the document is shown to no validator elsewhere. */
+/** Keeps the token in memory only, and does not send the document to an external validator. */
 const INITIALIZER = `SwaggerUIBundle({
   url: 'openapi.json',
   dom_id: '#swagger-ui',
@@ -144,7 +144,7 @@ const INITIALIZER = `SwaggerUIBundle({
 });
 `;
 
-/** Makes something when it is first asked for, and again only where that failed. */
+/** Memoizes `make`, and retries it if it failed. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
@@ -156,7 +156,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** The files of the page. Each is read once, and all answers share its bytes. */
+/** The files of the page, each read once. */
 const FILES = new Map([
   ['swagger-ui.css', { type: 'text/css', content: once(() => read('swagger-ui.css')) }],
   ['swagger-ui-bundle.js', { type: 'text/javascript', content: once(() => read('swagger-ui-bundle.js')) }],

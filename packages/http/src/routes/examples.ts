@@ -1,6 +1,6 @@
 import { type Answer, json, ref } from './route.js';
 
-/** A task, for the examples of the document. */
+/** A task for the examples of the document. */
 export const milk = {
   id: '01a207c3-6b95-73c6-8716-019a7e6b4001',
   title: 'Buy milk',
@@ -15,10 +15,10 @@ export const milk = {
   userId: 'alice',
 } as const;
 
-/** When it is changed. */
+/** The time of its change. */
 export const later = '2026-11-23T10:02:44.018Z';
 
-/** An answer with a task. */
+/** A response with a task. */
 export function taskAnswer(description: string, example: object): Answer {
   return { description, headers: ['ETag'], content: json(ref('Task'), { task: example }) };
 }

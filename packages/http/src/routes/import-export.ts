@@ -7,7 +7,7 @@ import { later, milk } from './examples.js';
 import { decoder } from './query.js';
 import { json, type Query, type Route, ref } from './route.js';
 
-/** Bytes of an import: ten thousand tasks of a kilobyte. */
+/** Maximum bytes of an import: ten thousand tasks of 1 KB. */
 export const IMPORT_LIMIT = 10 * 1024 * 1024;
 
 const ExportQuerySchema = v.object({
@@ -20,7 +20,7 @@ const ExportQuerySchema = v.object({
   ),
 });
 
-/** A table for spreadsheets, which must not take a title for a formula. */
+/** CSV for spreadsheets, escaped so that a title is not read as a formula. */
 function toCsv(tasks: readonly object[]): string {
   const cast = { boolean: String };
   return stringify([...tasks], {

@@ -8,7 +8,7 @@ import { taskRoutes } from './tasks.js';
 
 const { listTasks, createTask, ...ofOneTask } = taskRoutes;
 
-/** All that the API does, in the order in which addresses are matched. */
+/** All routes, in the order in which they are matched. */
 export const routes: readonly Route[] = [
   listTasks,
   createTask,

@@ -1,10 +1,10 @@
 import { InvalidInputError, type Problem } from '@todo-backend/domain';
 import type { Query } from './route.js';
 
-/** What a use case calls the input as a whole, and its task, and how they are called on the wire. */
+/** Field names of use cases that differ on the wire. */
 const NAMES: Readonly<Record<string, string>> = { '': 'body', taskId: 'task_id' };
 
-/** The error of a use case in the words of the wire, where it is one of the input. */
+/** Renames the fields of an input error to those on the wire; returns other errors as they are. */
 export function onTheWire(error: unknown, query: Query | undefined, search: string): unknown {
   if (!(error instanceof InvalidInputError)) return error;
   const names = {

@@ -1,11 +1,11 @@
 import type { Query } from './route.js';
 
-/** Decodes the query string for a use case, which checks it. */
+/** Decodes the query string for a use case, which validates it. */
 export type Decode = (querystring: string) => Record<string, unknown>;
 
 /**
- * Prepares the decoding of a query string: names on the wire become those of the input, texts become numbers where the
- * schema wants a number. A parameter that is given more than once stays a list, which no schema takes.
+ * Returns a decoder of query strings: names on the wire become those of the input, and strings become numbers when the
+ * schema expects them. A repeated parameter stays a list, which no schema accepts.
  */
 export function decoder({ schema, names = {}, emptyIsAbsent = [] }: Query): Decode {
   const entries = (schema as { readonly entries?: Readonly<Record<string, unknown>> }).entries ?? {};
@@ -27,7 +27,7 @@ export function decoder({ schema, names = {}, emptyIsAbsent = [] }: Query): Deco
   };
 }
 
-/** Whether a name is that of the input, where the wire has another one for it. */
+/** Whether a name is that of an input field with another name on the wire. */
 function isHidden(field: string, name: string, names: Readonly<Record<string, string>>): boolean {
   return field === name && Object.values(names).includes(field);
 }
@@ -36,7 +36,7 @@ function isWholeNumber(value: unknown): boolean {
   return typeof value === 'string' && /^[1-9]\d{0,9}$/.test(value);
 }
 
-/** Whether a schema, within what makes it optional, takes a number. */
+/** Whether a schema, possibly optional, accepts a number. */
 function wantsNumber(schema: unknown): boolean {
   const { type, wrapped } = schema as { readonly type?: string; readonly wrapped?: unknown };
   return wrapped === undefined ? type === 'number' : wantsNumber(wrapped);

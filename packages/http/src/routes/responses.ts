@@ -3,13 +3,13 @@ import type { Task } from '@todo-backend/domain';
 import type { ParameterizedContext } from 'koa';
 import { taskTag } from '../middleware/conditions.js';
 
-/** Answers with a task and its entity tag. */
+/** Responds with a task and its entity tag. */
 export function sendTask(ctx: ParameterizedContext, task: Task): void {
   ctx.set('ETag', `"${taskTag(task)}"`);
   ctx.body = presentTask(task);
 }
 
-/** The same list from `cursor` on (RFC 8288). Relative: behind a proxy nobody knows the address from outside. */
+/** Links to the next page (RFC 8288). Relative, because the public URL behind a proxy is unknown. */
 export function linkToNext(ctx: ParameterizedContext, cursor: string | undefined): void {
   if (cursor === undefined) return;
   const parameters = new URLSearchParams(ctx.querystring);

@@ -15,24 +15,24 @@ import {
 import { type GenericSchema, unwrap } from 'valibot';
 import type { ProblemCode } from '../middleware/problem-details.js';
 
-/** What the handlers of routes need. */
+/** The dependencies of route handlers. */
 export interface RouteParts {
   readonly tasks: TaskUseCases;
   readonly journal: JournalUseCases;
   readonly readiness: ReadinessProbe;
   readonly clock: Clock;
   readonly version: string;
-  /** Makes the description of the API, when it is first asked for. */
+  /** Returns the OpenAPI document, generated on first use. */
   readonly document: () => Promise<object>;
 }
 
-/** Answers a request that the middleware has let through. */
+/** Handles a request that has passed the middleware. */
 type Handler = (ctx: RouterContext) => unknown;
 
-/** A schema as JSON Schema has it (draft 2020-12). */
+/** A JSON Schema (draft 2020-12). */
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** The bodies that are taken, and their parts, by the name of their component in the document. */
+/** Request bodies and their parts, by the name of the component in the document. */
 export const bodies = {
   NewTask: NewTaskSchema,
   TaskChanges: TaskPatchSchema,
@@ -43,7 +43,7 @@ export const bodies = {
   ImportedTask: ImportedTaskSchema,
 } satisfies Record<string, GenericSchema>;
 
-/** The answers that the document describes by name. */
+/** The names of response schemas in the document. */
 export type AnswerSchema =
   | 'Task'
   | 'JournalEntry'
@@ -55,7 +55,7 @@ export type AnswerSchema =
   | 'Problem'
   | 'FieldProblem';
 
-/** The name of a schema that others can refer to. */
+/** The name of a schema that can be referenced. */
 export type SchemaName = AnswerSchema | keyof typeof bodies;
 
 /** A reference to a schema of the document. */
@@ -63,43 +63,43 @@ export function ref(name: SchemaName): Schema {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** What the routes are grouped by. */
+/** The tags of routes. */
 export type Tag = 'Tasks' | 'Journal' | 'System' | 'Documentation';
 
-/** The headers of requests that only some routes read. */
+/** Request headers that only some routes read. */
 export type RequestHeader = 'If-None-Match' | 'If-Match' | 'Idempotency-Key';
 
-/** The headers of answers that only some routes send. */
+/** Response headers that only some routes send. */
 export type AnswerHeader = 'ETag' | 'Link' | 'Location' | 'Content-Disposition';
 
 export type Examples = Readonly<Record<string, unknown>>;
 
 export type Content = Readonly<Record<string, { readonly schema: Schema; readonly examples?: Examples }>>;
 
-/** A success. */
+/** A success response. */
 export interface Answer {
   readonly description: string;
   readonly headers?: readonly AnswerHeader[];
-  /** The body by media type; left out where there is none. */
+  /** The body by media type; omitted when there is none. */
   readonly content?: Content;
 }
 
-/** A query string: how it is decoded, and what checks it. */
+/** A query string: how it is decoded and validated. */
 export interface Query {
   readonly schema: GenericSchema;
-  /** The names of the fields on the wire, where they differ: the wire's first. */
+  /** Names on the wire that differ from the field, mapped to the field. */
   readonly names?: Readonly<Record<string, string>>;
-  /** The fields whose empty value counts as absent. */
+  /** Fields whose empty value counts as absent. */
   readonly emptyIsAbsent?: readonly string[];
-  /** One that is refused, for the example of the error. */
+  /** An invalid example, for the example of the error. */
   readonly mistake: Readonly<Record<string, string>>;
 }
 
-/** One thing that the API does: from these records come the router, the document, the client's types and the tests' matrix. */
+/** One operation of the API, the source of the router, the document, the client's types and the test matrix. */
 export interface Route {
   readonly id: string;
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
-  /** With parameters in braces. What lies below `/api/{user_id}` needs that user's token. */
+  /** With parameters in braces. Paths below `/api/{user_id}` need that user's token. */
   readonly path: string;
   readonly tag: Tag;
   readonly summary: string;
@@ -110,19 +110,19 @@ export interface Route {
     readonly schema: keyof typeof bodies;
     readonly required: boolean;
     readonly examples: Examples;
-    /** One that is refused, for the example of the error. */
+    /** An invalid example, for the example of the error. */
     readonly mistake: unknown;
-    /** Bytes that it may have, where they are more than usual. */
+    /** Maximum bytes, if more than the default. */
     readonly limit?: number;
   };
-  /** What a success answers, by status. */
+  /** The success responses, by status. */
   readonly answers: Readonly<Record<number, Answer>>;
-  /** The errors that do not follow from the rest. */
+  /** Errors that do not follow from the other properties. */
   readonly errors?: readonly ProblemCode[];
   readonly handle: (parts: RouteParts) => Handler;
 }
 
-/** Where the routes of a user begin. */
+/** The path prefix of a user's routes. */
 export const USER_PATH = '/api/{user_id}';
 
 /** Whether a route needs the token of the user in its path. */
@@ -130,7 +130,7 @@ export function needsToken({ path }: Pick<Route, 'path'>): boolean {
   return path.startsWith(`${USER_PATH}/`);
 }
 
-/** A body of JSON. */
+/** A JSON body. */
 export function json(schema: Schema, examples?: Examples): Content {
   return { 'application/json': { schema, ...(examples && { examples }) } };
 }

@@ -19,7 +19,7 @@ export function routers(routes: readonly Route[], parts: RouteParts, authenticat
       route.body === undefined ? [] : [route.body.limit === undefined ? body : jsonBody(route.body.limit)];
     (isOfUser ? ofUser : open)[route.method](path, ...reading, handlerOf(route, parts, shares));
   }
-  // The routes that are asked for most come first.
+  // The most used routes come first.
   return [ofUser, open];
 }
 
@@ -36,7 +36,7 @@ function handlerOf({ handle, query }: Route, parts: RouteParts, shares: FairShar
   };
 }
 
-/** `{name}` of OpenAPI is `:name` of the router. */
+/** Converts `{name}` of OpenAPI to `:name` of the router. */
 function koaPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }

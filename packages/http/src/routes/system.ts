@@ -76,5 +76,5 @@ const getReadiness: Route = {
     },
 };
 
-/** What the server tells of itself. */
+/** The routes about the server itself. */
 export const systemRoutes = { getInfo, getHealth, getReadiness };

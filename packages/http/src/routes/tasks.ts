@@ -44,7 +44,7 @@ const listTasks: Route = {
       const { userId } = ctx.state;
       const query = unchecked<TaskQueryInput>(decode(ctx.querystring));
       if (ctx.get('If-None-Match') !== '') {
-        // A wrong query is an error, whatever the client has already.
+        // An invalid query is an error even if the client's version is current.
         parse(TaskQuerySchema, query);
         if (isNotModified(ctx, versionTag((await tasks.count(userId)).version))) return;
       }
@@ -202,5 +202,5 @@ const getStats: Route = {
     },
 };
 
-/** The routes of a user's tasks. `{task_id}` would match the words of other routes: those have to come before it. */
+/** The routes of a user's tasks. Routes with a fixed segment must come first, because `{task_id}` matches it too. */
 export const taskRoutes = { listTasks, createTask, getTask, updateTask, completeTask, deleteTask, getStats };

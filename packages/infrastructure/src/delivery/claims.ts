@@ -4,16 +4,16 @@ import { type Kysely, sql } from 'kysely';
 import { type StoredEntry, storedEntry, toEntry } from '../journal/entry.js';
 import type { Tables } from '../schema/tables.js';
 
-/** Users whose events one relay delivers side by side. */
+/** Users whose events one relay delivers concurrently. */
 const USERS_AT_ONCE = 20;
 
-/** Events of one user in a round. */
+/** Events of one user per round. */
 const EVENTS_AT_ONCE = 100;
 
-/** Dead letters in a round. */
+/** Dead letters per round. */
 const DEAD_LETTERS_AT_ONCE = 20;
 
-/** Claims some users whose events wait, and reads the events. */
+/** Claims some users with waiting events, and reads the events. */
 export async function claimUsers(db: Kysely<Tables>, lease: number): Promise<WaitingEvents[]> {
   const { rows } = await sql<{
     userId: UserId;
@@ -63,12 +63,12 @@ export async function claimRequeued(db: Kysely<Tables>, lease: number): Promise<
   return rows.map(({ entry: stored, ...claimed }) => ({ ...claimed, entry: toEntry(stored) }));
 }
 
-/** A moment so many milliseconds from now. */
+/** The time this many milliseconds from now. */
 export function after(milliseconds: number) {
   return sql<string>`now() + ${milliseconds}::float8 * interval '1 millisecond'`;
 }
 
-/** The end of a claim: a time to the microsecond, as `to_json` has spelt it. */
+/** The end of a claim, with microseconds, as formatted by `to_json`. */
 export function moment(text: string) {
   return sql<string>`${text}::timestamptz`;
 }

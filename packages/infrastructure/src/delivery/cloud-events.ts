@@ -1,18 +1,18 @@
 import type { Delivery, EventSink, JournalEntry } from '@todo-backend/application';
 import { isUnreachable } from '../network-errors.js';
 
-/** Statuses that say that this event is wrong, whoever sends it and whenever. */
+/** Statuses that mean that the event itself is wrong, so that retrying is useless. */
 const REJECTED = new Set([400, 413, 415, 422]);
 
-/** More codes of connections that could not be made: those of fetch. */
+/** Additional error codes of `fetch` for connections that could not be made. */
 const UNREACHABLE_BY_FETCH = new Set(['EPROTO', 'UND_ERR_CONNECT_TIMEOUT']);
 
 /**
- * Hands events on as CloudEvents 1.0 in the structured content mode of its HTTP binding, which Dapr, Knative and the
- * bridges to Kafka take: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md.
+ * Delivers events as CloudEvents 1.0 in the structured content mode of its HTTP binding, which Dapr, Knative and Kafka
+ * bridges accept: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md.
  * The extensions `partitionkey` and `sequence` keep the events of one user together and in order.
  *
- * @param url the sink's; every 2xx counts as taken, and a redirect is not followed
+ * @param url of the sink; every 2xx counts as accepted, and redirects are not followed
  * @param timeout milliseconds that the sink may take to answer
  */
 export function cloudEventsSink(url: string, timeout = 5_000): EventSink {
@@ -30,7 +30,7 @@ export function cloudEventsSink(url: string, timeout = 5_000): EventSink {
       } catch (error) {
         return deliveryOf(error as Error, timeout);
       }
-      // The status has said all: a body that breaks off changes nothing.
+      // Only the status matters, so an error while discarding the body is ignored.
       await response.body?.cancel().catch(() => {});
       if (response.ok) return { outcome: 'accepted' };
       const reason = `The sink answered ${response.status}.`;
@@ -60,7 +60,7 @@ function toCloudEvent(entry: JournalEntry) {
     time: entry.time,
     datacontenttype: 'application/json',
     partitionkey: entry.userId,
-    // Compared as texts: the width has to be fixed.
+    // Fixed width, because CloudEvents compares sequences as strings.
     sequence: String(entry.sequence).padStart(10, '0'),
     data: entry,
   };

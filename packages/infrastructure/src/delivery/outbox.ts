@@ -14,7 +14,7 @@ import type { Database } from '../postgres/database.js';
 import type { Tables } from '../schema/tables.js';
 import { after, claimRequeued, claimUsers, moment } from './claims.js';
 
-/** An event that the sink does not take, as an operator sees it. */
+/** An event that the sink did not accept, as shown to an operator. */
 export interface DeadLetter {
   readonly eventId: string;
   readonly type: string;
@@ -24,10 +24,10 @@ export interface DeadLetter {
   readonly failedAt: Timestamp;
 }
 
-/** Events that one transaction deletes. */
+/** Events deleted per transaction. */
 const PRUNED_AT_ONCE = 10_000;
 
-/** The journal in PostgreSQL as a queue, and what an operator does with it. */
+/** The journal in PostgreSQL as a queue, with the commands of an operator. */
 export class SqlOutbox implements Outbox {
   readonly #database: Database;
 
@@ -85,7 +85,7 @@ export class SqlOutbox implements Outbox {
     return numAffectedRows === 1n;
   }
 
-  /** How many events have not been handed on, and how many of those that should have been are dead letters. */
+  /** The numbers of undelivered events and of dead letters. */
   async backlog(): Promise<{ waiting: number; dead: number }> {
     return this.#database.transaction({ task: 'delivery' }, (db) =>
       db
@@ -122,10 +122,10 @@ export class SqlOutbox implements Outbox {
   }
 
   /**
-   * Has dead letters delivered once more.
+   * Requeues dead letters.
    *
-   * @param eventId which one; all of them when left out
-   * @returns how many
+   * @param eventId the event; default all
+   * @returns the number of requeued events
    */
   async requeue(eventId?: string): Promise<number> {
     return this.#database.transaction({ task: 'delivery' }, async (db) => {
@@ -146,11 +146,11 @@ export class SqlOutbox implements Outbox {
   }
 
   /**
-   * Deletes the events from before a moment, as the role that owns the tables: the API's own may not.
+   * Deletes the events older than `before`, as the owner of the tables, because the API's role may not.
    *
-   * @param onlyDelivered keep those that have not been handed on
-   * @param onProgress told the number of events deleted so far
-   * @returns how many there were
+   * @param onlyDelivered keep undelivered events
+   * @param onProgress called with the number of events deleted so far
+   * @returns the number of deleted events
    */
   async prune(before: Timestamp, onlyDelivered: boolean, onProgress: (events: number) => void): Promise<number> {
     const delivered = onlyDelivered ? sql`e."sequence" <= l."deliveredSequence"` : sql`true`;
@@ -175,7 +175,7 @@ export class SqlOutbox implements Outbox {
   }
 }
 
-/** Makes a dead letter of an event, unless it was pruned meanwhile. */
+/** Creates a dead letter, unless the event was pruned meanwhile. */
 async function buryEvent(db: Kysely<Tables>, { entry: { userId, sequence }, reason }: BuriedEvent): Promise<void> {
   const failure = { reason: sql<string>`${reason}::text`, failedAt: sql<string>`now()` };
   await db

@@ -4,11 +4,11 @@ import { rowOfValues, rowsOfJson, value } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
 import { EVENT_COLUMNS, EVENT_TYPES, type NewEventRow } from './entry.js';
 
-/** The events of {@link appendEvents}: one by its values, or any number as JSON in the value `events`. */
+/** The events of {@link appendEvents}: one as parameters, or any number as JSON in the parameter `events`. */
 export const ONE_EVENT = rowOfValues<NewEventRow>(EVENT_TYPES);
 export const EVENTS_OF_JSON = rowsOfJson<NewEventRow>(EVENT_TYPES, 'events');
 
-/** By how much transitions, each of which has an event, change the ledger: the values of {@link updateLedger}. */
+/** The changes that transitions, each with an event, make to the ledger: the parameters of {@link updateLedger}. */
 export function ledgerChanges(transitions: readonly TaskTransition[]) {
   const sum = (weight: (task: Task) => number) =>
     transitions.reduce(
@@ -27,10 +27,10 @@ const moreTasks = sql<number>`${value('moreTasks')}::int`;
 const moreCompleted = sql<number>`${value('moreCompleted')}::int`;
 
 /**
- * Moves the numbers of the owner's ledger, and makes it where there is none. Its row stays locked until the commit, so
- * that the sequence has no gap, and a later number never becomes visible before an earlier one.
+ * Updates or creates the owner's ledger. Its row stays locked until the commit, so that the sequence has no gaps and no
+ * number becomes visible before an earlier one.
  *
- * @param source a common table expression with one row, or with none where nothing is to be written after all
+ * @param source a common table expression with one row, or with none when nothing is to be written
  */
 export function updateLedger(db: QueryCreator<Tables>, source: RawBuilder<unknown>) {
   return db
@@ -47,7 +47,7 @@ export function updateLedger(db: QueryCreator<Tables>, source: RawBuilder<unknow
     .returning('sequence');
 }
 
-/** Appends events to the owner's journal, numbered from what {@link updateLedger} has returned as `ledger`. */
+/** Appends events to the owner's journal, numbered from the result of {@link updateLedger}, `ledger`. */
 export function appendEvents(db: QueryCreator<Tables>, events: RawBuilder<unknown>) {
   const columns = sql.join(EVENT_COLUMNS.map((column) => sql.ref(column)));
   return db

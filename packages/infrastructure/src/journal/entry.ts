@@ -3,7 +3,7 @@ import type { TaskEvent } from '@todo-backend/domain';
 import { type Insertable, sql } from 'kysely';
 import type { Tables } from '../schema/tables.js';
 
-/** An event as a row, but for the owner and the sequence. */
+/** An event as a row, without the owner and the sequence. */
 export type NewEventRow = Required<Omit<Insertable<Tables['task_events']>, 'userId' | 'sequence'>>;
 
 /** The row that stores an event. */
@@ -20,7 +20,7 @@ export function toEventRow({
   return { eventId: id, type, time, taskId, actorType: actor.type, actorId: actor.id, correlationId, data };
 }
 
-/** The SQL types of {@link toEventRow}. A column that is missing here does not compile. */
+/** The SQL types of {@link toEventRow}. A missing column is a type error. */
 export const EVENT_TYPES = {
   eventId: 'uuid',
   type: 'text',
@@ -32,10 +32,10 @@ export const EVENT_TYPES = {
   data: 'json',
 } as const satisfies Record<keyof NewEventRow, string>;
 
-/** All columns of an event but the owner and the sequence. */
+/** All columns of an event except the owner and the sequence. */
 export const EVENT_COLUMNS = Object.keys(EVENT_TYPES) as (keyof NewEventRow)[];
 
-/** What {@link storedEntry} reads. */
+/** The result of {@link storedEntry}. */
 export type StoredEntry = Omit<JournalEntry, 'task' | 'changes'> & { readonly data: object };
 
 /** Reads a row of `task_events` as one JSON value. */
@@ -44,12 +44,12 @@ export const storedEntry = sql<StoredEntry>`json_build_object(
   'taskId', "taskId", 'actor', json_build_object('type', "actorType", 'id', "actorId"),
   'correlationId', "correlationId", 'data', "data")`;
 
-/** The entry that {@link storedEntry} has read. */
+/** Converts the result of {@link storedEntry} to an entry. */
 export function toEntry({ data, ...envelope }: StoredEntry): JournalEntry {
   return { ...envelope, ...data } as JournalEntry;
 }
 
-/** A `timestamptz` as the domain spells it. */
+/** A `timestamptz` in the format of the domain. */
 export function utcText(column: string) {
   return sql<string>`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }

@@ -6,7 +6,7 @@ import type { Database } from '../postgres/database.js';
 import { Statements, value } from '../postgres/statements.js';
 import { type StoredEntry, storedEntry, toEntry } from './entry.js';
 
-/** The journal in PostgreSQL, on a server or embedded, as its users read it. */
+/** The journal in PostgreSQL, on a server or embedded. */
 export class SqlJournal implements Journal {
   readonly #database: Database;
   readonly #statements: Statements;
@@ -42,7 +42,7 @@ export class SqlJournal implements Journal {
     return rows.map(([entry]) => toEntry(entry));
   }
 
-  /** The owner predicate. Behind it row level security holds too. */
+  /** The owner predicate, in addition to row level security. */
   protected ownedBy(): RawBuilder<boolean> {
     return sql<boolean>`"task_events"."userId" = ${value('owner')}`;
   }
@@ -51,7 +51,7 @@ export class SqlJournal implements Journal {
 type Filter = Exclude<keyof JournalQuery, 'limit'>;
 type Filtered = ExpressionBuilder<CallerTables, 'task_events' | 'caller'>;
 
-/** The condition of each filter; its value is the query's own. A filter without a condition does not compile. */
+/** The condition of each filter, whose parameter has the same name. A missing condition is a type error. */
 const FILTERS: { readonly [Name in Filter]: (eb: Filtered) => ReturnType<Filtered> } = {
   taskId: (eb) => eb('taskId', '=', value<string>('taskId')),
   type: (eb) => eb('type', '=', value<string>('type')),

@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** Better Auth's table, or the stand-in for it: only the columns that are used here. Never changed where it is Better Auth's. */
+/** Better Auth's table, which is never changed, or the stand-in for it: only the columns that are used here. */
 export const UserRow = defineEntity({
   name: 'UserRow',
   tableName: 'user',

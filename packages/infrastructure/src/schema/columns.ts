@@ -1,24 +1,24 @@
 import { p, Type } from '@mikro-orm/core';
 import { UserRow } from './better-auth.js';
 
-/** A value that stays the text that PostgreSQL writes it as: a `Date` loses the spelling, and takes longer to make. */
+/** Keeps the text that PostgreSQL returns: a `Date` loses its format and is slower to create. */
 class PlainText extends Type<string, string> {
   override getColumnType(): string {
     return 'text';
   }
 
-  /** The driver of the embedded database has made a `Date` of it already. */
+  /** The driver of the embedded database has already converted it to a `Date`. */
   override convertToJSValue(value: string | Date): string {
     return value instanceof Date ? value.toISOString() : value;
   }
 }
 
-/** A column whose values are read and written as texts. */
+/** A column that is read and written as text. */
 export function text(columnType: string) {
   return p.type(PlainText).columnType(columnType);
 }
 
-/** The owner of a row, who takes it along when Better Auth deletes them. */
+/** The owner of a row. It is deleted when Better Auth deletes the user. */
 export function owner(foreignKeyName: string) {
   return p
     .manyToOne(UserRow)

@@ -3,7 +3,7 @@ import { text } from './columns.js';
 import { isTask } from './policies.js';
 import { TaskEventRow } from './task-events.js';
 
-/** Events that the sink does not take. */
+/** Events that the sink did not accept. */
 export const DeadLetterRow = defineEntity({
   name: 'DeadLetterRow',
   tableName: 'dead_letters',
@@ -20,7 +20,7 @@ export const DeadLetterRow = defineEntity({
         .index(false),
     reason: p.text(),
     failedAt: text('timestamptz(3)'),
-    /** Infinitely late, until an operator requeues it. */
+    /** `infinity` until an operator requeues it. */
     deliverAfter: text('timestamptz').default('infinity'),
     /** How often it has failed since it was requeued. */
     deliveryAttempts: p.integer().default(0),

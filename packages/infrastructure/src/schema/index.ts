@@ -9,5 +9,5 @@ import { TaskRow } from './tasks.js';
 /** One entity for each table. */
 export const entities = [UserRow, TaskRow, TaskLedgerRow, TaskEventRow, DeadLetterRow, IdempotencyKeyRow, RateLimitRow];
 
-/** Tables that MikroORM does not manage: those of Better Auth, and its own list of migrations. */
+/** Tables that MikroORM does not manage: those of Better Auth, and the list of migrations. */
 export const UNMANAGED_TABLES = ['user', 'jwks', 'mikro_orm_migrations'] as const;

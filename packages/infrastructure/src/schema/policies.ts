@@ -1,22 +1,22 @@
-/** The user whose rows a statement or a transaction may see. Not set, it is null or empty, and no row is theirs. */
+/** The user whose rows a statement or a transaction may see. If not set, it is null or empty and matches no row. */
 const CURRENT_USER = `current_setting('app.user_id'::text, true)`;
 
-/** The server's own work on the rows of all users. */
+/** Tasks of the server that read the rows of all users. */
 type ServerTask = 'delivery' | 'pruning';
 
 const CURRENT_TASK = `current_setting('app.task'::text, true)`;
 
-/** Written as PostgreSQL gives it back, or the schema would seem to differ. */
+/** Formatted as PostgreSQL prints it, so that the schema comparison finds no difference. */
 export const IS_OWN = `("userId" = ${CURRENT_USER})`;
 
 export function isTask(task: ServerTask): string {
   return `(${CURRENT_TASK} = '${task}'::text)`;
 }
 
-/** As {@link IS_OWN}, with the setting read once for each statement and not once for each row. */
+/** Like {@link IS_OWN}, but reads the setting once per statement instead of once per row. */
 export const IS_OWN_READ_ONCE = `("userId" = ( SELECT ${CURRENT_USER} AS current_setting))`;
 
-/** As {@link isTask}, with the setting read once for each statement and not once for each row. */
+/** Like {@link isTask}, but reads the setting once per statement instead of once per row. */
 export function isTaskReadOnce(task: ServerTask): string {
   return `(( SELECT ${CURRENT_TASK} AS current_setting) = '${task}'::text)`;
 }

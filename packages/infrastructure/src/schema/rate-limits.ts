@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** Where servers that share their limits count. Unlogged: after a crash, counting starts anew. */
+/** The counters of servers that share their limits. Unlogged: a crash resets them. */
 export const RateLimitRow = defineEntity({
   name: 'RateLimitRow',
   tableName: 'rate_limits',

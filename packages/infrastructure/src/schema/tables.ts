@@ -11,12 +11,12 @@ import type { TaskRow } from './tasks.js';
 
 type Table<Row extends EntitySchemaWithMeta> = InferKyselyTable<Row, { columnNamingStrategy: 'property' }>;
 
-/** The tables that queries use, as Kysely wants them described. */
+/** The types of the tables, for Kysely. */
 export interface Tables {
   tasks: Omit<Table<typeof TaskRow>, 'completed'> & { completed: GeneratedAlways<boolean> };
   task_ledgers: Table<typeof TaskLedgerRow>;
   task_events: Table<typeof TaskEventRow>;
-  // The reference to the event is the two columns of its key.
+  // The reference to the event consists of the two columns of its key.
   dead_letters: Omit<Table<typeof DeadLetterRow>, 'event'> & Pick<Table<typeof TaskEventRow>, 'userId' | 'sequence'>;
   idempotency_keys: Table<typeof IdempotencyKeyRow>;
   rate_limits: Table<typeof RateLimitRow>;

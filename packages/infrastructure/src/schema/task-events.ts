@@ -3,7 +3,7 @@ import { text } from './columns.js';
 import { IS_OWN, IS_OWN_READ_ONCE, isTaskReadOnce } from './policies.js';
 import { TaskLedgerRow } from './task-ledgers.js';
 
-/** The journal. No policy lets anybody change an event, and only pruning may delete one. */
+/** The journal. The policies allow no update, and deletion only by pruning. */
 export const TaskEventRow = defineEntity({
   name: 'TaskEventRow',
   tableName: 'task_events',
@@ -17,7 +17,7 @@ export const TaskEventRow = defineEntity({
       .updateRule('no action')
       .foreignKeyName('task_events_userId_fkey')
       .index(false),
-    /** Counts the events of a user from 1, without a gap. */
+    /** Numbers the events of a user from 1, without gaps. */
     sequence: p.integer().primary(),
     eventId: p.uuid(),
     type: p.text(),
@@ -26,10 +26,10 @@ export const TaskEventRow = defineEntity({
     actorType: p.text(),
     actorId: p.text(),
     correlationId: p.text().nullable(),
-    /** What the type of the event carries. */
+    /** The payload, which depends on the type. */
     data: p.json<object>().columnType('json'),
   },
-  // Rows lie in the order of time, so one entry for each range of pages is enough.
+  // Rows are stored in the order of time, so a small BRIN index is enough.
   indexes: [
     {
       name: 'task_events_time_index',

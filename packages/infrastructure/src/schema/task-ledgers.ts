@@ -2,21 +2,21 @@ import { defineEntity, p } from '@mikro-orm/core';
 import { owner, text } from './columns.js';
 import { IS_OWN, isTask } from './policies.js';
 
-/** One row for each user who ever had a task: numbers the journal, counts the tasks, and tells what has been delivered. */
+/** One row for each user who ever had a task: the journal's sequence, the task counts and the delivery progress. */
 export const TaskLedgerRow = defineEntity({
   name: 'TaskLedgerRow',
   tableName: 'task_ledgers',
   properties: {
     userId: owner('task_ledgers_userId_fkey').primary(),
-    /** How many events the journal has ever had, and so the sequence of the newest. */
+    /** The number of events ever recorded: the sequence of the newest. */
     sequence: p.integer(),
     tasks: p.integer(),
     completed: p.integer(),
-    /** The sequence up to which events have been handed on. */
+    /** The sequence up to which events are delivered. */
     deliveredSequence: p.integer().default(0),
     /** How often the next event has failed. */
     deliveryAttempts: p.integer().default(0),
-    /** Until then a relay delivers, or waits before the next attempt. */
+    /** The end of a relay's claim, or of the delay before the next attempt. */
     deliverAfter: text('timestamptz').default('-infinity'),
   },
   indexes: [

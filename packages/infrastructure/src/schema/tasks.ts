@@ -3,7 +3,7 @@ import { CATEGORIES, PRIORITIES, STATUSES } from '@todo-backend/domain';
 import { owner, text } from './columns.js';
 import { IS_OWN, IS_OWN_READ_ONCE } from './policies.js';
 
-/** The tasks. Column names are in camel case, as those of Better Auth's tables, their neighbours, are. */
+/** The tasks. Column names are in camel case, as in Better Auth's tables. */
 export const TaskRow = defineEntity({
   name: 'TaskRow',
   tableName: 'tasks',

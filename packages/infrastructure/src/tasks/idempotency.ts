@@ -4,10 +4,10 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../schema/tables.js';
 
 /**
- * Runs what is to be done only once, in the transaction of `db`: the result is kept with the change, or neither is. Of
- * several that come at the same time with one key, one runs, and the others wait for its commit.
+ * Calls `run` only once per key, in the transaction of `db`, which stores the result together with the change. Of
+ * concurrent requests with one key, one runs and the others wait for its commit.
  *
- * @returns what `run` returned now, or the first time
+ * @returns the result of `run`, from now or from the first time
  */
 export async function onlyOnce<Result>(
   db: Kysely<Tables>,

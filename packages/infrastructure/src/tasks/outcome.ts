@@ -7,7 +7,7 @@ export function hasEvent(transition: TaskTransition): transition is RecordedTran
   return transition.event !== undefined;
 }
 
-/** What there is to write: of a task that changes more than once, its state in the end. */
+/** What to write: for a task that changes more than once, only its final state. */
 export function outcomeOf(transitions: readonly TaskTransition[]) {
   const states = new Map<TaskId, { before: Task | undefined; after: Task | undefined }>();
   for (const { before, after } of transitions) {

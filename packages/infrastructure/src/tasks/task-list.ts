@@ -3,23 +3,23 @@ import { type Expression, type ExpressionBuilder, type RawBuilder, sql } from 'k
 import { type CallerTables, noOffset } from '../postgres/caller.js';
 import { value } from '../postgres/statements.js';
 
-/** A name for the text of {@link selectTasks}, which depends on what the query has, and not on its values. */
+/** A name for the SQL of {@link selectTasks}, which depends on the fields of the query but not on their values. */
 export function listShape({ status, priority, category, search, sortBy, sortOrder, after, limit }: TaskQuery): string {
   const given = [status, priority, category, search || undefined, after, limit].map((part) => part !== undefined);
   return [sortBy, sortOrder, after?.key === null, ...given].join();
 }
 
-/** The values of {@link selectTasks}. */
+/** The parameters of {@link selectTasks}. */
 export function listValues({ status, priority, category, search, sortBy, after, limit }: TaskQuery) {
   const { key, createdAt, id } = after ?? {};
-  // A time in the column is the wall clock or the time in UTC. A title may end with a Z, too.
+  // Times are compared without the Z of UTC. A title may also end with a Z, which is kept.
   const withoutZone = sortBy !== 'title' && key?.endsWith('Z') ? key.slice(0, -1) : key;
   return { status, priority, category, search, limit, key: withoutZone, createdAt, id };
 }
 
 type Selected = ExpressionBuilder<CallerTables, 'caller'>;
 
-/** The rows of a list in their order, of those that `isOwn` lets through. They are read only once they are chosen. */
+/** Selects the rows of a list, in order, that match `isOwn`. Their columns are only read after the selection. */
 export function selectTasks(eb: Selected, query: TaskQuery, isOwn: readonly Expression<boolean>[]) {
   const { status, priority, category, search, sortBy, sortOrder, after, limit } = query;
   const sorted = eb
@@ -42,12 +42,12 @@ export function selectTasks(eb: Selected, query: TaskQuery, isOwn: readonly Expr
   return limit === undefined ? sorted : sorted.limit(value<number>('limit'));
 }
 
-/** What a list is sorted by first. */
+/** The first sort expression of a list. */
 function sortKey(sortBy: SortKey): RawBuilder<unknown> {
   return sortBy === 'title' ? sql`${caseFolded(sql`"tasks"."title"`)} collate "C"` : sql.ref(`tasks.${sortBy}`);
 }
 
-/** The tasks after a position; those without a key come last in both directions. */
+/** Matches the tasks after a position. Those without a key come last in both directions. */
 function comesAfter({ sortBy, sortOrder }: TaskQuery, key: string | null): RawBuilder<boolean> {
   const beyond = sql.raw(sortOrder === 'asc' ? '>' : '<');
   const tie = sql`("tasks"."createdAt", "tasks"."id") ${beyond} (${value('createdAt')}::timestamptz, ${value('id')}::uuid)`;
@@ -57,7 +57,7 @@ function comesAfter({ sortBy, sortOrder }: TaskQuery, key: string | null): RawBu
   return sql`(${sorted} ${beyond} ${place} or (${sorted} = ${place} and ${tie}) or ${sorted} is null)`;
 }
 
-/** The position in the order of each sort key. */
+/** The key of a position, for each sort key. */
 const PLACES: Record<SortKey, RawBuilder<unknown>> = {
   createdAt: sql`${value('key')}::timestamp at time zone 'UTC'`,
   updatedAt: sql`${value('key')}::timestamp at time zone 'UTC'`,
@@ -66,15 +66,15 @@ const PLACES: Record<SortKey, RawBuilder<unknown>> = {
   title: sql`${caseFolded(sql`${value('key')}::text`)} collate "C"`,
 };
 
-/** `position`, not `like`: every character means itself. */
+/** `position` instead of `like`, which has wildcards. */
 function contains(column: 'title' | 'description'): RawBuilder<boolean> {
   const searched = caseFolded(sql`${value('search')}::text`);
   return sql<boolean>`position(${searched} in ${caseFolded(sql.ref(`tasks.${column}`))}) > 0`;
 }
 
 /**
- * Upper case by the rules of Unicode, whatever the locale of the database: `É` and `é` are equal on all of them. Upper,
- * because lower case depends on the place in the word (the Greek sigma).
+ * Upper case by the rules of Unicode, independent of the locale of the database. Not lower case, which depends on the
+ * position in the word (the Greek sigma).
  */
 function caseFolded(text: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`upper(${text} collate "und-x-icu")`;

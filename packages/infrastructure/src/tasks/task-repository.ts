@@ -32,7 +32,7 @@ export interface SqlTaskRepositoryOptions extends Pick<BetterAuthTables, 'userTa
 /** Tasks in PostgreSQL, on a server or embedded. */
 export class SqlTaskRepository implements TaskRepository {
   readonly #database: Database;
-  /** Where users are not Better Auth's. */
+  /** Set when users are not managed by Better Auth. */
   readonly #standIn: typeof insertStandIn | undefined;
   readonly #userTable: string;
   readonly #statements: Statements;
@@ -73,7 +73,7 @@ export class SqlTaskRepository implements TaskRepository {
     const rows = await this.#database.read<readonly [...StoredTask, version: number | null]>(statement);
     const [first] = rows;
     const [facts] = first ?? [];
-    // Without tasks, there is one row with the version alone, which comes last.
+    // Without tasks, there is one row with only the version, which is the last column.
     return { tasks: facts === '' ? [] : rows.map((row) => toTask(owner, row)), version: Number(first?.at(-1) ?? 0) };
   }
 
@@ -142,7 +142,7 @@ export class SqlTaskRepository implements TaskRepository {
     });
   }
 
-  /** The owner predicate, in every statement. Behind it row level security holds too. */
+  /** The owner predicate of every statement, in addition to row level security. */
   protected ownedBy(table: 'tasks' | 'task_ledgers'): RawBuilder<boolean> {
     return sql<boolean>`${sql.ref(`${table}.userId`)} = ${value('owner')}`;
   }
@@ -152,11 +152,11 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   /**
-   * The usual change of one task: reads it, and writes if it is still as it was read. That takes two statements, or one
-   * for a new task, where a transaction takes five.
+   * Changes one task with optimistic locking: reads it, and writes if it is unchanged. That takes two statements, or
+   * one for a new task, instead of the five of a transaction.
    *
-   * @returns `undefined` where a transaction is needed: there is no such task, it is to be deleted, or another change
-   *   came first or is in the way
+   * @returns `undefined` when a transaction is needed: the task does not exist, is to be deleted, or conflicts with
+   *   another change
    */
   async #changeOptimistically<Result>(
     owner: UserId,
@@ -192,7 +192,7 @@ export class SqlTaskRepository implements TaskRepository {
     }
   }
 
-  /** Locks the rows first, in the transaction of `db`. */
+  /** Changes tasks with pessimistic locking, in the transaction of `db`. */
   async #changeLocked<Result>(
     db: Kysely<Tables>,
     owner: UserId,
@@ -207,7 +207,7 @@ export class SqlTaskRepository implements TaskRepository {
     return result;
   }
 
-  /** In the order of the ids, so that two who lock the same tasks do not wait for each other. */
+  /** Locks in the order of the ids, to avoid deadlocks. */
   async #lock(db: Kysely<Tables>, owner: UserId, ids: readonly TaskId[]): Promise<Task[]> {
     const statement = this.#statements.get(
       'lock',
@@ -246,7 +246,7 @@ export class SqlTaskRepository implements TaskRepository {
     await runIn(db, statement);
   }
 
-  /** Tasks are missing. Whether that is all, or their owner is gone as well, only the `user` table knows. */
+  /** When tasks are missing, checks whether their owner was deleted too. */
   async #requireUser(db: Kysely<Tables>, owner: UserId): Promise<void> {
     if (this.#standIn) return;
     // The text as well: 07 is the number 7, and nobody's name.

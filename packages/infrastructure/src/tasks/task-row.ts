@@ -2,10 +2,10 @@ import { type DueDate, isFloating, type Task, type UserId } from '@todo-backend/
 import { type Insertable, sql } from 'kysely';
 import type { Tables } from '../schema/tables.js';
 
-/** A task as a row that is inserted. */
+/** A task as a row to insert. */
 export type NewRow = Required<Insertable<Tables['tasks']>>;
 
-/** The fields of a task that no column stores. There is none, or {@link toRow} does not compile. */
+/** The fields of a task that no column stores. If there are any, {@link toRow} is a type error. */
 type Unstored = { readonly [Field in Exclude<keyof Task, keyof NewRow>]: never };
 
 /** The row that stores a task. */
@@ -13,7 +13,7 @@ export function toRow({ dueDate, ...task }: Task): NewRow & Unstored {
   return { ...task, dueDate, dueDateIsFloating: dueDate !== null && isFloating(dueDate) };
 }
 
-/** The SQL types of {@link toRow}. A column that is missing here does not compile. */
+/** The SQL types of {@link toRow}. A missing column is a type error. */
 export const ROW_TYPES = {
   id: 'uuid',
   title: 'text',
@@ -28,25 +28,25 @@ export const ROW_TYPES = {
   userId: 'text',
 } as const satisfies Record<keyof NewRow, string>;
 
-/** All columns that are written. */
+/** All writable columns. */
 export const ROW_COLUMNS = Object.keys(ROW_TYPES) as (keyof NewRow)[];
 
 /** The columns that never change. */
 const FIXED = ['id', 'userId', 'createdAt'] as const satisfies (keyof NewRow)[];
 
-/** The columns that an update writes: all the others. */
+/** The columns that an update writes. */
 export const CONTENT_COLUMNS = ROW_COLUMNS.filter(
   (column): column is Exclude<keyof NewRow, (typeof FIXED)[number]> => !FIXED.some((fixed) => fixed === column),
 );
 
-/** What {@link storedTask} reads. */
+/** The result of {@link storedTask}. */
 export type StoredTask = readonly [facts: string, title: string, description: string | null];
 
 /**
- * Reads a task, but for the owner, who is known. The columns that nobody writes freely come as one text with commas in
- * between, because the driver takes as long for a word as for a title; the due date is the last of them, because nulls
- * are left out. Times are in PostgreSQL's own spelling: `to_char` would take most of the time of a list. A dot is put
- * before the description, because PGlite drops a byte order mark from the beginning of a text.
+ * Reads a task without its owner, who is known. All columns except the free texts come as one comma-separated text,
+ * because the driver's cost is per column; the due date comes last, because nulls are left out. Times are in
+ * PostgreSQL's own format, because `to_char` is slow. The description is prefixed with a dot, because PGlite drops a
+ * byte order mark from the beginning of a text.
  */
 export const storedTask = [
   sql<string>`concat_ws(',', "id", "priority", "category", "status", "createdAt" at time zone 'UTC',
@@ -55,7 +55,7 @@ export const storedTask = [
   sql<string | null>`'.' || "description"`.as('description'),
 ] as const;
 
-/** The task that {@link storedTask} has read. */
+/** Converts the result of {@link storedTask} to a task. */
 export function toTask(owner: UserId, [facts, title, description]: readonly [...StoredTask, ...unknown[]]): Task {
   const [id, priority, category, status, createdAt, updatedAt, dueDateIsFloating, dueDate] = facts.split(',') as Facts;
   return {
@@ -88,7 +88,7 @@ function toIso(text: string): string {
   return `${text.slice(0, 10)}T${text.slice(11)}${'.000'.slice(text.length - 19)}`;
 }
 
-/** A wall clock has a fraction only where there is one. */
+/** A wall clock has a fraction only if it is not zero. */
 function toDueDate(stored: string, isFloating: boolean): DueDate {
   if (!isFloating) return `${toIso(stored)}Z` as DueDate;
   return (stored.includes('.') ? toIso(stored) : stored.replace(' ', 'T')) as DueDate;

@@ -6,7 +6,7 @@ import { rowOfValues, rowsOfJson, value, withParts } from '../postgres/statement
 import type { Tables } from '../schema/tables.js';
 import { CONTENT_COLUMNS, type NewRow, ROW_COLUMNS, ROW_TYPES } from './task-row.js';
 
-/** An address that belongs to nobody: the column must not be empty, nor the same for two users. */
+/** A placeholder address, because the column is required and unique. */
 export function standInEmail(owner: UserId): string {
   return `${owner}@standalone.invalid`;
 }
@@ -24,7 +24,7 @@ export function createOne(db: Kysely<Tables>, standIn: Part | undefined) {
   }).selectFrom('ledger');
 }
 
-/** Updates one task, with its event, if it is still as it was read. Gives a row where it was. */
+/** Updates one task, with its event, if it is unchanged. Returns a row if it was. */
 export function updateOne(db: Kysely<Tables>, isOwn: RawBuilder<boolean>) {
   return withParts(asCaller(db), {
     locked: (db) => lockUnchanged(db as QueryCreator<CallerTables>, isOwn),
@@ -34,7 +34,7 @@ export function updateOne(db: Kysely<Tables>, isOwn: RawBuilder<boolean>) {
   }).selectFrom('ledger');
 }
 
-/** Writes any number of tasks and their events, in a transaction that has locked them. */
+/** Writes any number of tasks and their events, in a transaction that has locked the tasks. */
 export function saveMany(
   db: Kysely<Tables>,
   { creates, updates, deletes }: Readonly<Record<'creates' | 'updates' | 'deletes', boolean>>,
@@ -51,14 +51,14 @@ export function saveMany(
   }).selectFrom('ledger');
 }
 
-/** A source of one row, for what is written whatever else there is. */
+/** A source of one row, for unconditional writes. */
 const ONCE = sql`(select) as "once"`;
 
-/** One row by its values, or any number as JSON in the value of that name. */
+/** One row as parameters, or any number of rows as JSON in one parameter. */
 const ONE_ROW = rowOfValues<NewRow>(ROW_TYPES);
 const rowsOf = (name: 'created' | 'updated') => rowsOfJson<NewRow>(ROW_TYPES, name);
 
-/** Puts the owner into the stand-in table where they are missing. */
+/** Inserts the owner into the stand-in table if missing. */
 export function insertStandIn(db: QueryCreator<Tables>) {
   return db
     .insertInto('user')
@@ -80,7 +80,7 @@ function insertTasks(db: QueryCreator<Tables>, source: RawBuilder<unknown>, rows
     .expression(sql`select ${columns} from ${source}, ${rows} as "row"`);
 }
 
-/** Locks the task of the value `id` where it is as it was read: one row, or none. */
+/** Locks the task with the parameter `id` if it is unchanged: one row, or none. */
 function lockUnchanged(db: QueryCreator<CallerTables>, isOwn: RawBuilder<boolean>) {
   return db
     .selectFrom('caller')
@@ -102,8 +102,8 @@ function lockUnchanged(db: QueryCreator<CallerTables>, isOwn: RawBuilder<boolean
 }
 
 /**
- * Updates the one task that `source` has locked. It is written as an insert with a conflict, because an insert looks at
- * no row of the table before it has one to insert: by then the setting of the caller is made, whatever the plan.
+ * Updates the one task that `source` has locked. An insert with a conflict, because it reads no row of the table before
+ * it has one to insert: by then the caller's setting is set, whatever the plan.
  */
 function updateLocked(db: QueryCreator<Tables>, source: RawBuilder<unknown>) {
   return insertTasks(db, source, ONE_ROW)
@@ -115,7 +115,7 @@ function updateLocked(db: QueryCreator<Tables>, source: RawBuilder<unknown>) {
     .returning(sql<number>`1`.as('updated'));
 }
 
-/** Updates the tasks of the value `updated`, whose rows the transaction has locked. */
+/** Updates the tasks of the parameter `updated`, whose rows the transaction has locked. */
 function updateTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
   return db
     .updateTable('tasks')
@@ -125,7 +125,7 @@ function updateTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
     .where(isOwn);
 }
 
-/** Deletes the tasks whose ids are the value `deleted`. */
+/** Deletes the tasks with the ids in the parameter `deleted`. */
 function deleteTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
   return db
     .deleteFrom('tasks')
