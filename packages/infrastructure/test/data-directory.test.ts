@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDataDirectory, signingSecret } from '@todo-backend/infrastructure';
@@ -31,6 +31,15 @@ test('a directory is held by one process at a time, and can be taken again when 
   });
   await first.release();
   await (await openDataDirectory(path)).release();
+});
+
+test('the database is readable for its user alone, whatever the mode of what it lies in', async (t) => {
+  const path = await newPath();
+  await mkdir(join(path, 'postgres'), { recursive: true, mode: 0o755 });
+  await chmod(path, 0o755);
+  const { databasePath, release } = await openDataDirectory(path);
+  t.is((await stat(databasePath)).mode & 0o777, 0o700);
+  await release();
 });
 
 test('another process locks the directory while it lives, and no longer once it is killed', async (t) => {
