@@ -1,6 +1,3 @@
-import type { Context } from 'koa';
-import { RequestError } from './request-error.js';
-
 /** Reads of one user that are under way at once. There are more connections for reads than that. */
 const READS = 2;
 
@@ -8,37 +5,51 @@ const READS = 2;
 const WRITES = 1;
 
 /**
- * Gives each user a share of the server: a few requests at once, and the rest wait their turn, in their order and without
- * a connection to the database. How many may wait is what the limit of requests in a minute allows.
+ * Gives each user a share of the server: a few requests at once. The others wait for their turn, in their order and
+ * without a connection to the database. How many may wait follows from the limit of requests in a minute.
  */
 export class FairShare {
-  readonly #users = new Map<string, Turns>();
+  readonly #reads = new Turns(READS);
+  readonly #writes = new Turns(WRITES);
 
-  /** Runs what a request of the user asks for, when it is its turn. */
-  async run(ctx: Context, userId: string, handle: () => unknown): Promise<void> {
-    const isRead = ctx.method === 'GET' || ctx.method === 'HEAD';
-    const key = `${isRead ? 'r' : 'w'}${userId}`;
-    let turns = this.#users.get(key);
-    if (turns === undefined) {
-      turns = { underWay: 0, waiting: [] };
-      this.#users.set(key, turns);
-    }
-    if (turns.underWay < (isRead ? READS : WRITES)) turns.underWay++;
-    else await new Promise<void>((resolve) => turns.waiting.push(resolve));
-    try {
-      // Nobody would hear of what is done from here on.
-      if (ctx.req.socket.destroyed) throw new RequestError('MALFORMED_REQUEST', 'The client has left.');
-      await handle();
-    } finally {
-      const next = turns.waiting.shift();
-      if (next !== undefined) next();
-      else if (--turns.underWay === 0) this.#users.delete(key);
-    }
+  /** The turns of the requests with this method. */
+  turnsOf(method: string): Turns {
+    return method === 'GET' || method === 'HEAD' ? this.#reads : this.#writes;
   }
 }
 
-interface Turns {
-  underWay: number;
-  /** Each call gives the turn on. */
-  readonly waiting: (() => void)[];
+/** So many requests of each user at once. */
+class Turns {
+  readonly #most: number;
+  /** The users of whom a request is under way. */
+  readonly #users = new Map<string, { underWay: number; waiting: (() => void)[] | undefined }>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @returns `undefined` where it is the turn of a request of the user at once */
+  begin(userId: string): Promise<void> | undefined {
+    const user = this.#users.get(userId);
+    if (user === undefined) {
+      this.#users.set(userId, { underWay: 1, waiting: undefined });
+      return undefined;
+    }
+    if (user.underWay < this.#most) {
+      user.underWay++;
+      return undefined;
+    }
+    const waiting = user.waiting ?? [];
+    user.waiting = waiting;
+    return new Promise((resolve) => waiting.push(resolve));
+  }
+
+  /** Ends what {@link begin} has begun. */
+  end(userId: string): void {
+    const user = this.#users.get(userId);
+    if (user === undefined) return;
+    const next = user.waiting?.shift();
+    if (next !== undefined) next();
+    else if (--user.underWay === 0) this.#users.delete(userId);
+  }
 }

@@ -94,12 +94,9 @@ function assertBounded(bytes: Buffer): void {
 
 /** The place of the quote that ends the string that begins at `start`. */
 function endOfString(bytes: Buffer, start: number): number {
-  for (let end = bytes.indexOf('"', start + 1); end !== -1; end = bytes.indexOf('"', end + 1)) {
-    let first = end;
-    while (bytes[first - 1] === BACKSLASH) first--;
-    if ((end - first) % 2 === 0) return end;
-  }
-  return bytes.length;
+  let end = start + 1;
+  while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;
+  return end;
 }
 
 /** A number of bytes in words, such as `100 KB`. */

@@ -17,8 +17,12 @@ export function onlyTheUser(tokens: TokenVerifier, limits: RateLimits) {
     ctx.state.userId = userId;
     await limitUser(ctx, limits.perUser, userId);
     if (ctx.params.user_id !== userId) throw new RequestError('FORBIDDEN', FORBIDDEN_DETAIL);
-    // Nobody would hear of what is done from here on.
-    if (ctx.req.socket.destroyed) throw new RequestError('MALFORMED_REQUEST', 'The client has left.');
+    assertListening(ctx);
     return next();
   };
+}
+
+/** @throws RequestError where the client has left: nobody would hear of what is done for it */
+export function assertListening(ctx: Pick<RouterContext, 'req'>): void {
+  if (ctx.req.socket.destroyed) throw new RequestError('MALFORMED_REQUEST', 'The client has left.');
 }

@@ -1,6 +1,7 @@
 import Router, { type RouterMiddleware } from '@koa/router';
 import { FairShare } from '../middleware/fair-share.js';
 import { jsonBody } from '../middleware/json-body.js';
+import { assertListening } from '../middleware/user.js';
 import { onTheWire } from './problems.js';
 import { needsToken, type Route, type RouteParts, USER_PATH } from './route.js';
 
@@ -25,13 +26,24 @@ export function routers(routes: readonly Route[], parts: RouteParts, authenticat
 
 function handlerOf({ handle, query }: Route, parts: RouteParts, shares: FairShare): RouterMiddleware {
   const handler = handle(parts);
-  return async (ctx) => {
-    const { userId } = ctx.state;
+  const answer: RouterMiddleware = async (ctx) => {
     try {
-      if (userId === undefined) await handler(ctx);
-      else await shares.run(ctx, userId, () => handler(ctx));
+      await handler(ctx);
     } catch (error) {
       throw onTheWire(error, query, ctx.querystring);
+    }
+  };
+  return async (ctx, next) => {
+    const { userId } = ctx.state;
+    if (userId === undefined) return answer(ctx, next);
+    const turns = shares.turnsOf(ctx.method);
+    const turn = turns.begin(userId);
+    if (turn !== undefined) await turn;
+    try {
+      if (turn !== undefined) assertListening(ctx);
+      return await answer(ctx, next);
+    } finally {
+      turns.end(userId);
     }
   };
 }
