@@ -39,7 +39,7 @@ import type { Config } from './config.js';
 import { droppedLogLines } from './logger.js';
 import type { createMetrics, Metrics } from './metrics.js';
 
-/** What has to be there before the rest can be made. */
+/** The parts that are given from outside. */
 export interface Foundations {
   readonly config: Config;
   readonly logger: Logger;
@@ -111,7 +111,7 @@ const factories: Factories = {
         storeType: 'client',
         tableName: 'rate_limits',
         tableCreated: true,
-        // A limit must not be what keeps people out while the database is away.
+        // While the database is unavailable, limits are counted in memory.
         insuranceLimiter: inMemory,
       });
     };
@@ -125,7 +125,7 @@ const factories: Factories = {
       logger,
       pool: database.pool,
       droppedLogLines,
-      // Without a sink nobody waits for an event.
+      // Without a sink no event is waiting.
       ...(sink && {
         eventsWaiting: async () => (await outbox.backlog()).waiting,
         eventsDead: async () => (await outbox.backlog()).dead,

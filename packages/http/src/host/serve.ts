@@ -16,7 +16,7 @@ import type { MetricsServer } from './metrics.js';
 import { startRelay } from './relay.js';
 import { listen } from './server.js';
 
-/** An open database, and what to let go of after it. */
+/** An open database, and how to close it and what it holds. */
 export interface OpenDatabase {
   readonly database: Database;
   close(): Promise<void>;
@@ -54,18 +54,18 @@ export async function withSecret(config: Config): Promise<Config> {
 /** A system that serves. */
 export interface Service {
   readonly port: number;
-  /** @param error why, where that is not a wish but a failure that nobody caught */
+  /** @param error the uncaught error that ends the process, if there is one */
   close(error?: Error): Promise<void>;
 }
 
-/** Milliseconds that PostgreSQL has at the end for what nobody waits for any more. */
+/** Milliseconds to wait for the connections to PostgreSQL to close. */
 const DATABASE_CLOSE_TIMEOUT = 1_000;
 
 /** Options of {@link serve}. */
 export interface ServeOptions {
   /** Gives the id of the trace that is being recorded, for the log. */
   readonly activeTraceId?: (() => string | undefined) | undefined;
-  /** Gives the start up. */
+  /** Aborts the start. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -89,7 +89,7 @@ export async function serve(given: Config, options: ServeOptions = {}): Promise<
       metrics = await listenForMetrics(parts.metrics, { host: config.metricsHost, port: config.metricsPort ?? 0 });
       logger.info({ host: config.metricsHost, port: metrics.port }, 'listening for metrics');
     }
-    // Where keys cannot be loaded the log says why, and `/ready` too.
+    // Loads the keys early, so that the log tells of a wrong configuration at the start.
     void parts.keys?.state().catch(() => {});
     const server = await listen(parts.app, { ...config, logger });
     logger.info({ host: config.host, port: server.port, version }, 'listening');
@@ -131,13 +131,13 @@ async function prepare(database: Database, config: Config, logger: Logger, signa
   if (!rowSecurity) await withoutRowSecurity(config, database, logger);
 }
 
-/** The second wall does not stand: the login role passes every policy, and could not become one that does not. */
+/** Row level security is not active: the login bypasses it, and could not become `todo_api`. */
 async function withoutRowSecurity(
   { requireRowSecurity, postgres }: Config,
   database: Database,
   logger: Logger,
 ): Promise<void> {
-  // Behind a transaction pooler no login can become another role, whatever it may.
+  // Behind a transaction pooler a connection cannot change its role.
   const missing = postgres?.transactionPooler ? undefined : await database.missingRightToBecomeApiRole();
   const advice =
     missing === undefined
@@ -148,7 +148,7 @@ async function withoutRowSecurity(
   logger.warn(`${message}.`);
 }
 
-/** What somebody who has just started this for the first time wants to know. */
+/** Prints what helps after the first start. */
 async function printTour({ dataDirectory, auth }: Config, port: number, secret: string): Promise<void> {
   const address = `http://localhost:${port}`;
   const token = await issueToken({ secret, userId: 'alice', lifetime: auth.maxLifetime });

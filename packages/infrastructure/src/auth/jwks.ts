@@ -7,52 +7,52 @@ import type { Database } from '../postgres/database.js';
 import { isRefusal } from '../postgres/permissions.js';
 import type { Tables } from '../schema/tables.js';
 
-/** Loads the public keys that are good now. */
+/** Loads the public keys that are currently valid. */
 export type KeyLoader = () => Promise<JWK[]>;
 
-/** How {@link cachedKeySet} behaves. */
+/** Options of {@link cachedKeySet}. */
 export interface KeySetOptions {
-  /** Hears of every failure to load, so that it can be logged. */
+  /** Called with every error of loading, for the log. */
   readonly onLoadError: (error: unknown) => void;
-  /** Milliseconds, of any steady clock. */
+  /** A monotonic clock, in milliseconds. Default `Date.now`. */
   readonly now?: () => number;
 }
 
 /** Whether there are keys: `none` before Better Auth has made its first, `unreachable` where that passes by itself. */
 export type KeySetState = 'loaded' | 'none' | 'unreachable';
 
-/** A key set that knows when it changes. */
+/** A key set for jose that also tells its state. */
 export interface KeySet extends JWTVerifyGetKey {
   /**
-   * Whether there are keys. Loads them where nobody has asked for any yet.
+   * Whether there are keys. Loads them if that has not been tried yet.
    *
-   * @throws UnavailableError (`UNAVAILABLE`) where that does not pass by itself
+   * @throws UnavailableError (`UNAVAILABLE`) when loading fails because of the configuration
    */
   state(): Promise<KeySetState>;
   /**
-   * Something that stays the same as long as the keys do: what was found out with the keys of then holds no longer. Has
-   * the keys loaded anew, in the background, where that is due.
+   * A value that changes whenever the keys do, to invalidate cached results. Starts a refresh in the background when one
+   * is due.
    */
   generation(): unknown;
 }
 
-/** At the most one refresh in this many milliseconds, whether or not it succeeds. */
+/** Minimum time between two refreshes in milliseconds, whether or not they succeed. */
 const REFRESH_COOLDOWN = 10_000;
 
-/** As long as there is no key at all, every request fails: try again sooner. */
+/** The same as long as there is no key at all: every request fails until then. */
 const FIRST_LOAD_COOLDOWN = 1_000;
 
-/** After this many milliseconds keys are loaded anew, in the background, so that withdrawn ones end. */
+/** Age in milliseconds after which keys are refreshed in the background, so that removed ones stop working. */
 const MAX_AGE = 300_000;
 
 const FETCH_TIMEOUT = 5_000;
 
-/** How long Better Auth's keys go on verifying after their `expiresAt`. */
+/** How long keys still verify tokens after their `expiresAt`: the default `gracePeriod` of Better Auth. */
 const GRACE_PERIOD = '30 days';
 
 /**
- * The keys cannot be loaded because of how things are set up, which does not pass by itself. `problem` may be shown to
- * anybody; the message says what to do besides.
+ * The keys cannot be loaded because of the configuration, so trying again does not help. `problem` may be shown to
+ * clients; the message also says what to do.
  */
 export class KeySourceError extends Error {
   override readonly name = 'KeySourceError';
@@ -66,7 +66,7 @@ export class KeySourceError extends Error {
 
 /**
  * Keys from Better Auth's `jwks` table, so that tokens can be checked while the auth server is down. Reads the public
- * half only. The loader throws {@link KeySourceError} where there is no such table, or a right is missing.
+ * half only. The loader throws {@link KeySourceError} when the table or a privilege is missing.
  */
 export function keysFromTable(
   database: Database,
@@ -100,7 +100,7 @@ interface KeyRow {
   readonly alg: string | null;
 }
 
-/** What a version of Better Auth has no column for is null. */
+/** A column that this version of Better Auth does not have is null. */
 async function readKeys(db: Kysely<Tables>, table: string): Promise<KeyRow[]> {
   const columns = await keyColumns(db, table);
   if (columns?.id === undefined || columns.publicKey === undefined) {
@@ -125,12 +125,12 @@ async function readKeys(db: Kysely<Tables>, table: string): Promise<KeyRow[]> {
 
 const JwksSchema = v.object({ keys: v.array(v.looseObject({ kty: v.string() })) });
 
-/** How often a JWKS address may redirect. */
+/** Redirects that are followed. */
 const MAX_REDIRECTS = 3;
 
 /**
  * Keys from the auth server's JWKS endpoint, which may redirect within its origin. The loader throws
- * {@link KeySourceError} where there are none at that address.
+ * {@link KeySourceError} when there is no key set at that address.
  */
 export function keysFromUrl(url: string): KeyLoader {
   return async () => {
@@ -144,7 +144,7 @@ export function keysFromUrl(url: string): KeyLoader {
   };
 }
 
-/** A set of keys is some kilobytes; whatever is larger is none, and is not read to its end. */
+/** Maximum bytes of a key set; a real one has some kilobytes. */
 const MAX_JWKS_SIZE = 1024 * 1024;
 
 async function textOf(response: Response, url: string): Promise<string> {
@@ -166,7 +166,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Follows redirects, but to no other origin: whoever is there would say whose tokens are good. */
+/** Follows redirects within the origin only: another one must not decide which tokens are valid. */
 async function fetchWithin(origin: string, url: string, signal: AbortSignal, redirects = 0): Promise<Response> {
   const response = await fetch(url, { redirect: 'manual', signal });
   const location = response.headers.get('location');
@@ -187,8 +187,8 @@ function noKeysAt(url: string, found: string): KeySourceError {
 }
 
 /**
- * A key set that survives its source. Keys are cached; an unknown `kid` has them loaded once more, at most once in ten
- * seconds; old keys serve on while loading fails.
+ * A key set that outlives its source. Keys are cached; an unknown `kid` triggers a refresh, at most once in ten seconds;
+ * while loading fails, the old keys stay in use.
  *
  * The returned function throws `UnauthenticatedError` (`UNAUTHENTICATED`) when no key fits, and `UnavailableError`
  * (`UNAVAILABLE`) when none was ever loaded.
@@ -203,9 +203,9 @@ export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: K
 
   const refresh = async () => {
     try {
-      // A symmetric key has no place in a public key set.
+      // A public key set must not contain a symmetric key.
       const keys = (await load()).filter(({ kty }) => kty !== 'oct');
-      // Better Auth makes its first key with its first token: before that there is nothing to know tokens by.
+      // Better Auth creates its first key together with its first token.
       if (find !== undefined || keys.length > 0) find = createLocalJWKSet({ keys });
       failure = undefined;
     } catch (error) {
@@ -233,10 +233,10 @@ export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: K
   };
   const state = async (): Promise<KeySetState> => {
     const isFirst = lastLook === Number.NEGATIVE_INFINITY;
-    // On a clock of its own: the first user, whose key was made just now, does not wait for whoever looked before.
+    // Separate from the cooldown of requests: a readiness probe must not delay the first user.
     if (find === undefined && now() - lastLook >= FIRST_LOAD_COOLDOWN) {
       lastLook = now();
-      // Later on, the last attempt tells enough: whoever asks wants an answer at once.
+      // After the first attempt, answer at once with the last result.
       if (isFirst || failure === undefined) await refreshNow();
       else void refreshNow();
     }
@@ -278,7 +278,7 @@ function parseKey(text: string): JWK | undefined {
     const key: unknown = JSON.parse(text);
     return v.is(v.looseObject({ kty: v.string() }), key) ? key : undefined;
   } catch {
-    // A row that is no key is no key: the others still serve.
+    // Ignore an invalid row; the other keys still work.
     return undefined;
   }
 }

@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import * as v from 'valibot';
 import type { KeySet } from './jwks.js';
 
-/** Whose tokens are good. At least one of `secret` and `keys`. */
+/** Which tokens are accepted. At least one of `secret` and `keys`. */
 export interface TokenVerifierOptions {
   /** Verifies HS256 tokens. At least 32 characters. */
   readonly secret?: string | undefined;
@@ -18,26 +18,26 @@ export interface TokenVerifierOptions {
   readonly audiences?: readonly string[] | undefined;
   /** Seconds that clocks may differ. Default 5. */
   readonly clockTolerance?: number | undefined;
-  /** Seconds that a token may be good for in all. Default one day. */
+  /** Maximum lifetime of a token in seconds. Default one day. */
   readonly maxLifetime?: number | undefined;
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
 }
 
-/** What Better Auth's `jwt()` plugin can be told to sign with. */
+/** The algorithms that Better Auth's `jwt()` plugin supports. */
 const ASYMMETRIC_ALGORITHMS = ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256'];
 
-/** Better Auth puts the whole user into its tokens. The headers of a request may have 16 KiB in all. */
+/** Better Auth puts the whole user into its tokens by default. All headers together may have 16 KiB. */
 const MAX_TOKEN_LENGTH = 12_288;
 
 const CLOCK_TOLERANCE = 5;
 
 const DAY = 86_400;
 
-/** Tokens that are remembered as good. Only their hashes are kept. */
+/** Verified tokens that are cached, by their hashes. */
 const REMEMBERED_TOKENS = 20_000;
 
-/** What jose leaves unchecked: it takes a `sub` of any type, and times that are not finite. */
+/** jose accepts a `sub` of any type, and times that are not finite. */
 const ClaimsSchema = v.object({
   sub: v.pipe(
     v.string(),
@@ -76,7 +76,7 @@ export function tokenVerifier({
     };
     if (alg === 'HS256' && secretKey !== undefined) {
       const { payload } = await jwtVerify(token, await secretKey, { ...options, algorithms: ['HS256'] });
-      // Whoever has the secret need not name an issuer, but must not name another one.
+      // With the secret, issuer and audience are optional, but must not be wrong.
       if (issuers.length > 0) {
         if (payload.iss !== undefined) assertOneOf(issuers, payload.iss, 'iss');
         if (payload.aud !== undefined) assertOneOf(audiences, payload.aud, 'aud');
@@ -102,7 +102,7 @@ export function tokenVerifier({
           'malformed',
         );
       }
-      // Checking a signature costs more than all the rest of a small request.
+      // Verifying a signature takes longer than the rest of a small request.
       const name = hash('sha256', token, 'base64');
       const known = remembered.get(name);
       const time = now();
@@ -128,7 +128,7 @@ export function tokenVerifier({
   };
 }
 
-/** Three parts of canonical base64url: then a token has only one spelling. */
+/** Requires three parts in canonical base64url, so that each token has one spelling. */
 function assertWellFormed(token: string): void {
   const parts = token.split('.');
   const canonical = parts.every((part) => part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part);
@@ -147,7 +147,7 @@ function assertOneOf(accepted: readonly string[], claim: unknown, name: string):
   }
 }
 
-/** A claim for the log, which it must not fill. */
+/** A claim as the log shows it, truncated. */
 function shown(claim: unknown): string {
   return claim === undefined ? 'missing' : JSON.stringify(claim).slice(0, 200);
 }
@@ -168,7 +168,7 @@ function rethrow(error: unknown, time: number): never {
   if (error instanceof errors.JWSSignatureVerificationFailed) {
     throw invalid("The token's signature is not valid.", 'signature', { cause: error });
   }
-  // All else that is wrong with a token, or with the key that it names.
+  // Anything else is a malformed token, or one that does not fit its key.
   if (error instanceof errors.JOSEError || error instanceof TypeError || error instanceof DOMException) {
     throw invalid('The token is not valid.', 'malformed', { cause: error });
   }

@@ -2,13 +2,13 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Tables } from '../schema/tables.js';
 import { value } from './statements.js';
 
-/** A statement that has told PostgreSQL whose rows it may see, in the common table expression `caller`. */
+/** The tables of a statement that sets its user in the common table expression `caller`. */
 export type CallerTables = Tables & { caller: { known: string } };
 
 /**
- * Sets the user for row level security in the statement itself, so that it takes no round trip of its own. What reads or
- * changes rows must be a subquery that {@link knowsCaller}, with an offset: then no plan can look at a row before the
- * setting is made. Should one do so all the same, it finds none.
+ * Sets the user for row level security in the statement itself, which saves a round trip. Whatever reads or changes rows
+ * must be a subquery with {@link knowsCaller} and an offset: then no plan reads a row before the setting is made. If one
+ * did, it would find no rows.
  */
 export function asCaller(db: Kysely<Tables>) {
   return db.with(
@@ -20,8 +20,8 @@ export function asCaller(db: Kysely<Tables>) {
   );
 }
 
-/** True, and known only once the setting is made. */
+/** Always true; makes a subquery depend on the setting. */
 export const knowsCaller = sql<boolean>`"caller"."known" is not null`;
 
-/** Keeps a subquery a subquery: PostgreSQL does not merge one that has an offset into the query around it. */
+/** Prevents PostgreSQL from merging a subquery into the query around it. */
 export const noOffset: RawBuilder<number> = sql.lit(0);

@@ -66,14 +66,14 @@ const ormOptions = {
   extensions: [Migrator],
   namingStrategy: EntityCaseNamingStrategy,
   migrations: { snapshot: false },
-  // It would create one by the name that a pooler has for it.
+  // MikroORM would create a database if the URL has a pooler's alias for it.
   ensureDatabase: false,
   schemaGenerator: { skipTables: [...UNMANAGED_TABLES] },
-  // The library would print to the console; what matters is thrown.
+  // MikroORM would log to the console; errors are thrown anyway.
   logger: () => {},
 };
 
-/** Milliseconds that a single statement waits for a lock, and those of other users behind it. */
+/** Milliseconds that a single statement waits for a lock; others wait behind it on the same connection. */
 const LOCK_TIMEOUT = 100;
 
 /** Opens pools on a PostgreSQL server. Connects when first used. */
@@ -108,21 +108,21 @@ export async function connectToServer(options: PostgresOptions): Promise<Connect
     });
     return orm satisfies MikroORM as MikroORM;
   };
-  // The server has a second to say that a statement took too long.
+  // A second longer than the server's own timeout, which gives the better error.
   const patience = statementTimeout + 1_000;
   const session = (rowMode?: 'array') => ({
     ...(!transactionPooler && {
       statement_timeout: statementTimeout,
-      // A server that is frozen, or cut off from the database, holds the locks of a user no longer than a slow one.
+      // Releases the locks of a process that is frozen, or cut off from the database.
       idle_in_transaction_session_timeout: statementTimeout,
     }),
-    // A connection on which this fails never gets into the pool.
+    // A connection for which this fails is not added to the pool.
     onConnect: (client: Client) => startSession(client, { silence: patience, transactionPooler, schema, rowMode }),
   });
   // A transaction pooler shares the connections itself.
   const third = transactionPooler ? 0 : Math.floor(poolSize / 3);
   const share = (more: object = {}) => {
-    // The server's own time limit begins anew for each of the statements that wait for one another.
+    // The server's timeout restarts for each of the pipelined statements.
     const limits = { max: third, pipeline: true, query_timeout: patience };
     const pool = new pg.Pool({ ...client, ...session('array'), ...limits, ...more } as object);
     return new SharedConnections(pool, connectTimeout);
@@ -179,7 +179,7 @@ export async function connectToPGlite(pglite: object): Promise<Connections> {
   return { orm, close: () => orm.close() };
 }
 
-/** As much of the driver's pool as is used here. */
+/** The part of the driver's pool that is used here. */
 interface Pool {
   readonly totalCount: number;
   readonly idleCount: number;

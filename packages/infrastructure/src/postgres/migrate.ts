@@ -15,7 +15,7 @@ import {
 } from './setup.js';
 import { inTransaction, translated } from './transactions.js';
 
-/** How to migrate. */
+/** Options of a migration. */
 export interface MigrateOptions extends BetterAuthTables {
   /** Create a stand-in for Better Auth's `user` table where there is none. */
   readonly standaloneUsers: boolean;
@@ -27,7 +27,7 @@ type AsLogin = <T>(run: (orm: MikroORM) => Promise<T>) => Promise<T>;
 /**
  * Brings the schema up to date, as `Database.migrate` tells.
  *
- * @param isAlone whether nobody else can migrate meanwhile; a lock would take a second connection
+ * @param isAlone whether no other process can migrate at the same time; a lock would need a second connection
  */
 export async function migrate(asLogin: AsLogin, options: MigrateOptions, isAlone: boolean): Promise<string[]> {
   const run = (orm: MikroORM) => runMigrations(orm, options);
@@ -57,7 +57,7 @@ async function runMigrations(orm: MikroORM, options: MigrateOptions): Promise<st
   const { database, schema } = await inTransaction(orm, findPlace);
   if (standaloneUsers) await inTransaction(orm, createStandInUsers);
   const users = await inTransaction(orm, (db) => requireUserTable(db, userTable));
-  // MikroORM would create a database of the name that a pooler gives it, and look for its list in "public".
+  // MikroORM would look for its table of migrations in "public", and for a database with the pooler's alias.
   orm.config.set('dbName', database);
   orm.config.set('schema', schema);
   orm.config.set('migrations', { ...orm.config.get('migrations'), migrationsList: migrationsFor(users) });
@@ -73,7 +73,7 @@ async function runMigrations(orm: MikroORM, options: MigrateOptions): Promise<st
 /** Lets the API read the public keys of Better Auth, where the login may grant that. */
 export function grantKeys(orm: MikroORM, keysTable: string): Promise<void> {
   return inTransaction(orm, async (db) => {
-    // Two servers that grant the same at once would fail; users are waiting for this one.
+    // Concurrent grants on the same table fail, so take turns; but requests are waiting for this one.
     await sql`select set_config('lock_timeout', '3s', true)`.execute(db);
     await lockMigrations(db);
     await grantKeysToApiRole(db, keysTable);
@@ -89,7 +89,7 @@ function withLock<T>(orm: MikroORM, run: () => Promise<T>): Promise<T> {
   });
 }
 
-/** A transaction's lock, not a session's: it works behind a pooler too, and ends with the connection. */
+/** A transaction-level advisory lock: it also works behind a pooler, and ends with the connection. */
 async function lockMigrations(db: Kysely<Tables>): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('todo-backend migrations'))`.execute(db);
 }

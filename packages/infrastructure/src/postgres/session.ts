@@ -1,25 +1,25 @@
 import type { Socket } from 'node:net';
 import { MAY_BECOME_API_ROLE } from './permissions.js';
 
-/** As much of the driver's client as is used here. */
+/** The part of the driver's client that is used here. */
 export interface Client {
   query(text: string | object, ...more: unknown[]): Promise<unknown>;
   readonly connection: { readonly stream: Socket };
 }
 
-/** How a connection is to be. */
+/** Options of {@link startSession}. */
 export interface SessionOptions {
-  /** Milliseconds after which a connection on which nothing has moved is given up. */
+  /** Milliseconds without traffic after which a connection is closed. */
   readonly silence: number;
-  /** Whether there is a transaction pooler in between, which keeps nothing that is set here. */
+  /** Whether there is a transaction pooler in between, which does not keep session settings. */
   readonly transactionPooler: boolean;
   /** The schema of the tables; that of the search path when left out. */
   readonly schema?: string | undefined;
-  /** Whether rows come as the arrays of their columns, or as objects. */
+  /** `array` for rows as arrays of their columns; objects otherwise. */
   readonly rowMode?: 'array' | undefined;
 }
 
-/** Makes a new connection what queries need. */
+/** Prepares a new connection for queries. */
 export async function startSession(
   client: Client,
   { silence, transactionPooler, schema, rowMode }: SessionOptions,
@@ -32,14 +32,14 @@ export async function startSession(
   prepareStatements(client, rowMode);
 }
 
-/** Has a connection find and make tables in one schema. */
+/** Sets the schema in which a connection finds and creates tables. */
 export async function useSchema(client: Client, schema: string): Promise<void> {
   await client.query("select set_config('search_path', quote_ident($1), false)", [schema]);
 }
 
 /**
- * A server that hangs does not keep its own time limits. A connection on which nothing has moved for that long is given
- * up, and whatever waits for it fails; an idle one is nothing lost.
+ * Closes the connection when there has been no traffic for that long: a server that hangs does not enforce its own
+ * timeouts. Statements under way fail; an idle connection is simply replaced.
  */
 function cutOffWhenSilent({ connection: { stream } }: Client, milliseconds: number): void {
   const error = Object.assign(new Error('The database server does not answer.'), { code: 'ETIMEDOUT' });
@@ -47,27 +47,26 @@ function cutOffWhenSilent({ connection: { stream } }: Client, milliseconds: numb
 }
 
 /**
- * Dates are spelt as PostgreSQL does unless somebody has told the server, the database or the role something else. And a
- * prepared statement is planned once: planning takes longer than running, PostgreSQL cannot make up its mind about some
- * of the statements, and none has a plan that would be better for other values. The search path stays the one of the
- * login: "$user" in it would be another schema once the role is `todo_api`.
+ * - `DateStyle`: the server, the database or the role may have changed the default that the code relies on.
+ * - `plan_cache_mode`: planning takes longer than running, and no statement has a plan that depends on its values.
+ * - `search_path`: keeps that of the login, because "$user" would be another schema after `set role todo_api`.
  */
 const SETTINGS = `
   select set_config('DateStyle', 'ISO', false), set_config('plan_cache_mode', 'force_generic_plan', false),
          set_config('search_path', replace(replace(current_setting('search_path'),
            '"$user"', quote_ident(session_user)), '$user', quote_ident(session_user)), false)`;
 
-/** Where the login role would pass row level security, and may become one that does not. */
+/** Becomes `todo_api` if the login bypasses row level security and is allowed to. */
 const BECOME_API_ROLE = `
   select set_config('role', 'todo_api', false) from pg_roles
   where rolname = session_user and (rolsuper or rolbypassrls) and ${MAY_BECOME_API_ROLE}`;
 
-/** Statements that one connection prepares; a list has some hundred variants, and most are seldom asked for. */
+/** Maximum prepared statements of a connection; a list has some hundred variants, most of them rare. */
 const PREPARED_STATEMENTS = 200;
 
 /**
- * Names the statements that come with values, so that PostgreSQL parses and plans each one once for a connection. The
- * texts never hold a value, so there are few of them.
+ * Names the statements that have values, so that PostgreSQL parses and plans each one once per connection. Values are
+ * never part of the text, so there are few statements.
  */
 function prepareStatements(client: Client, rowMode: SessionOptions['rowMode']): void {
   const query = client.query.bind(client);
@@ -78,7 +77,7 @@ function prepareStatements(client: Client, rowMode: SessionOptions['rowMode']): 
     let statement = prepared.get(text);
     if (statement === undefined) {
       if (values.length === 0 || prepared.size === PREPARED_STATEMENTS) return query({ text, rowMode }, ...more);
-      // Inherited, because the driver takes long to copy what is its own.
+      // Inherited, because the driver copies own properties, which is slow.
       statement = Object.create({ name: `todo_${prepared.size}`, text, rowMode }) as object;
       prepared.set(text, statement);
     }

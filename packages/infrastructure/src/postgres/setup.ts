@@ -7,9 +7,9 @@ import { DatabaseSetupError, MAY_BECOME_API_ROLE, missingRightToRead } from './p
 /** The oldest version of PostgreSQL that is supported, as `server_version_num` has it. */
 const OLDEST_SERVER = 150_000;
 
-/** The place that the tables of this backend are in. */
+/** Where the tables of this backend are. */
 export interface Place {
-  /** As the server calls it: a pooler may have another name for it. */
+  /** The real name; a pooler may have an alias for it. */
   readonly database: string;
   readonly schema: string;
 }
@@ -24,10 +24,10 @@ interface FoundPlace {
 }
 
 /**
- * Finds the place for the tables: the first schema of the search path. Makes the schema where the path names one alone
- * that is not there.
+ * Finds the place for the tables: the first schema of the search path. Creates the schema if the path names only one,
+ * and that does not exist.
  *
- * @throws {@link DatabaseSetupError} where the server is too old, or there is no schema
+ * @throws {@link DatabaseSetupError} when the server is too old, the encoding is not UTF-8, or there is no schema
  */
 export async function findPlace(db: Kysely<Tables>): Promise<Place> {
   const { rows } = await sql<FoundPlace>`
@@ -120,7 +120,7 @@ export async function requireUserTable(db: Kysely<Tables>, userTable: string): P
   return { name: quoted(userTable), idType };
 }
 
-/** @throws {@link DatabaseSetupError} when a role may not look whether there is a user, in a table of somebody else's */
+/** @throws {@link DatabaseSetupError} when a role lacks the privilege to read the ids of users */
 async function requireRead(db: Kysely<Tables>, userTable: string, role: 'todo_api' | 'current_user'): Promise<void> {
   const name = quoted(userTable);
   const { rows } = await sql<{ name: string; schema: string; mayUse: boolean; mayRead: boolean }>`
@@ -152,9 +152,9 @@ export async function requireReferenceTo(db: Kysely<Tables>, { name }: UserTable
 }
 
 /**
- * Makes the role `todo_api` where it is missing and the login may make roles. Superusers and roles with BYPASSRLS pass
- * every policy: where the login is one, queries run as this role. It belongs to the whole server, so that another
- * database may have made it, even at this moment, and a backup of one database does not contain it.
+ * Creates the role `todo_api` if it is missing and the login may create roles. Superusers and roles with BYPASSRLS bypass
+ * every policy: if the login is one, queries run as this role. Roles belong to the whole server, so another database may
+ * create it at the same time, and a backup of one database does not contain it.
  */
 export async function createApiRole(db: Kysely<Tables>): Promise<void> {
   await sql`
@@ -181,7 +181,7 @@ export async function grantToApiRole(
   await grantSchemaOf(db, 'tasks');
   await sql`grant select, insert, update, delete on "tasks" to todo_api`.execute(db);
   await sql`grant select, insert, update, delete on "rate_limits" to todo_api`.execute(db);
-  // The journal is only added to.
+  // The journal is append-only.
   await sql`grant select, insert on "task_events" to todo_api`.execute(db);
   await sql`grant select, insert, update on "task_ledgers" to todo_api`.execute(db);
   await sql`grant select, insert, update, delete on "dead_letters" to todo_api`.execute(db);
@@ -197,7 +197,7 @@ export async function grantToApiRole(
   }
   await grantKeysToApiRole(db, keysTable);
   if (found.mayBecome) return;
-  // Where the login may not grant the role, it stays what it is: row level security applies to it, or the start says so.
+  // Without the privilege to grant the role, the login is used as it is; the start checks row level security.
   await sql`
     do $$ begin
       grant todo_api to current_user;

@@ -6,10 +6,10 @@ import { isConflict, translateDatabaseError } from './errors.js';
 /** Runs statements on one connection. */
 export type Run<T> = (db: Kysely<Tables>) => Promise<T>;
 
-/** Whose rows a transaction may see: those of one user, or what a task of the server itself needs. */
+/** Whose rows a transaction may see: those of one user, or those that a background task of the server needs. */
 export type Scope = { readonly user: string } | { readonly task: 'delivery' | 'pruning' };
 
-/** How often a transaction is tried that was rolled back because of another. */
+/** Maximum attempts of a transaction that conflicts with others. */
 const MAX_ATTEMPTS = 3;
 
 /** Runs statements in a transaction, which is rolled back when one of them fails. */
@@ -17,7 +17,7 @@ export function inTransaction<T>(orm: MikroORM, run: Run<T>): Promise<T> {
   return translated(() => orm.em.fork().transactional((em) => run(em.getKysely<Tables>())));
 }
 
-/** Tells row level security whose rows there are, until the end of the transaction. */
+/** Sets the user or the task for row level security, until the end of the transaction. */
 export function within<T>(scope: Scope, run: Run<T>): Run<T> {
   const [name, value] = 'user' in scope ? ['app.user_id', scope.user] : ['app.task', scope.task];
   return async (db) => {
@@ -26,7 +26,7 @@ export function within<T>(scope: Scope, run: Run<T>): Run<T> {
   };
 }
 
-/** Runs statements as `todo_api`, where there is that role, until the end of the transaction. */
+/** Runs statements as `todo_api`, if that role exists, until the end of the transaction. */
 export function asApiRole<T>(run: Run<T>): Run<T> {
   return async (db) => {
     await sql`select set_config('role', rolname, true) from pg_roles where rolname = 'todo_api'`.execute(db);
@@ -34,7 +34,7 @@ export function asApiRole<T>(run: Run<T>): Run<T> {
   };
 }
 
-/** Tries a transaction again that was rolled back because of another one. */
+/** Retries a transaction that was rolled back because of a conflict with another one. */
 export async function retried<T>(attempt: () => Promise<T>): Promise<T> {
   for (let attempts = 1; ; attempts++) {
     try {
