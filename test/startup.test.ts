@@ -180,7 +180,7 @@ asRoot('a data directory that is not writable is told of in a sentence', async (
       t,
       process.execPath,
       [MAIN],
-      { DATA_DIR: path },
+      { DATA_DIR: path, NODE_V8_COVERAGE: '' },
       { uid: 65_534, gid: 65_534, cwd: '/' },
     );
     t.deepEqual(await exit, [1, null]);

@@ -112,11 +112,10 @@ export async function runProgram(args: readonly string[], env: Record<string, st
   return { code, stdout, stderr };
 }
 
-/** No setting of the machine that runs the tests gets in, nor does the measuring of their coverage slow the program down. */
+/** The environment of the program: no setting of the machine that runs the tests gets in. */
 export function environment(env: Record<string, string>): Record<string, string> {
   return {
     PATH: process.env.PATH ?? '',
-    NODE_V8_COVERAGE: '',
     BETTER_AUTH_SECRET: SECRET,
     STANDALONE_USERS: 'true',
     RATE_LIMIT_PER_USER: '1000000',
