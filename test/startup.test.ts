@@ -111,6 +111,20 @@ serverTest('what waiting does not help is told of at once', async (t) => {
   }
 });
 
+serverTest('a database that is not in UTF-8 is told of in a sentence', async (t) => {
+  const url = new URL(await newDatabase());
+  const name = `${url.pathname.slice(1)}_latin1`;
+  await execute(url.href, `create database ${name} encoding 'LATIN1' template template0 locale 'C'`);
+  t.teardown(() => execute(url.href, `drop database ${name} with (force)`));
+  const DATABASE_URL = new URL(`/${name}`, url).href;
+  t.like(await runProgram(['migrate'], { DATABASE_URL }), {
+    code: 1,
+    stderr:
+      `The database ${name} stores texts as LATIN1, which has no place for all of them. ` +
+      "Make one with `create database … encoding 'UTF8' template template0`.\n",
+  });
+});
+
 serverTest('a certificate that nobody vouches for is told of in a sentence', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'todo-tls-'));
   t.teardown(() => rm(directory, { recursive: true }));
