@@ -23,6 +23,9 @@ async function push(databaseUrl: string, filter = ''): Promise<void> {
   });
 }
 
+/** Loads what need not be installed for the types to be checked. */
+const load = (name: string) => import(name);
+
 const TASKS = { title: 'milk', priority: 'low', category: 'home' };
 
 async function assertServes(t: ExecutionContext, env: Record<string, string>): Promise<void> {
@@ -42,10 +45,10 @@ declare('the schema that Better Auth generates for Drizzle: keys and users in it
   await push(url);
   const pool = new pg.Pool({ connectionString: url });
   t.teardown(() => pool.end());
-  const [{ drizzle }, schema] = await Promise.all([import('drizzle-orm/node-postgres'), import('./drizzle/schema.ts')]);
+  const [{ drizzle }, schema] = await Promise.all([load('drizzle-orm/node-postgres'), load('./drizzle/schema.ts')]);
   // The adapter wants Drizzle beside it.
   const [{ drizzleAdapter }, version] = await Promise.all([
-    import('better-auth-1.6/adapters/drizzle'),
+    load('better-auth-1.6/adapters/drizzle'),
     loadBetterAuth('better-auth-1.6', '/db/migration'),
   ]);
   const database = drizzleAdapter(drizzle(pool), { provider: 'pg', schema });
