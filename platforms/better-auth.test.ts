@@ -1,9 +1,9 @@
-import { Database, keysFromTable } from '@todo-backend/infrastructure';
+import { Database, issueToken, keysFromTable } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import pg from 'pg';
 import { type BetterAuthSetup, startBetterAuth } from '../test/better-auth.ts';
 import { databases, execute, postgresTest } from '../test/postgres.ts';
-import { type Program, startProgram, until } from '../test/reliability/program.ts';
+import { type Program, runProgram, SECRET, startProgram, until } from '../test/reliability/program.ts';
 import { loadBetterAuth, platformTest, report } from './platforms.ts';
 
 const serverTest = await postgresTest(test);
@@ -24,12 +24,18 @@ const versions = [
   { version: '1.7', declare: serverTest, load: async () => undefined },
 ];
 
-/** Starts Better Auth on a database, where it makes its tables, and has somebody sign up. */
-async function signUp(t: ExecutionContext, url: string, setup: BetterAuthSetup) {
+/** Starts Better Auth on a database, where it makes its tables, or takes those of an older version over. */
+async function start(t: ExecutionContext, url: string, setup?: BetterAuthSetup) {
   const pool = new pg.Pool({ connectionString: url });
   t.teardown(() => pool.end());
   const betterAuth = await startBetterAuth(pool, setup);
   t.teardown(betterAuth.close);
+  return betterAuth;
+}
+
+/** The same, and has somebody sign up. */
+async function signUp(t: ExecutionContext, url: string, setup: BetterAuthSetup) {
+  const betterAuth = await start(t, url, setup);
   return { betterAuth, ada: await betterAuth.signUp('ada') };
 }
 
@@ -95,7 +101,7 @@ serverTest('Better Auth is upgraded from 1.3 while the server reads its keys', a
   const before = await algorithms();
   t.is(before.length, 1);
   await betterAuth.close();
-  await signUpAgain(t, url);
+  await start(t, url);
   t.deepEqual(await algorithms(), before);
   await execute(url, `update "jwks" set "alg" = 'EdDSA'`);
   t.deepEqual(await algorithms(), ['EdDSA']);
@@ -106,14 +112,6 @@ serverTest('Better Auth is upgraded from 1.3 while the server reads its keys', a
     await t.throwsAsync(read, { code: '42501' });
   }
 });
-
-/** The newest version takes the tables over. */
-async function signUpAgain(t: ExecutionContext, url: string): Promise<void> {
-  const pool = new pg.Pool({ connectionString: url });
-  t.teardown(() => pool.end());
-  const betterAuth = await startBetterAuth(pool);
-  t.teardown(betterAuth.close);
-}
 
 const ids: { generateId: 'uuid' | 'serial'; stranger: string; alter?: string }[] = [
   { generateId: 'uuid', stranger: '0199e4a4-0000-7000-8000-000000000000' },
@@ -138,9 +136,8 @@ for (const { generateId, stranger, alter } of ids) {
       const bob = await betterAuth.signUp('bob');
       const program = await startProgram(t, {
         ...settings(url, betterAuth.url),
-        BETTER_AUTH_SECRET: 'a secret for tests, long enough to be one',
+        BETTER_AUTH_SECRET: SECRET,
       });
-      const { issueToken } = await import('@todo-backend/infrastructure');
       const milk = { title: 'milk', priority: 'low', category: 'home' };
       const { body: ofBob } = await call(program, bob, 'POST', '', milk);
       t.is((await call(program, ada, 'GET', `/${ofBob.id}`)).status, 404);
@@ -162,8 +159,7 @@ for (const { generateId, stranger, alter } of ids) {
         '9'.repeat(40),
       ];
       for (const id of others.filter((id) => id !== String(bob.id))) {
-        const secret = 'a secret for tests, long enough to be one';
-        const token = async () => issueToken({ secret, userId: id, lifetime: 600 });
+        const token = async () => issueToken({ secret: SECRET, userId: id, lifetime: 600 });
         const user = { id: encodeURIComponent(id), token };
         t.deepEqual(await call(program, user, 'GET'), { status: 200, body: [] }, id);
         t.is((await call(program, user, 'GET', `/${ofBob.id}`)).status, 404, id);
@@ -224,7 +220,6 @@ serverTest('tables and columns under other names, in a schema of their own', asy
   await assertServes(t, program, ada, `${url}?options=-c%20search_path%3Dtodo`);
   await program.end('SIGTERM');
   await execute(url, 'create table auth.others (id text primary key)');
-  const { runProgram } = await import('../test/reliability/program.ts');
   t.deepEqual(await runProgram(['migrate'], { ...env, AUTH_USER_TABLE: 'auth.others' }), {
     code: 1,
     stdout: '',

@@ -3,6 +3,7 @@ import { taskUseCases } from '@todo-backend/application';
 import { fixedClock, InMemoryTaskRepository } from '@todo-backend/application/testing';
 import test from 'ava';
 import { uuidv7 } from 'uuidv7';
+import { until } from '../../../test/reliability/program.ts';
 import { onMemory, person } from './hosts.ts';
 
 /** A repository whose work goes on only when it is told to, and that counts what is under way. */
@@ -39,10 +40,6 @@ function gated() {
       for (const goOn of gates.splice(0)) goOn();
     },
   };
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await sleep(5);
 }
 
 const TASK = { title: 'milk', priority: 'low', category: 'home' };

@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { onMemory, person } from './hosts.ts';
@@ -49,7 +50,6 @@ test('a client that asks first is told to go on when its body is wanted, and not
   const host = await onMemory();
   t.teardown(() => host.close());
   const alice = await person(host);
-  const { request } = await import('node:http');
   const ask = (token: string) =>
     new Promise<{ continued: boolean; status: number | undefined }>((resolve, reject) => {
       let continued = false;

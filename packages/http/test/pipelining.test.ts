@@ -4,6 +4,7 @@ import { taskUseCases } from '@todo-backend/application';
 import { fixedClock, InMemoryTaskRepository } from '@todo-backend/application/testing';
 import test from 'ava';
 import { uuidv7 } from 'uuidv7';
+import { until } from '../../../test/reliability/program.ts';
 import { parseAnswers } from './conformance.ts';
 import { type Host, onMemory, person } from './hosts.ts';
 
@@ -83,10 +84,6 @@ async function answersOn(socket: Socket, count: number) {
     else received += chunk;
   }
   return wholeAnswers(received);
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await sleep(5);
 }
 
 test('of the requests that one connection sends at once, eight run concurrently', async (t) => {

@@ -94,20 +94,7 @@ async function main(): Promise<void> {
       ['SIGINT', 130],
     ] as const)
       process.once(signal, () => process.exit(code));
-    const config = loadConfig(loadEnvironment());
-    const [{ openDatabase }, { onceReachable }] = await Promise.all([
-      import('./serve.js'),
-      import('@todo-backend/infrastructure'),
-    ]);
-    const { database, close } = await openDatabase(config);
-    try {
-      const { startTimeout } = config;
-      const onWait = (reason: string) => console.error(`Waiting for the database: ${reason}`);
-      const done = await onceReachable(() => database.migrate(config), { startTimeout, onWait });
-      console.log(done.length === 0 ? 'The database is up to date.' : `Migrated: ${done.join(', ')}`);
-    } finally {
-      await close();
-    }
+    await (await import('./maintenance.js')).migrate(loadConfig(loadEnvironment()));
   }
 
   async function requeue(): Promise<void> {

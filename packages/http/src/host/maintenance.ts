@@ -1,10 +1,18 @@
-import { onceReachable, type SqlOutbox } from '@todo-backend/infrastructure';
+import { type Database, onceReachable, type SqlOutbox } from '@todo-backend/infrastructure';
 import type { Config } from './config.js';
 import { createContainer } from './container.js';
 import { createLogger } from './logger.js';
 import { openDatabase } from './serve.js';
 
 const DAY = 86_400_000;
+
+/** Migrates the database. Prints the names of the migrations that were run. */
+export async function migrate(config: Config): Promise<void> {
+  await withDatabase(config, async (database) => {
+    const done = await whenReachable(config, () => database.migrate(config));
+    console.log(done.length === 0 ? 'The database is up to date.' : `Migrated: ${done.join(', ')}`);
+  });
+}
 
 /** Deletes the events past the journal's retention. Prints their number. */
 export async function prune(config: Config): Promise<void> {
@@ -38,14 +46,26 @@ export async function requeue(config: Config, eventId: string | undefined): Prom
 }
 
 async function withOutbox(config: Config, run: (outbox: SqlOutbox) => Promise<void>): Promise<void> {
-  const { database, close } = await openDatabase(config);
-  try {
-    const { startTimeout } = config;
-    const onWait = (reason: string) => console.error(`Waiting for the database: ${reason}`);
-    await onceReachable(() => database.check(), { startTimeout, onWait });
+  await withDatabase(config, async (database) => {
+    await whenReachable(config, () => database.check());
     const { outbox } = createContainer({ config, logger: await createLogger(config), database });
     await run(outbox);
+  });
+}
+
+async function withDatabase(config: Config, run: (database: Database) => Promise<void>): Promise<void> {
+  const { database, close } = await openDatabase(config);
+  try {
+    await run(database);
   } finally {
     await close();
   }
+}
+
+/** Runs what needs the database once it can be reached, and prints that it waits. */
+function whenReachable<T>({ startTimeout }: Config, run: () => Promise<T>): Promise<T> {
+  return onceReachable(run, {
+    startTimeout,
+    onWait: (reason) => console.error(`Waiting for the database: ${reason}`),
+  });
 }

@@ -1,4 +1,4 @@
-import { UnauthenticatedError, UnavailableError } from '@todo-backend/application';
+import { type Readiness, UnauthenticatedError, UnavailableError } from '@todo-backend/application';
 import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
 import { type Kysely, sql } from 'kysely';
 import * as v from 'valibot';
@@ -19,7 +19,7 @@ export interface KeySetOptions {
 }
 
 /** Whether there are keys: `none` before Better Auth has made its first, `unreachable` where that passes by itself. */
-export type KeySetState = 'loaded' | 'none' | 'unreachable';
+export type KeySetState = NonNullable<Readiness['keys']>;
 
 /** A key set for jose that also tells its state. */
 export interface KeySet extends JWTVerifyGetKey {
@@ -123,7 +123,9 @@ async function readKeys(db: Kysely<Tables>, table: string): Promise<KeyRow[]> {
   return rows;
 }
 
-const JwksSchema = v.object({ keys: v.array(v.looseObject({ kty: v.string() })) });
+const KeySchema = v.looseObject({ kty: v.string() });
+
+const JwksSchema = v.object({ keys: v.array(KeySchema) });
 
 /** Redirects that are followed. */
 const MAX_REDIRECTS = 3;
@@ -274,11 +276,7 @@ function cannotCheck(cause: unknown): UnavailableError {
 }
 
 function parseKey(text: string): JWK | undefined {
-  try {
-    const key: unknown = JSON.parse(text);
-    return v.is(v.looseObject({ kty: v.string() }), key) ? key : undefined;
-  } catch {
-    // Ignore an invalid row; the other keys still work.
-    return undefined;
-  }
+  const key = parseJson(text);
+  // Ignore an invalid row; the other keys still work.
+  return v.is(KeySchema, key) ? key : undefined;
 }

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UnavailableError } from '@todo-backend/application';
+import { isTlsProblem } from '../network-errors.js';
 import { DatabaseSetupError } from './permissions.js';
 
 /** How long to wait for a database, and whom to tell. */
 export interface StartOptions {
   /** Milliseconds. */
   readonly startTimeout: number;
-  /** Hears that the database does not answer yet, and why, once for each reason. */
+  /** Called when the database does not answer yet, once for each reason. */
   readonly onWait?: ((reason: string) => void) | undefined;
   /** Ends the waiting; what `run` does is not ended. */
   readonly signal?: AbortSignal | undefined;
@@ -83,7 +84,7 @@ function setupProblem(error: unknown): string | undefined {
       'Turn TLS on in the server, or write sslmode=disable where the network between them is trusted.'
     );
   }
-  if (/^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_)|_CERT(?:_|$)/.test(code)) {
+  if (isTlsProblem(code)) {
     return (
       `The certificate of the database server cannot be verified: ${cause.message.split(';')[0]}. ` +
       'Name the file with the certificate of its authority in DATABASE_URL (sslrootcert=/path/to/ca.pem).'
