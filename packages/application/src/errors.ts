@@ -47,12 +47,23 @@ export class IdempotencyKeyReusedError extends TodoError {
   }
 }
 
+/** The user has as many tasks as a user may have. Code `TASK_LIMIT_REACHED`. */
+export class TaskLimitError extends TodoError {
+  readonly code = 'TASK_LIMIT_REACHED';
+
+  /** @param maxTasks how many that is */
+  constructor(maxTasks: number) {
+    super(`You can have at most ${maxTasks} tasks. Delete some before you create others.`);
+  }
+}
+
 /** Every error that a use case or a port raises on purpose. Switch on `code`. */
 export type ApplicationError =
   | InvalidInputError
   | TaskNotFoundError
   | TaskChangedError
   | IdempotencyKeyReusedError
+  | TaskLimitError
   | UnauthenticatedError
   | UserUnknownError
   | UnavailableError;

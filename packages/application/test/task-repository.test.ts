@@ -7,6 +7,7 @@ for (const { name, verify } of taskRepositoryContract) {
     const tasks = new InMemoryTaskRepository([]);
     await verify({
       tasks,
+      withMaxTasks: (maxTasks) => tasks.withMaxTasks(maxTasks),
       journal: tasks,
       newId: randomUUID,
       newUser: async () => {

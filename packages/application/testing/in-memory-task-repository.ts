@@ -1,4 +1,5 @@
 import {
+  DEFAULT_MAX_TASKS,
   type Decision,
   IdempotencyKeyReusedError,
   type Journal,
@@ -6,6 +7,7 @@ import {
   type JournalQuery,
   type Once,
   type TaskCounts,
+  TaskLimitError,
   type TaskListing,
   type TaskQuery,
   type TaskRepository,
@@ -24,15 +26,29 @@ interface StoredJournal {
 
 /** Tasks and their journal in memory, for tests. Stores copies, so that a task that was changed but not saved cannot leak. */
 export class InMemoryTaskRepository implements TaskRepository, Journal {
-  readonly #tasks = new Map<TaskId, Task>();
-  readonly #journals = new Map<UserId, StoredJournal>();
+  #tasks = new Map<TaskId, Task>();
+  #journals = new Map<UserId, StoredJournal>();
   /** Results of idempotent requests. They never expire, although the port allows it. */
-  readonly #results = new Map<string, { fingerprint: string; result: unknown }>();
+  #results = new Map<string, { fingerprint: string; result: unknown }>();
   readonly #users: Set<UserId> | undefined;
+  readonly #maxTasks: number;
 
-  /** @param users the users that exist; by default all do */
-  constructor(users?: Iterable<UserId>) {
+  /**
+   * @param users the users that exist; by default all do
+   * @param maxTasks how many tasks a user may have
+   */
+  constructor(users?: Iterable<UserId>, maxTasks = DEFAULT_MAX_TASKS) {
     this.#users = users && new Set(users);
+    this.#maxTasks = maxTasks;
+  }
+
+  /** The same tasks, of which a user may have only so many. */
+  withMaxTasks(maxTasks: number): InMemoryTaskRepository {
+    const other = new InMemoryTaskRepository(undefined, maxTasks);
+    other.#tasks = this.#tasks;
+    other.#journals = this.#journals;
+    other.#results = this.#results;
+    return other;
   }
 
   addUser(user: UserId): void {
@@ -95,6 +111,8 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
         throw new Error(`There is a task ${after.id} already.`);
       }
     }
+    const more = transitions.reduce((sum, { before, after }) => sum + Number(!before) - Number(!after), 0);
+    if (more > 0 && this.#ownedBy(owner).length + more > this.#maxTasks) throw new TaskLimitError(this.#maxTasks);
     for (const transition of transitions) this.#save(owner, structuredClone(transition));
     if (once) this.#results.set(name, { fingerprint: once.fingerprint, result: structuredClone(result) });
     return result;

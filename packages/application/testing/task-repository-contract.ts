@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import {
   type Journal,
   type JournalEntry,
+  type Once,
   SORT_KEYS,
   type SortKey,
   type SortOrder,
+  type TaskListing,
   type TaskPosition,
   type TaskQuery,
   type TaskRepository,
@@ -23,11 +25,14 @@ import {
   type TaskContent,
   type TaskId,
 } from '@todo-backend/domain';
+import { selectTasks } from './task-query.js';
 import { type TaskWriter, taskWriter } from './task-writer.js';
 
 /** What the contract needs besides the port. */
 export interface TaskRepositoryHarness {
   readonly tasks: TaskRepository;
+  /** The same tasks, in a repository in which a user may have only so many. */
+  withMaxTasks(maxTasks: number): TaskRepository;
   /** The journal of the same tasks. */
   readonly journal: Journal;
   /** A new task id: the adapter may have been used before. */
@@ -326,6 +331,91 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.deepEqual(await listIds(context, { sortBy: 'title', sortOrder: 'asc', after }), [second.id]);
   }),
 
+  contract('refuses tasks beyond the limit, exactly', async ({ withMaxTasks, newTask, newId, newUser, owner }) => {
+    const tasks = withMaxTasks(5);
+    const made = (user: string, count: number) =>
+      Array.from({ length: count }, () => {
+        const task = { ...newTask({}), userId: user };
+        return creation(task, originOf(user, newId()));
+      });
+    const add = (user: string, count: number, how?: Once) =>
+      tasks.change(user, [], () => ({ transitions: made(user, count), result: null }), how);
+    const refused = { code: 'TASK_LIMIT_REACHED', message: /at most 5 tasks/ };
+
+    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => add(owner, 1)));
+    assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 5, 'at the same time');
+    const { tasks: found, version } = await tasks.list(owner, newestFirst);
+    assert.deepEqual([found.length, version], [5, 5]);
+    await assert.rejects(add(owner, 1), refused);
+    await assert.rejects(add(owner, 2), refused);
+    const once = { key: 'more', fingerprint: 'f' };
+    await assert.rejects(add(owner, 1, once), refused);
+    assert.deepEqual((await tasks.count(owner)).total, 5, 'nothing of it is left');
+
+    const [oldest, ...others] = found.toReversed();
+    if (oldest === undefined) assert.fail();
+    const writer = taskWriter(tasks);
+    const edited = await writer.update(owner, oldest.id, (task) => editTask(task, { title: 'edited' }, later));
+    assert.equal(edited?.title, 'edited', 'what is there can be changed');
+    const replacement = made(owner, 1);
+    await tasks.change(owner, [oldest.id], (found) => ({
+      transitions: [...[...found.values()].map((task) => deletion(task, originOf(owner, newId()))), ...replacement],
+      result: null,
+    }));
+    assert.equal((await tasks.count(owner)).total, 5, 'one for another');
+    for (const { id } of others) await writer.delete(owner, id);
+    await add(owner, 4, once);
+
+    const stranger = await newUser();
+    await assert.rejects(add(stranger, 6), refused);
+    assert.equal((await tasks.count(stranger)).total, 0, 'of a user who had none');
+    await add(stranger, 5);
+    const fewer = withMaxTasks(2);
+    assert.equal(
+      await taskWriter(fewer).delete(stranger, (await listIds({ tasks, owner: stranger }, newestFirst))[0] ?? ''),
+      true,
+    );
+    assert.equal((await fewer.count(stranger)).total, 4, 'above a limit that was lowered');
+  }),
+
+  contract('gives a list of many tasks in parts, of one moment', async ({ tasks, newTask, newId, newUser }) => {
+    const user = await newUser();
+    const made = Array.from({ length: 2_600 }, (_, i) => ({
+      ...newTask({ title: `task ${i % 7}`, priority: i % 2 === 0 ? 'low' : 'high' }),
+      userId: user,
+    }));
+    const add = (some: readonly Task[]) =>
+      tasks.change(user, [], () => ({
+        transitions: some.map((task) => creation(task, originOf(user, newId()))),
+        result: null,
+      }));
+    await add(made);
+    const query = { sortBy: 'title', sortOrder: 'desc', priority: 'high' } as const;
+    const sorted = selectTasks(made, query);
+    const { rest, ...first } = await tasks.list(user, query);
+    const seen = [...first.tasks];
+    // What happens meanwhile is not in the list.
+    const change = add([{ ...newTask({ title: 'task 9', priority: 'high' }), userId: user }]);
+    if (rest !== undefined) {
+      for await (const part of rest) {
+        seen.push(...part.tasks);
+        assert.equal(part.version, first.version);
+      }
+    }
+    await change;
+    assert.deepEqual(seen, sorted);
+    assert.equal(first.version, made.length);
+    assert.equal((await tasks.list(user, { ...query, limit: 1 })).tasks[0]?.title, 'task 9', 'a page, in any order');
+    assert.deepEqual(await tasks.list(user, { ...newestFirst, search: 'none' }).then(whole), [], 'no match');
+    // A list that nobody reads to its end leaves nothing behind.
+    for (let i = 0; i < 20; i++) {
+      const { rest } = await tasks.list(user, query);
+      if (i % 2 === 0) await rest?.next();
+      await rest?.return();
+    }
+    assert.equal((await tasks.count(user)).total, made.length + 1);
+  }),
+
   contract('carries out a keyed request once, and repeats its result', async ({ tasks, newTask, owner, newUser }) => {
     const once = { key: 'k', fingerprint: 'f' };
     const add = async (user: string, title: string, how = once) => {
@@ -565,7 +655,16 @@ function replay(tasks: Map<TaskId, Task>, entry: JournalEntry): Map<TaskId, Task
   return tasks;
 }
 
-async function listIds({ tasks, owner }: Pick<Context, 'tasks' | 'owner'>, query: TaskQuery): Promise<string[]> {
+async function whole({ tasks, rest }: TaskListing): Promise<Task[]> {
+  const all = [...tasks];
+  if (rest !== undefined) for await (const part of rest) all.push(...part.tasks);
+  return all;
+}
+
+async function listIds(
+  { tasks, owner }: { readonly tasks: TaskRepository; readonly owner: string },
+  query: TaskQuery,
+): Promise<string[]> {
   return (await tasks.list(owner, query)).tasks.map(({ id }) => id);
 }
 

@@ -446,6 +446,7 @@ export interface Problem {
     | '/problems/route-not-found'
     | '/problems/method-not-allowed'
     | '/problems/request-timeout'
+    | '/problems/task-limit-reached'
     | '/problems/task-changed'
     | '/problems/body-too-large'
     | '/problems/unsupported-media-type'

@@ -1,4 +1,5 @@
 import type { TokenVerifier } from '@todo-backend/application';
+import { TodoError } from '@todo-backend/domain';
 import Koa, { type Context } from 'koa';
 import { crossOrigin } from './middleware/cors.js';
 import { noSuchRoute } from './middleware/no-such-route.js';
@@ -39,7 +40,8 @@ export function createApp(options: AppOptions): Koa {
   app.use(noSuchRoute);
   // A client that disconnects or sends an incomplete request is not a server error.
   app.on('error', (error, ctx?: Context) => {
-    const level = ctx?.req.socket.destroyed || !ctx?.req.complete ? 'debug' : 'error';
+    const isOurs = error instanceof TodoError || (ctx?.req.complete && !ctx.req.socket.destroyed);
+    const level = isOurs ? 'error' : 'debug';
     logger[level]({ err: error }, 'could not answer');
   });
   return app;

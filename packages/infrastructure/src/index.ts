@@ -14,11 +14,17 @@ export { cloudEventsSink } from './delivery/cloud-events.js';
 export { type DeadLetter, SqlOutbox } from './delivery/outbox.js';
 export { SqlJournal } from './journal/journal.js';
 export { BETTER_AUTH_TABLES, type BetterAuthTables } from './postgres/better-auth.js';
-export { POSTGRES_DEFAULTS, type PoolState, type PostgresOptions } from './postgres/connections.js';
+export {
+  type EmbeddedOptions,
+  POSTGRES_DEFAULTS,
+  type PoolState,
+  type PostgresOptions,
+} from './postgres/connections.js';
 export { type DataDirectory, DataDirectoryError, openDataDirectory, signingSecret } from './postgres/data-directory.js';
 export { Database, type SqlClient } from './postgres/database.js';
 export { type DatabaseLocation, parseDatabaseUrl } from './postgres/database-url.js';
 export type { MigrateOptions } from './postgres/migrate.js';
 export { DatabaseSetupError, type MissingRight } from './postgres/permissions.js';
 export { onceReachable, type StartOptions } from './postgres/startup.js';
+export { expireIdempotencyKeys } from './tasks/idempotency.js';
 export { SqlTaskRepository, type SqlTaskRepositoryOptions } from './tasks/task-repository.js';

@@ -20,6 +20,7 @@ const MIGRATIONS = [
   'Migration20261123Idempotency',
   'Migration20261124SettingReadOnce',
   'Migration20261124RequeuedAttempts',
+  'Migration20261126IdempotencyExpiry',
 ];
 const SHARED = { standaloneUsers: false };
 const STANDALONE = { standaloneUsers: true };

@@ -10,6 +10,7 @@ const USER_TABLE = `create table "user" ("id" text primary key, "name" text)`;
 
 interface Adapter {
   readonly tasks: SqlTaskRepository;
+  withMaxTasks(maxTasks: number): SqlTaskRepository;
   readonly journal: SqlJournal;
   execute(text: string, values?: unknown[]): Promise<unknown>;
   close(): Promise<void>;
@@ -22,6 +23,7 @@ async function onPGlite(): Promise<Adapter> {
   await database.migrate({ standaloneUsers: false });
   return {
     tasks: new SqlTaskRepository(database, { standaloneUsers: false }),
+    withMaxTasks: (maxTasks) => new SqlTaskRepository(database, { standaloneUsers: false, maxTasks }),
     journal: new SqlJournal(database),
     execute: (text, values) => pglite.query(text, values),
     async close() {
@@ -41,6 +43,7 @@ async function onServer(): Promise<Adapter> {
   await database.migrate({ standaloneUsers: false });
   return {
     tasks: new SqlTaskRepository(database, { standaloneUsers: false }),
+    withMaxTasks: (maxTasks) => new SqlTaskRepository(database, { standaloneUsers: false, maxTasks }),
     journal: new SqlJournal(database),
     execute: (text, values) => execute(url, text, values),
     close: () => database.close(),
@@ -64,9 +67,10 @@ for (const { name, open, declare } of adapters) {
 
   for (const { name: behaviour, verify } of taskRepositoryContract) {
     declare(`${name}: ${behaviour}`, async (t) => {
-      const { tasks, journal, execute } = await adapter();
+      const { tasks, withMaxTasks, journal, execute } = await adapter();
       await verify({
         tasks,
+        withMaxTasks,
         journal,
         newId: randomUUID,
         newUser: async () => {

@@ -3,10 +3,19 @@ import type { TaskQuery } from './query.js';
 
 /** Tasks, and the version of the owner's tasks that they belong to. */
 export interface TaskListing {
+  /** The tasks; only the first of them when there is a `rest`. */
   readonly tasks: readonly Task[];
+  /**
+   * The other tasks of a long list without a `limit`, in parts of the same version. It holds a connection: read it to its
+   * end, or end it with `return`.
+   */
+  readonly rest?: AsyncGenerator<TaskListing, void> | undefined;
   /** Increases with every change to any of the owner's tasks. */
   readonly version: number;
 }
+
+/** How many tasks a user may have, unless a repository is told otherwise. */
+export const DEFAULT_MAX_TASKS = 50_000;
 
 /** How many tasks a user has. `total` is the sum of the other two. */
 export interface TaskCounts {
@@ -25,6 +34,9 @@ export interface Decision<Result> {
 
 /** How long the result of an idempotent request is kept, in hours. */
 export const IDEMPOTENCY_HOURS = 24;
+
+/** How many of these results are kept for a user, at least; older ones go first. */
+export const MAX_IDEMPOTENCY_KEYS = 10_000;
 
 /** Identifies a request that must take effect only once, even if it is sent again. */
 export interface Once {
@@ -54,9 +66,10 @@ export interface TaskRepository {
    * transition without an event changes nothing.
    *
    * @param decide gets the tasks that exist, by id. It may be called again after a conflict with another change
-   * @param once when the same key was used in the last {@link IDEMPOTENCY_HOURS} hours, the stored result is returned
-   *   and nothing is changed. The result is stored as JSON in the same atomic step
+   * @param once when the same key was used in the last {@link IDEMPOTENCY_HOURS} hours, and is one of the owner's last
+   *   {@link MAX_IDEMPOTENCY_KEYS}, the stored result is returned and nothing is changed. The result is stored as JSON in the same atomic step
    * @throws `UserUnknownError` (`USER_UNKNOWN`) when the owner does not exist
+   * @throws `TaskLimitError` (`TASK_LIMIT_REACHED`) when the owner would have more tasks than a user may have
    * @throws `IdempotencyKeyReusedError` (`IDEMPOTENCY_KEY_REUSED`) when the key was used for another request
    */
   change<Result>(

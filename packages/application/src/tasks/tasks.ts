@@ -30,7 +30,7 @@ import {
   TaskPatchSchema,
 } from './input.js';
 import { cursorAfter, type TaskQueryInput, TaskQuerySchema } from './query.js';
-import type { Decision, Once, TaskCounts, TaskRepository } from './task-repository.js';
+import type { Decision, Once, TaskCounts, TaskListing, TaskRepository } from './task-repository.js';
 
 /** The ports that the use cases depend on. */
 export interface TaskPorts {
@@ -92,6 +92,17 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
     return tasks.change(owner, [id], decide, options.once);
   }
 
+  async function stream(owner: UserId, input: TaskQueryInput = {}): Promise<TaskPage & Pick<TaskListing, 'rest'>> {
+    const query = parse(TaskQuerySchema, input);
+    const { limit } = query;
+    if (limit === undefined) return { ...(await tasks.list(owner, query)), next: undefined };
+    // One more than requested shows whether there is a next page.
+    const { tasks: found, version } = await tasks.list(owner, { ...query, limit: limit + 1 });
+    const page = found.slice(0, limit);
+    const last = page.at(-1);
+    return { tasks: page, version, next: last && found.length > limit ? cursorAfter(last, query) : undefined };
+  }
+
   function origin(owner: UserId, { actor, correlationId }: ChangeOptions): EventOrigin {
     return {
       id: newId(),
@@ -104,15 +115,15 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
   return {
     /** The owner's tasks. Without a `limit`, all that the query matches. */
     async list(owner: UserId, input: TaskQueryInput = {}): Promise<TaskPage> {
-      const query = parse(TaskQuerySchema, input);
-      const { limit } = query;
-      if (limit === undefined) return { ...(await tasks.list(owner, query)), next: undefined };
-      // One more than requested shows whether there is a next page.
-      const { tasks: found, version } = await tasks.list(owner, { ...query, limit: limit + 1 });
-      const page = found.slice(0, limit);
-      const last = page.at(-1);
-      return { tasks: page, version, next: last && found.length > limit ? cursorAfter(last, query) : undefined };
+      const { rest, ...page } = await stream(owner, input);
+      if (rest === undefined) return page;
+      const all = [...page.tasks];
+      for await (const { tasks } of rest) all.push(...tasks);
+      return { ...page, tasks: all };
     },
+
+    /** As `list`, but a long list without a `limit` comes in parts, so that it never has to be in memory as a whole. */
+    stream,
 
     async get(owner: UserId, id: string): Promise<Task> {
       const task = await tasks.find(owner, parseTaskId(id));

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { DEFAULT_MAX_TASKS } from '@todo-backend/application';
 import { BETTER_AUTH_TABLES, POSTGRES_DEFAULTS } from '@todo-backend/infrastructure';
 import * as v from 'valibot';
 import {
@@ -27,6 +28,10 @@ export interface Config {
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Milliseconds that a client may take to send a whole request; half of them for its headers. */
   readonly requestTimeout: number;
+  /** Tasks that one user may have. */
+  readonly maxTasks: number;
+  /** Connections of clients that may be open, in all and from one address. */
+  readonly connections: { readonly most: number; readonly perAddress: number };
   readonly limits: {
     /** Requests that one user may make in a minute. */
     readonly perUser: number;
@@ -115,6 +120,9 @@ export const EnvironmentSchema = v.object({
   ),
   LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
   REQUEST_TIMEOUT_MS: wholeNumber(10_000, 100, 600_000),
+  MAX_TASKS_PER_USER: wholeNumber(DEFAULT_MAX_TASKS, 1, 1_000_000),
+  MAX_CONNECTIONS: wholeNumber(10_000, 1, 1_000_000),
+  MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(1_000, 1, 1_000_000),
   RATE_LIMIT_PER_USER: wholeNumber(1_200, 1, 1_000_000),
   RATE_LIMIT_FAILURES_PER_ADDRESS: wholeNumber(300, 1, 1_000_000),
   RATE_LIMIT_STORE: v.optional(v.picklist(['memory', 'database'], 'must be memory or database'), 'memory'),
@@ -244,6 +252,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     corsOrigins: env.CORS_ORIGINS,
     logLevel: env.LOG_LEVEL,
     requestTimeout: env.REQUEST_TIMEOUT_MS,
+    maxTasks: env.MAX_TASKS_PER_USER,
+    connections: { most: env.MAX_CONNECTIONS, perAddress: env.MAX_CONNECTIONS_PER_ADDRESS },
     limits: {
       perUser: env.RATE_LIMIT_PER_USER,
       failuresPerAddress: env.RATE_LIMIT_FAILURES_PER_ADDRESS,

@@ -36,6 +36,7 @@ import { createApp } from '../app.js';
 import type { RateLimits } from '../middleware/rate-limit.js';
 import { version } from '../version.js';
 import type { Config } from './config.js';
+import { ConnectionLimit } from './connection-limit.js';
 import { droppedLogLines } from './logger.js';
 import type { createMetrics, Metrics } from './metrics.js';
 
@@ -62,6 +63,7 @@ export interface Parts extends Foundations {
   readonly keys: KeySet | undefined;
   readonly tokens: TokenVerifier;
   readonly limits: RateLimits;
+  readonly connections: ConnectionLimit;
   readonly outbox: SqlOutbox;
   /** `undefined` where events go nowhere. */
   readonly sink: EventSink | undefined;
@@ -117,14 +119,22 @@ const factories: Factories = {
     };
     return { perUser: limiter('user', perUser), failuresPerAddress: limiter('address', failuresPerAddress) };
   },
+  connections({ config: { connections, trustedProxies }, logger }) {
+    // Behind proxies, all connections are theirs.
+    return new ConnectionLimit(
+      trustedProxies > 0 ? { ...connections, perAddress: connections.most } : connections,
+      logger,
+    );
+  },
   outbox: ({ database }) => new SqlOutbox(database),
   sink: ({ config: { events } }) => (events.sinkUrl === undefined ? undefined : cloudEventsSink(events.sinkUrl)),
   relay: ({ outbox, sink }) => sink && eventRelay({ outbox, sink }),
-  metrics: ({ createMetrics, logger, database, sink, outbox }) =>
+  metrics: ({ createMetrics, logger, database, connections, sink, outbox }) =>
     createMetrics?.({
       logger,
       pool: database.pool,
       droppedLogLines,
+      refusedConnections: () => connections.refused,
       // Without a sink no event is waiting.
       ...(sink && {
         eventsWaiting: async () => (await outbox.backlog()).waiting,

@@ -11,7 +11,7 @@ Commands:
   start              migrate the database and serve the API (the default)
   migrate            migrate the database and exit
   token --user ID    print a token of that user, signed with the secret of this installation
-  prune              delete what is older than the journal is kept (JOURNAL_RETENTION_DAYS)
+  prune              delete what is older than the journal is kept (JOURNAL_RETENTION_DAYS), and old idempotency keys
   dead-letters       list the events that the event sink does not take
   requeue            deliver dead letters once more: --event ID, or --all
 
@@ -60,12 +60,17 @@ async function main(): Promise<void> {
   }
 
   async function start(): Promise<void> {
-    const { default: closeWithGrace } = await import('close-with-grace');
+    const [{ default: closeWithGrace }, { watch }] = await Promise.all([
+      import('close-with-grace'),
+      import('./watchdog.js'),
+    ]);
     const stopping = new AbortController();
     let starting: Promise<Service> | undefined;
     let tracing: Tracing | undefined;
+    const watchdog = watch();
     // Before all else: a process that is PID 1 ignores a signal that it has no handler for.
     closeWithGrace({ delay: 10_000, logger: false, skip: ['beforeExit'] }, async ({ err }) => {
+      watchdog.begin();
       stopping.abort(STOPPED);
       const service = await starting?.catch(() => undefined);
       if (service === undefined && err !== undefined) console.error(explain(err));

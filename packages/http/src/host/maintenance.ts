@@ -1,4 +1,4 @@
-import { type Database, onceReachable, type SqlOutbox } from '@todo-backend/infrastructure';
+import { type Database, expireIdempotencyKeys, onceReachable, type SqlOutbox } from '@todo-backend/infrastructure';
 import type { Config } from './config.js';
 import { createContainer } from './container.js';
 import { createLogger } from './logger.js';
@@ -14,13 +14,14 @@ export async function migrate(config: Config): Promise<void> {
   });
 }
 
-/** Deletes the events past the journal's retention. Prints their number. */
+/** Deletes the events past the journal's retention, and expired idempotency keys. Prints their numbers. */
 export async function prune(config: Config): Promise<void> {
   const { retentionDays, sinkUrl } = config.events;
   const before = new Date(Date.now() - retentionDays * DAY).toISOString();
-  await withOutbox(config, async (outbox) => {
+  await withOutbox(config, async (outbox, database) => {
     const events = await outbox.prune(before, sinkUrl !== undefined, (soFar) => console.log(`${soFar} events …`));
     console.log(`Deleted ${events} events from before ${before}.`);
+    console.log(`Deleted ${await expireIdempotencyKeys(database)} expired idempotency keys.`);
   });
 }
 
@@ -45,11 +46,14 @@ export async function requeue(config: Config, eventId: string | undefined): Prom
   });
 }
 
-async function withOutbox(config: Config, run: (outbox: SqlOutbox) => Promise<void>): Promise<void> {
+async function withOutbox(
+  config: Config,
+  run: (outbox: SqlOutbox, database: Database) => Promise<void>,
+): Promise<void> {
   await withDatabase(config, async (database) => {
     await whenReachable(config, () => database.check());
     const { outbox } = createContainer({ config, logger: await createLogger(config), database });
-    await run(outbox);
+    await run(outbox, database);
   });
 }
 

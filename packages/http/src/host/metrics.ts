@@ -14,6 +14,8 @@ export interface MetricsOptions {
   readonly pool?: (() => PoolState) | undefined;
   /** The number of dropped log lines. */
   readonly droppedLogLines?: () => number;
+  /** The number of refused connections, by the limit that they exceeded. */
+  readonly refusedConnections?: () => Readonly<Record<string, number>>;
   /** The number of undelivered events. */
   readonly eventsWaiting?: () => Promise<number>;
   /** The number of dead letters. */
@@ -62,7 +64,8 @@ const FAILURES = 'todo_metric_failures_total';
 const READ_TIMEOUT = 2_000;
 
 /** Metrics of one app, in its own registry. */
-export function createMetrics({ logger, pool, droppedLogLines, eventsWaiting, eventsDead }: MetricsOptions): Metrics {
+export function createMetrics(options: MetricsOptions): Metrics {
+  const { logger, pool, droppedLogLines, refusedConnections, eventsWaiting, eventsDead } = options;
   const registry = new Registry();
   const registers = [registry];
   const requests = new Counter({
@@ -99,6 +102,18 @@ export function createMetrics({ logger, pool, droppedLogLines, eventsWaiting, ev
       collect() {
         this.reset();
         this.inc(droppedLogLines());
+      },
+    });
+  }
+  if (refusedConnections) {
+    new Counter({
+      name: 'todo_connections_refused_total',
+      help: 'Connections that were closed because too many were open: in all, or from one address.',
+      labelNames: ['limit'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [limit, count] of Object.entries(refusedConnections())) this.inc({ limit }, count);
       },
     });
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Database,
   DatabaseSetupError,
+  expireIdempotencyKeys,
   issueToken,
   onceReachable,
   openDataDirectory,
@@ -61,6 +62,9 @@ export interface Service {
 /** Milliseconds to wait for the connections to PostgreSQL to close. */
 const DATABASE_CLOSE_TIMEOUT = 1_000;
 
+/** Milliseconds between two deletions of expired idempotency keys. */
+const SWEEP_INTERVAL = 600_000;
+
 /** Options of {@link serve}. */
 export interface ServeOptions {
   /** Gives the id of the trace that is being recorded, for the log. */
@@ -91,9 +95,12 @@ export async function serve(given: Config, options: ServeOptions = {}): Promise<
     }
     // Loads the keys early, so that the log tells of a wrong configuration at the start.
     void parts.keys?.state().catch(() => {});
-    const server = await listen(parts.app, { ...config, logger });
+    const server = await listen(parts.app, { ...config, connections: parts.connections, logger });
     logger.info({ host: config.host, port: server.port, version }, 'listening');
     const relay = parts.relay && startRelay(parts.relay, logger);
+    const sweeping = setInterval(() => {
+      expireIdempotencyKeys(database).catch((err) => logger.warn({ err }, 'could not delete expired idempotency keys'));
+    }, SWEEP_INTERVAL);
     const { generateSecret, secret } = config.auth;
     if (generateSecret && secret !== undefined) await printTour(config, server.port, secret);
     return {
@@ -101,6 +108,7 @@ export async function serve(given: Config, options: ServeOptions = {}): Promise<
       async close(error) {
         if (error) logger.fatal({ err: error }, 'stopping because of an error that nobody caught');
         parts.shutdown.begin();
+        clearInterval(sweeping);
         await Promise.all([server.close(), relay?.stop()]);
         await metrics?.close();
         await Promise.race([closeDatabase(), sleep(DATABASE_CLOSE_TIMEOUT)]);

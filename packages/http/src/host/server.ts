@@ -7,6 +7,7 @@ import type Koa from 'koa';
 import type { Logger } from 'pino';
 import { problemOf, statusOf } from '../middleware/problem-details.js';
 import { RequestError } from '../middleware/request-error.js';
+import type { ConnectionLimit } from './connection-limit.js';
 import { limitPipelining } from './pipelining.js';
 
 /** Options of {@link listen}. */
@@ -16,6 +17,8 @@ export interface ServerOptions {
   readonly port: number;
   /** Milliseconds to receive a whole request; half of them for its headers. */
   readonly requestTimeout: number;
+  /** The limit of open connections; there is none when left out. */
+  readonly connections?: ConnectionLimit | undefined;
   readonly logger: Logger;
 }
 
@@ -34,6 +37,9 @@ const MAX_HEADER_SIZE = 16 * 1024;
  * side that sends requests should close first, or it may send one on a connection that was just closed.
  */
 const KEEP_ALIVE_TIMEOUT = 65_000;
+
+/** Milliseconds without a byte on a connection with a request under way. Longer than any request takes. */
+const STALLED_TIMEOUT = 30_000;
 
 /** Milliseconds before the port is closed, in which responses carry `Connection: close`. */
 const DRAIN_TIME = 250;
@@ -54,7 +60,10 @@ const CLOSE_TIMEOUT = 6_000;
 const LINGER_TIMEOUT = 500;
 
 /** Opens the port. Rejects with the error of the operating system when it is not available. */
-export async function listen(app: Koa, { host, port, requestTimeout, logger }: ServerOptions): Promise<RunningServer> {
+export async function listen(
+  app: Koa,
+  { host, port, requestTimeout, connections, logger }: ServerOptions,
+): Promise<RunningServer> {
   const respond = app.callback();
   const gate: Gate = { opening: undefined };
   const handle = limitPipelining((request, response) => {
@@ -75,6 +84,9 @@ export async function listen(app: Koa, { host, port, requestTimeout, logger }: S
     },
     handle,
   );
+  connections?.applyTo(server);
+  // A client that neither takes its answer nor sends anything.
+  server.timeout = STALLED_TIMEOUT;
   // Node silently drops headers after the 2,000th. Their size is limited already.
   server.maxHeadersCount = 0;
   // Node would say "continue" at once; here that is said when the body is wanted, to whoever may send it.

@@ -1,8 +1,20 @@
+import { Readable } from 'node:stream';
+import type { Context, Middleware } from 'koa';
+
 /** Reads of one user that are under way at once. There are more connections for reads than that. */
 const READS = 2;
 
 /** What changes the tasks of one user waits for the row of their counts, so it can as well wait without a connection. */
 const WRITES = 1;
+
+/** Large bodies of one user at once: one is read while the other is worked on. */
+const LARGE_BODIES = 2;
+
+/** Bytes of an answer that the operating system takes at once. */
+const SHORT_ANSWER = 64 * 1024;
+
+/** Milliseconds for a client to take a long answer. */
+const ANSWER_TIMEOUT = 60_000;
 
 /**
  * Gives each user a share of the server: a few requests at once. The others wait for their turn, in their order and
@@ -11,11 +23,48 @@ const WRITES = 1;
 export class FairShare {
   readonly #reads = new Turns(READS);
   readonly #writes = new Turns(WRITES);
+  readonly #largeBodies = new Turns(LARGE_BODIES);
 
   /** The turns of the requests with this method. */
   turnsOf(method: string): Turns {
     return method === 'GET' || method === 'HEAD' ? this.#reads : this.#writes;
   }
+
+  /** For a route with a large body, which is not read before its turn. */
+  readonly largeBody: Middleware = async (ctx, next) => {
+    const { userId } = ctx.state;
+    const turn = this.#largeBodies.begin(userId);
+    try {
+      if (turn !== undefined) await turn;
+      await next();
+    } finally {
+      this.#largeBodies.end(userId);
+    }
+  };
+}
+
+/**
+ * Calls back when a long answer has been taken by the client, or there is no client any more: until then it is in
+ * memory. The client is cut off after a time. For a short answer that is now.
+ */
+export function whenTaken(ctx: Context, callback: () => void): void {
+  const { body, response, res } = ctx;
+  const { socket } = ctx.req;
+  const isLong = body instanceof Readable || Number(response.get('Content-Length')) > SHORT_ANSWER;
+  if (!isLong || res.closed || socket.destroyed) {
+    callback();
+    return;
+  }
+  const cutOff = setTimeout(() => socket.destroy(), ANSWER_TIMEOUT);
+  const end = () => {
+    clearTimeout(cutOff);
+    res.off('close', end);
+    socket.off('close', end);
+    callback();
+  };
+  // A response that waits for an earlier one on its connection does not hear of its end.
+  res.once('close', end);
+  socket.once('close', end);
 }
 
 /** So many requests of each user at once. */

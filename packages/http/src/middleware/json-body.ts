@@ -8,6 +8,9 @@ export const BODY_LIMIT = 100 * 1024;
 /** The maximum nesting of objects and arrays; a task has one level. */
 export const MAX_DEPTH = 64;
 
+/** How many times as large as it arrived a body of more than {@link BODY_LIMIT} may be when it is decompressed. */
+export const MAX_RATIO = 100;
+
 /** Values in a body, objects and arrays included: an import of the most tasks, with every field, has 130,000. */
 export const MAX_VALUES = 200_000;
 
@@ -42,8 +45,17 @@ export function jsonBody(limit = BODY_LIMIT): Middleware {
     // The parser truncates the length to 32 bits, and would wait for the rest.
     if (Number(ctx.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     if (ctx.headers.expect?.toLowerCase() === '100-continue') ctx.res.writeContinue();
+    let received = 0;
+    ctx.req.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+    });
     await collect(ctx, async () => {});
     const bytes = ctx.request.body as unknown as Buffer;
+    if (bytes.length > BODY_LIMIT && bytes.length > received * MAX_RATIO)
+      throw new RequestError(
+        'MALFORMED_REQUEST',
+        `The body must not become more than ${MAX_RATIO} times as large when it is decompressed.`,
+      );
     ctx.request.body = bytes.length === 0 ? undefined : parseJson(bytes);
     await next();
   };

@@ -1,9 +1,8 @@
-import { isIPv4 } from 'node:net';
 import { UnauthenticatedError } from '@todo-backend/application';
 import type { UserId } from '@todo-backend/domain';
-import ipaddr from 'ipaddr.js';
 import type { Context } from 'koa';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
+import { addressKey } from './address.js';
 import { RequestError } from './request-error.js';
 
 /** The limits for requests per user and for failed authentications per address. */
@@ -35,14 +34,6 @@ export async function limitFailures<T>(
     if (error instanceof UnauthenticatedError) await consume(limiter, key);
     throw error;
   }
-}
-
-/** An IPv6 address counts as its /64, which usually belongs to one client. Other names from a proxy are kept. */
-function addressKey(text: string): string {
-  if (isIPv4(text)) return text;
-  if (!ipaddr.isValid(text)) return text;
-  const address = ipaddr.process(text);
-  return address.kind() === 'ipv6' ? address.toNormalizedString().split(':').slice(0, 4).join(':') : address.toString();
 }
 
 async function consume(limiter: RateLimiterAbstract, key: string): Promise<{ left: RateLimiterRes; isOver: boolean }> {

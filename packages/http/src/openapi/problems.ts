@@ -1,6 +1,11 @@
-import { IdempotencyKeyReusedError, UserUnknownError } from '@todo-backend/application';
+import {
+  DEFAULT_MAX_TASKS,
+  IdempotencyKeyReusedError,
+  TaskLimitError,
+  UserUnknownError,
+} from '@todo-backend/application';
 import { TaskChangedError, TaskNotFoundError } from '@todo-backend/domain';
-import { BODY_LIMIT, MAX_DEPTH, MAX_VALUES, sizeOf, tooLarge } from '../middleware/json-body.js';
+import { BODY_LIMIT, MAX_DEPTH, MAX_RATIO, MAX_VALUES, sizeOf, tooLarge } from '../middleware/json-body.js';
 import { INTERNAL_DETAIL, type ProblemCode } from '../middleware/problem-details.js';
 import { FORBIDDEN_DETAIL } from '../middleware/user.js';
 import { MAX_TARGET_LENGTH } from '../middleware/well-formed-target.js';
@@ -10,7 +15,7 @@ import { IMPORT_LIMIT } from '../routes/import-export.js';
 /** When each error occurs, and an example of its `detail`. A missing code is a type error. */
 export const problems: Record<ProblemCode, { readonly when: string; readonly detail: string }> = {
   MALFORMED_REQUEST: {
-    when: `The body is not JSON in UTF-8, nested more than ${MAX_DEPTH} levels deep, or has more than ${MAX_VALUES} values; the address is not well-formed, or longer than ${sizeOf(MAX_TARGET_LENGTH)}; this is no HTTP, or can be read in two ways.`,
+    when: `The body is not JSON in UTF-8, nested more than ${MAX_DEPTH} levels deep, has more than ${MAX_VALUES} values, or becomes more than ${MAX_RATIO} times as large when it is decompressed; the address is not well-formed, or longer than ${sizeOf(MAX_TARGET_LENGTH)}; this is no HTTP, or can be read in two ways.`,
     detail: 'The address is not correctly percent-encoded UTF-8.',
   },
   UNAUTHENTICATED: {
@@ -34,6 +39,10 @@ export const problems: Record<ProblemCode, { readonly when: string; readonly det
   REQUEST_TIMEOUT: {
     when: 'The request did not arrive in time.',
     detail: 'The request took too long to arrive.',
+  },
+  TASK_LIMIT_REACHED: {
+    when: 'The user would have more tasks than a user may have (`MAX_TASKS_PER_USER`).',
+    detail: new TaskLimitError(DEFAULT_MAX_TASKS).message,
   },
   TASK_CHANGED: {
     when: 'The task is not the version that `If-Match` names.',

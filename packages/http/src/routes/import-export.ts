@@ -1,10 +1,11 @@
-import { IMPORT_MAX_TASKS, PRESENTED_FIELDS, parse, presentTask, unchecked } from '@todo-backend/application';
+import { IMPORT_MAX_TASKS, PRESENTED_FIELDS, parse, unchecked } from '@todo-backend/application';
 import { stringify } from 'csv-stringify/sync';
 import * as v from 'valibot';
 import { changeOptions } from '../middleware/conditions.js';
 import { sizeOf } from '../middleware/json-body.js';
 import { later, milk } from './examples.js';
 import { decoder } from './query.js';
+import { JSON_ARRAY, sendTasks, type TasksFormat } from './responses.js';
 import { json, type Query, type Route, ref } from './route.js';
 
 /** Maximum bytes of an import: ten thousand tasks of 1 KB. */
@@ -21,16 +22,21 @@ const ExportQuerySchema = v.object({
 });
 
 /** CSV for spreadsheets, escaped so that a title is not read as a formula. */
-function toCsv(tasks: readonly object[]): string {
+function toCsv(tasks: readonly object[], isFirst = true): string {
   const cast = { boolean: String };
   return stringify([...tasks], {
-    header: true,
+    header: isFirst,
     columns: [...PRESENTED_FIELDS],
     cast,
     escape_formulas: true,
-    bom: true,
+    bom: isFirst,
   });
 }
+
+const FORMATS: Record<'json' | 'csv', TasksFormat> = {
+  json: { ...JSON_ARRAY, start: '{"tasks":[', end: ']}' },
+  csv: { type: 'csv', start: '', part: toCsv, end: '' },
+};
 
 const exportQuery: Query = { schema: ExportQuerySchema, mistake: { format: 'xml' } };
 
@@ -69,10 +75,9 @@ export const exportTasks: Route = {
     const decode = decoder(exportQuery);
     return async (ctx) => {
       const { format } = parse(ExportQuerySchema, decode(ctx.querystring));
-      const { tasks: found } = await tasks.list(ctx.state.userId, { sortOrder: 'asc' });
+      const found = await tasks.stream(ctx.state.userId, { sortOrder: 'asc' });
       ctx.attachment(`tasks.${format}`);
-      if (format === 'json') ctx.body = { tasks: found.map(presentTask) };
-      else ctx.body = toCsv(found.map(presentTask));
+      sendTasks(ctx, found, FORMATS[format]);
     };
   },
 };
@@ -118,6 +123,7 @@ export const importTasks: Route = {
       ),
     },
   },
+  errors: ['TASK_LIMIT_REACHED'],
   handle:
     ({ tasks }) =>
     async (ctx) => {

@@ -1,5 +1,5 @@
 import Router, { type RouterMiddleware } from '@koa/router';
-import { FairShare } from '../middleware/fair-share.js';
+import { FairShare, whenTaken } from '../middleware/fair-share.js';
 import { jsonBody } from '../middleware/json-body.js';
 import { assertListening } from '../middleware/user.js';
 import { onTheWire } from './problems.js';
@@ -17,7 +17,11 @@ export function routers(routes: readonly Route[], parts: RouteParts, authenticat
     const isOfUser = needsToken(route);
     const path = koaPath(isOfUser ? route.path.slice(USER_PATH.length) : route.path);
     const reading =
-      route.body === undefined ? [] : [route.body.limit === undefined ? body : jsonBody(route.body.limit)];
+      route.body === undefined
+        ? []
+        : route.body.limit === undefined
+          ? [body]
+          : [shares.largeBody, jsonBody(route.body.limit)];
     (isOfUser ? ofUser : open)[route.method](path, ...reading, handlerOf(route, parts, shares));
   }
   // The most used routes come first.
@@ -43,7 +47,7 @@ function handlerOf({ handle, query }: Route, parts: RouteParts, shares: FairShar
       if (turn !== undefined) assertListening(ctx);
       return await answer(ctx, next);
     } finally {
-      turns.end(userId);
+      whenTaken(ctx, () => turns.end(userId));
     }
   };
 }

@@ -10,7 +10,7 @@ import {
 import { changeOptions, isNotModified, revisionOptions, taskTag, versionTag } from '../middleware/conditions.js';
 import { later, milk, taskAnswer } from './examples.js';
 import { decoder } from './query.js';
-import { linkToNext, sendTask } from './responses.js';
+import { JSON_ARRAY, linkToNext, sendTask, sendTasks } from './responses.js';
 import { json, notModified, type Query, type Route, ref } from './route.js';
 
 const listQuery: Query = {
@@ -48,10 +48,10 @@ const listTasks: Route = {
         parse(TaskQuerySchema, query);
         if (isNotModified(ctx, versionTag((await tasks.count(userId)).version))) return;
       }
-      const page = await tasks.list(userId, query);
+      const page = await tasks.stream(userId, query);
       ctx.set('ETag', `"${versionTag(page.version)}"`);
       linkToNext(ctx, page.next);
-      ctx.body = page.tasks.map(presentTask);
+      sendTasks(ctx, page, JSON_ARRAY);
     };
   },
 };
@@ -80,6 +80,7 @@ const createTask: Route = {
     mistake: { title: ' ', priority: 'urgent', category: 'home' },
   },
   answers: { 201: { ...taskAnswer('The new task.', milk), headers: ['ETag', 'Location'] } },
+  errors: ['TASK_LIMIT_REACHED'],
   handle:
     ({ tasks }) =>
     async (ctx) => {

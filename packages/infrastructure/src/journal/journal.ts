@@ -6,6 +6,9 @@ import type { Database } from '../postgres/database.js';
 import { Statements, value } from '../postgres/statements.js';
 import { type StoredEntry, storedEntry, toEntry } from './entry.js';
 
+/** The most entries of a user that a filter reads on a connection that others wait behind. */
+const LONG_JOURNAL = 10_000;
+
 /** The journal in PostgreSQL, on a server or embedded. */
 export class SqlJournal implements Journal {
   readonly #database: Database;
@@ -38,13 +41,41 @@ export class SqlJournal implements Journal {
           .select('found.entry'),
       { owner, ...query },
     );
-    const rows = await this.#database.read<readonly [StoredEntry]>(statement);
+    // A filter reads past everything that it does not match.
+    const isSlow = filters.some((name) => name !== 'before') && (await this.#sequence(owner)) > LONG_JOURNAL;
+    const rows = isSlow
+      ? await this.#database.readSlowly<readonly [StoredEntry]>(statement)
+      : await this.#database.read<readonly [StoredEntry]>(statement);
     return rows.map(([entry]) => toEntry(entry));
   }
 
   /** The owner predicate, in addition to row level security. */
-  protected ownedBy(): RawBuilder<boolean> {
-    return sql<boolean>`"task_events"."userId" = ${value('owner')}`;
+  protected ownedBy(table: 'task_events' | 'task_ledgers' = 'task_events'): RawBuilder<boolean> {
+    return sql<boolean>`${sql.ref(`${table}.userId`)} = ${value('owner')}`;
+  }
+
+  /** The sequence of the newest entry. */
+  async #sequence(owner: UserId): Promise<number> {
+    const statement = this.#statements.get(
+      'sequence',
+      (db) =>
+        asCaller(db)
+          .selectFrom('caller')
+          .innerJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('task_ledgers')
+                .select('sequence')
+                .where((eb) => eb.and([this.ownedBy('task_ledgers'), knowsCaller]))
+                .offset(noOffset)
+                .as('ledger'),
+            (join) => join.onTrue(),
+          )
+          .select('ledger.sequence'),
+      { owner },
+    );
+    const [row] = await this.#database.read<readonly [sequence: number]>(statement);
+    return row?.[0] ?? 0;
   }
 }
 

@@ -7,6 +7,7 @@ import { Migration20261123RowSecurity } from './migration-20261123-row-security.
 import { migration20261123Tasks } from './migration-20261123-tasks.js';
 import { Migration20261124RequeuedAttempts } from './migration-20261124-requeued-attempts.js';
 import { Migration20261124SettingReadOnce } from './migration-20261124-setting-read-once.js';
+import { Migration20261126IdempotencyExpiry } from './migration-20261126-idempotency-expiry.js';
 import type { MigrationFor, UserTable } from './owner.js';
 
 const always = (migration: Constructor<Migration>) => () => migration;
@@ -20,6 +21,7 @@ const MIGRATIONS = {
   Migration20261123Idempotency: migration20261123Idempotency,
   Migration20261124SettingReadOnce: always(Migration20261124SettingReadOnce),
   Migration20261124RequeuedAttempts: always(Migration20261124RequeuedAttempts),
+  Migration20261126IdempotencyExpiry: always(Migration20261126IdempotencyExpiry),
 } as const satisfies Record<string, MigrationFor>;
 
 /** The names of all migrations. */

@@ -1,11 +1,15 @@
+import { statfs } from 'node:fs/promises';
 import { EntityCaseNamingStrategy } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sql';
+import { UnavailableError } from '@todo-backend/application';
 import { entities, UNMANAGED_TABLES } from '../schema/index.js';
 import { warnOfOtherDrivers } from './drivers.js';
 import { DatabaseSetupError } from './permissions.js';
 import { type Client, startSession, useSchema } from './session.js';
 import { SharedConnections } from './shared-connections.js';
+import { BECOME_API_ROLE } from './transactions.js';
+import { Lane } from './waiting-line.js';
 
 /** How to reach a PostgreSQL server, and how long to wait for it. */
 export interface PostgresOptions {
@@ -13,7 +17,8 @@ export interface PostgresOptions {
   readonly url: string;
   /**
    * Connections at the most. A third of them is shared by statements that read, a third by single statements that write;
-   * the rest is for transactions. Default {@link POSTGRES_DEFAULTS}.
+   * the rest is for transactions. At most half of those at once are used by what reads long, and a quarter by lists that
+   * are read in parts. Default {@link POSTGRES_DEFAULTS}.
    */
   readonly poolSize?: number | undefined;
   /** Milliseconds to wait for a free connection. */
@@ -46,14 +51,24 @@ export interface PoolState {
   readonly limit: number;
 }
 
+/** Runs single statements, each in a transaction of its own. The rows are arrays of their columns. */
+export interface SingleStatements {
+  query(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }>;
+}
+
 /** The ways to a database. */
 export interface Connections {
   /** Transactions, and single statements that need objects for rows. */
   readonly orm: MikroORM;
+  /** How many statements that may take long, and lists that are read in parts, use these connections at once. */
+  readonly slow: Lane;
+  readonly parts: Lane;
+  /** For single statements. Missing where there are too few connections, or a pooler keeps none. */
+  readonly shared?: { readonly reading: SingleStatements; readonly writing: SingleStatements } | undefined;
+  /** Throws when nothing can be written now. */
+  readonly beforeWrite?: (() => Promise<void>) | undefined;
   /** What only a server has; the embedded database has one connection for everything. */
   readonly server?: {
-    /** For single statements. Missing where there are too few connections, or a pooler keeps none. */
-    readonly shared?: { readonly reading: SharedConnections; readonly writing: SharedConnections } | undefined;
     /** Opens connections that keep the role of the login, which migrates and prunes. */
     readonly openLogin: () => Promise<MikroORM>;
     readonly pool: () => PoolState;
@@ -132,11 +147,14 @@ export async function connectToServer(options: PostgresOptions): Promise<Connect
   const onPoolCreated = (created: Pool) => {
     pool = created;
   };
-  const orm = await open({ ...session(), max: poolSize - 2 * third, onPoolCreated });
+  const rest = poolSize - 2 * third;
+  const orm = await open({ ...session(), max: rest, onPoolCreated });
   return {
     orm,
+    slow: new Lane(Math.ceil(rest / 2), connectTimeout),
+    parts: new Lane(Math.ceil(rest / 4), connectTimeout),
+    shared,
     server: {
-      shared,
       // One connection for the lock, one for the migrations.
       openLogin: () =>
         open({ max: 2, ...(schema !== undefined && { onConnect: (client: Client) => useSchema(client, schema) }) }),
@@ -149,22 +167,61 @@ export async function connectToServer(options: PostgresOptions): Promise<Connect
   };
 }
 
+/** Options of {@link openEmbedded}. */
+export interface EmbeddedOptions {
+  /** Bytes that stay free on the disk: what changes something is refused when there are fewer. Default 96 MB. */
+  readonly diskReserve?: number | undefined;
+}
+
 /**
- * Opens the embedded PostgreSQL (PGlite). It does not guard its directory: hold the directory's lock.
+ * Bytes that stay free, by default: PostgreSQL stops when it finds no place for its log, whose files have 16 MB, and the
+ * largest import takes some 50 MB.
+ */
+const DISK_RESERVE = 96 * 1024 * 1024;
+
+/**
+ * Opens the embedded PostgreSQL (PGlite), in a thread of its own. It does not guard its directory: hold the directory's
+ * lock.
  *
  * @param directory where the data lies; in memory when left out
  */
-export async function openEmbedded(directory = 'memory://'): Promise<Connections> {
-  const { PGlite } = await import('@electric-sql/pglite');
-  const pglite = await PGlite.create(directory);
+export async function openEmbedded(
+  directory = 'memory://',
+  { diskReserve = DISK_RESERVE }: EmbeddedOptions = {},
+): Promise<Connections> {
+  const { PGliteClient } = await import('./pglite-client.js');
+  const pglite = await PGliteClient.open(directory);
   const connections = await connectToPGlite(pglite);
+  const ask = async (text: string, values: readonly unknown[]) => {
+    const result = await pglite.together([{ text: BECOME_API_ROLE }, { text, values, options: { rowMode: 'array' } }]);
+    return result as { rows: unknown[] };
+  };
+  const beforeWrite = directory.includes('://') ? undefined : () => requireSpace(directory, diskReserve);
   return {
     ...connections,
+    shared: {
+      reading: { query: ask },
+      writing: {
+        async query(text, values) {
+          await beforeWrite?.();
+          return ask(text, values);
+        },
+      },
+    },
+    beforeWrite,
     async close() {
       await connections.close();
       await pglite.close();
     },
   };
+}
+
+async function requireSpace(directory: string, reserve: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize >= reserve) return;
+  throw new UnavailableError(
+    'The disk of the server is almost full, so nothing can be changed until there is more space. Reading still works.',
+  );
 }
 
 /** Uses a PGlite that somebody else has opened and closes. */
@@ -174,9 +231,11 @@ export async function connectToPGlite(pglite: object): Promise<Connections> {
     ...ormOptions,
     driver: PgliteDriver,
     dbName: 'postgres',
-    driverOptions: { pglite },
+    // As a function, because MikroORM copies objects.
+    driverOptions: { pglite: () => pglite },
   });
-  return { orm, close: () => orm.close() };
+  const lane = () => new Lane(1, POSTGRES_DEFAULTS.connectTimeout);
+  return { orm, slow: lane(), parts: lane(), close: () => orm.close() };
 }
 
 /** The part of the driver's pool that is used here. */

@@ -6,16 +6,27 @@ import {
   type Connections,
   connectToPGlite,
   connectToServer,
+  type EmbeddedOptions,
   openEmbedded,
   type PoolState,
   type PostgresOptions,
+  type SingleStatements,
 } from './connections.js';
 import { grantKeys, type MigrateOptions, migrate } from './migrate.js';
 import { type MissingRight, missingRightToBecomeApiRole } from './permissions.js';
 import { checkReadiness } from './readiness.js';
-import type { SharedConnections } from './shared-connections.js';
 import { runIn, type Statement } from './statements.js';
-import { asApiRole, inTransaction, type Run, retried, type Scope, translated, within } from './transactions.js';
+import {
+  asApiRole,
+  inTransaction,
+  partsOf,
+  type Run,
+  readAtOnce,
+  retried,
+  type Scope,
+  translated,
+  within,
+} from './transactions.js';
 
 /** As much of a client of the driver `pg` as libraries use that store something in PostgreSQL. */
 export interface SqlClient {
@@ -49,8 +60,8 @@ export class Database implements ReadinessProbe {
    *
    * @param directory where the data lies; in memory when left out
    */
-  static async embedded(directory?: string): Promise<Database> {
-    return new Database(await openEmbedded(directory));
+  static async embedded(directory?: string, options?: EmbeddedOptions): Promise<Database> {
+    return new Database(await openEmbedded(directory, options));
   }
 
   /** Uses a PGlite that somebody else has opened and closes. */
@@ -74,7 +85,27 @@ export class Database implements ReadinessProbe {
    * @returns each row as the array of its columns: objects by their names take a tenth of the time of a list to make
    */
   read<Row extends readonly unknown[]>(statement: Statement): Promise<Row[]> {
-    return this.#share(this.#connections.server?.shared?.reading, statement);
+    return this.#share(this.#connections.shared?.reading, statement);
+  }
+
+  /** As {@link read}, for one that may take long: it has a connection to itself, and only a few run at once. */
+  readSlowly<Row extends readonly unknown[]>(statement: Statement): Promise<Row[]> {
+    return this.#connections.slow.run(() => this.query((db) => runIn<Row>(db, statement)));
+  }
+
+  /**
+   * Runs one statement that reads, and gives its rows in parts, all of the same moment, as `make` makes them. Until the last part is read, or
+   * `return` is called, it has a connection to itself, and only a few run at once. The embedded database has one
+   * connection for everybody, so there the parts are read at once.
+   */
+  readInParts<Row extends readonly unknown[], Part>(
+    statement: Statement,
+    make: (rows: Row[]) => Part,
+  ): AsyncGenerator<Part, void> {
+    const { orm, parts, server } = this.#connections;
+    return parts.stream(() =>
+      server === undefined ? readAtOnce(partsOf(orm, statement, make, asApiRole)) : partsOf(orm, statement, make),
+    );
   }
 
   /**
@@ -82,7 +113,7 @@ export class Database implements ReadinessProbe {
    * For a locked row it waits a moment only; where that is not enough (`isInTheWay`), a transaction of its own can wait.
    */
   write<Row extends readonly unknown[]>(statement: Statement): Promise<Row[]> {
-    return this.#share(this.#connections.server?.shared?.writing, statement);
+    return this.#share(this.#connections.shared?.writing, statement);
   }
 
   /** Runs one statement that belongs to no user, with objects for rows. */
@@ -100,7 +131,13 @@ export class Database implements ReadinessProbe {
   transaction<T>(scope: Scope, run: Run<T>): Promise<T> {
     const scoped = within(scope, run);
     if ('task' in scope && scope.task === 'pruning') return this.#asLogin((orm) => inTransaction(orm, scoped));
-    if (this.#connections.server === undefined) return this.query(scoped);
+    const { server, beforeWrite } = this.#connections;
+    if (server === undefined) {
+      return this.query(async (db) => {
+        await beforeWrite?.();
+        return scoped(db);
+      });
+    }
     return retried(() => inTransaction(this.#connections.orm, scoped));
   }
 
@@ -138,7 +175,7 @@ export class Database implements ReadinessProbe {
    *   be reached. Where a right is missing, the cause is a `DatabaseSetupError` that says how to grant it
    */
   check(): Promise<Readiness> {
-    return checkReadiness((run) => this.query(run));
+    return checkReadiness({ read: (statement) => this.read(statement), query: (run) => this.query(run) });
   }
 
   /** What keeps a login that passes row level security from becoming `todo_api`; `undefined` where nothing does. */
@@ -150,7 +187,7 @@ export class Database implements ReadinessProbe {
     return this.#connections.close();
   }
 
-  async #share<Row>(shared: SharedConnections | undefined, { sql, parameters }: Statement): Promise<Row[]> {
+  async #share<Row>(shared: SingleStatements | undefined, { sql, parameters }: Statement): Promise<Row[]> {
     if (shared === undefined) return this.query((db) => runIn<Row>(db, { sql, parameters }));
     const { rows } = await translated(() => shared.query(sql, parameters));
     return rows as Row[];

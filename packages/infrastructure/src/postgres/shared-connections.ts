@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Client } from './session.js';
+import { WaitingLine } from './waiting-line.js';
 
 /** How many statements one connection may have before it: enough that it never waits for us, and no long queue. */
 const MOST_PENDING = 32;
@@ -18,9 +19,8 @@ export interface SharedState {
  */
 export class SharedConnections {
   readonly #pool: Pool;
-  readonly #patience: number;
   readonly #connections: readonly SharedConnection[];
-  readonly #waiting: ((connection: SharedConnection) => void)[] = [];
+  readonly #line: WaitingLine<SharedConnection>;
 
   /**
    * @param pool of clients that pipeline; its `max` is how many connections there will be
@@ -30,7 +30,7 @@ export class SharedConnections {
     this.#pool = pool;
     // The statements that were under way have told.
     pool.on('error', () => {});
-    this.#patience = patience;
+    this.#line = new WaitingLine(patience);
     this.#connections = Array.from({ length: pool.options.max }, () => new SharedConnection(pool));
   }
 
@@ -40,7 +40,7 @@ export class SharedConnections {
     return {
       size: open.length,
       idle: open.filter(({ pending }) => pending === 0).length,
-      waiting: behind + this.#waiting.length,
+      waiting: behind + this.#line.length,
     };
   }
 
@@ -62,28 +62,13 @@ export class SharedConnections {
   /** A place on the least busy connection. @throws what the driver's own pool throws when none gets free in time */
   #take(): SharedConnection | Promise<SharedConnection> {
     const connection = this.#connections.reduce((least, other) => (other.pending < least.pending ? other : least));
-    if (connection.pending < MOST_PENDING) {
-      connection.pending++;
-      return connection;
-    }
-    return new Promise((resolve, reject) => {
-      const enter = (connection: SharedConnection) => {
-        clearTimeout(timer);
-        resolve(connection);
-      };
-      const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
-        reject(new Error('timeout exceeded when trying to connect'));
-      }, this.#patience);
-      this.#waiting.push(enter);
-    });
+    if (connection.pending === MOST_PENDING) return this.#line.wait();
+    connection.pending++;
+    return connection;
   }
 
-  /** Whoever has waited longest gets the place. */
   #giveBack(connection: SharedConnection): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) connection.pending--;
-    else next(connection);
+    if (!this.#line.serve(connection)) connection.pending--;
   }
 }
 

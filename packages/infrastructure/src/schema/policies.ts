@@ -2,7 +2,7 @@
 const CURRENT_USER = `current_setting('app.user_id'::text, true)`;
 
 /** Tasks of the server that read the rows of all users. */
-type ServerTask = 'delivery' | 'pruning';
+type ServerTask = 'delivery' | 'pruning' | 'expiry';
 
 const CURRENT_TASK = `current_setting('app.task'::text, true)`;
 

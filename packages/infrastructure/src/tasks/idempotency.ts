@@ -1,7 +1,22 @@
-import { IDEMPOTENCY_HOURS, IdempotencyKeyReusedError, type Once } from '@todo-backend/application';
+import {
+  IDEMPOTENCY_HOURS,
+  IdempotencyKeyReusedError,
+  MAX_IDEMPOTENCY_KEYS,
+  type Once,
+} from '@todo-backend/application';
 import type { UserId } from '@todo-backend/domain';
 import { type Kysely, sql } from 'kysely';
+import type { Database } from '../postgres/database.js';
 import type { Tables } from '../schema/tables.js';
+
+/** The time of the oldest key that counts. */
+const OLDEST = sql<string>`now() - ${sql.lit(IDEMPOTENCY_HOURS)} * interval '1 hour'`;
+
+/** Keys that one keyed request deletes at the most. */
+const FORGOTTEN_AT_ONCE = 100;
+
+/** Keys that one transaction of {@link expireIdempotencyKeys} deletes. */
+const EXPIRED_AT_ONCE = 1_000;
 
 /**
  * Calls `run` only once per key, in the transaction of `db`, which stores the result together with the change. Of
@@ -15,12 +30,16 @@ export async function onlyOnce<Result>(
   { key, fingerprint }: Once,
   run: () => Promise<Result>,
 ): Promise<Result> {
-  const isExpired = sql<boolean>`"createdAt" < now() - ${IDEMPOTENCY_HOURS}::int * interval '1 hour'`;
-  await db.deleteFrom('idempotency_keys').where('userId', '=', owner).where(isExpired).execute();
+  await forgetOldKeys(db, owner);
   const isFirst = await db
     .insertInto('idempotency_keys')
     .values({ userId: owner, key, fingerprint })
-    .onConflict((conflict) => conflict.doNothing())
+    .onConflict((conflict) =>
+      conflict
+        .columns(['userId', 'key'])
+        .doUpdateSet({ fingerprint, result: null, createdAt: sql`now()` })
+        .where('idempotency_keys.createdAt', '<', OLDEST),
+    )
     .returning('key')
     .executeTakeFirst();
   const entry = db.updateTable('idempotency_keys').where('userId', '=', owner).where('key', '=', key);
@@ -37,4 +56,37 @@ export async function onlyOnce<Result>(
     .executeTakeFirstOrThrow();
   if (earlier.fingerprint !== fingerprint) throw new IdempotencyKeyReusedError();
   return earlier.result as Result;
+}
+
+/** Deletes some keys of a user that have expired, or are more than a user may have. */
+async function forgetOldKeys(db: Kysely<Tables>, owner: UserId): Promise<void> {
+  await sql`
+    delete from idempotency_keys where "userId" = ${owner} and "key" in (
+      select "key" from idempotency_keys where "userId" = ${owner} and "createdAt" < greatest(${OLDEST}, (
+        select "createdAt" from idempotency_keys where "userId" = ${owner}
+        order by "createdAt" desc offset ${sql.lit(MAX_IDEMPOTENCY_KEYS)} limit 1
+      ))
+      order by "createdAt" limit ${sql.lit(FORGOTTEN_AT_ONCE)}
+    )`.execute(db);
+}
+
+/**
+ * Deletes the expired idempotency keys of all users, also of those who never come back. In small steps, so that nobody
+ * waits for it.
+ *
+ * @returns the number of deleted keys
+ */
+export async function expireIdempotencyKeys(database: Database): Promise<number> {
+  for (let total = 0; ; ) {
+    const deleted = await database.transaction({ task: 'expiry' }, async (db) => {
+      const { numAffectedRows } = await sql`
+        delete from idempotency_keys where ctid = any(array(
+          select ctid from idempotency_keys where "createdAt" < ${OLDEST}
+          limit ${sql.lit(EXPIRED_AT_ONCE)} for update skip locked
+        ))`.execute(db);
+      return Number(numAffectedRows ?? 0);
+    });
+    total += deleted;
+    if (deleted < EXPIRED_AT_ONCE) return total;
+  }
 }

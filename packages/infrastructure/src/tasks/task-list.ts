@@ -17,6 +17,14 @@ export function listValues({ status, priority, category, search, sortBy, after, 
   return { status, priority, category, search, limit, key: withoutZone, createdAt, id };
 }
 
+/** The most tasks of a user whose lists are always read in one statement, together with those of others. */
+export const MANY_TASKS = 1_000;
+
+/** Whether a list takes longer the more tasks there are: all but a page in the order of an index. */
+export function growsWithTasks({ status, priority, category, search, sortBy, limit }: TaskQuery): boolean {
+  return limit === undefined || sortBy !== 'createdAt' || Boolean(status || priority || category || search);
+}
+
 type Selected = ExpressionBuilder<CallerTables, 'caller'>;
 
 /** Selects the rows of a list, in order, that match `isOwn`. Their columns are only read after the selection. */
@@ -50,16 +58,17 @@ function sortKey(sortBy: SortKey): RawBuilder<unknown> {
 /** Matches the tasks after a position. Those without a key come last in both directions. */
 function comesAfter({ sortBy, sortOrder }: TaskQuery, key: string | null): RawBuilder<boolean> {
   const beyond = sql.raw(sortOrder === 'asc' ? '>' : '<');
-  const tie = sql`("tasks"."createdAt", "tasks"."id") ${beyond} (${value('createdAt')}::timestamptz, ${value('id')}::uuid)`;
+  const tie = sql<boolean>`("tasks"."createdAt", "tasks"."id") ${beyond} (${value('createdAt')}::timestamptz, ${value('id')}::uuid)`;
+  // Alone, it is where PostgreSQL begins to read the index.
+  if (sortBy === 'createdAt') return tie;
   const sorted = sortKey(sortBy);
   if (key === null) return sql`(${sorted} is null and ${tie})`;
   const place = PLACES[sortBy];
   return sql`(${sorted} ${beyond} ${place} or (${sorted} = ${place} and ${tie}) or ${sorted} is null)`;
 }
 
-/** The key of a position, for each sort key. */
-const PLACES: Record<SortKey, RawBuilder<unknown>> = {
-  createdAt: sql`${value('key')}::timestamp at time zone 'UTC'`,
+/** The key of a position, for each other sort key. */
+const PLACES: Record<Exclude<SortKey, 'createdAt'>, RawBuilder<unknown>> = {
   updatedAt: sql`${value('key')}::timestamp at time zone 'UTC'`,
   dueDate: sql`${value('key')}::timestamp`,
   priority: sql`${value('key')}::task_priority`,

@@ -1,7 +1,9 @@
 import {
+  DEFAULT_MAX_TASKS,
   type Decision,
   type Once,
   type TaskCounts,
+  TaskLimitError,
   type TaskListing,
   type TaskQuery,
   type TaskRepository,
@@ -15,18 +17,35 @@ import { BETTER_AUTH_TABLES, type BetterAuthTables } from '../postgres/better-au
 import { asCaller, knowsCaller, noOffset } from '../postgres/caller.js';
 import type { Database } from '../postgres/database.js';
 import { isInTheWay, isOfAnotherType } from '../postgres/errors.js';
-import { runIn, Statements, value } from '../postgres/statements.js';
+import { runIn, type Statement, Statements, value } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
 import { onlyOnce } from './idempotency.js';
 import { hasEvent, outcomeOf, type RecordedTransition } from './outcome.js';
-import { listShape, listValues, selectTasks } from './task-list.js';
+import { growsWithTasks, listShape, listValues, MANY_TASKS, selectTasks } from './task-list.js';
 import { type StoredTask, storedTask, toRow, toTask } from './task-row.js';
 import { createOne, insertStandIn, saveMany, standInEmail, updateOne } from './task-writes.js';
 
 /** How to store tasks. */
 export interface SqlTaskRepositoryOptions extends Pick<BetterAuthTables, 'userTable'> {
+  /** How many tasks a user may have. Default {@link DEFAULT_MAX_TASKS}. */
+  readonly maxTasks?: number;
   /** Put the owner of a task into the stand-in `user` table when they are first seen. */
   readonly standaloneUsers: boolean;
+}
+
+/** A row of a list. Without tasks, there is one row with only the version. */
+type ListedTask = readonly [...StoredTask, version: number | null];
+
+/** Instead of a version: the user has too many tasks for a statement that others wait for. */
+const TOO_MANY = -1;
+
+const hasManyTasks = sql<boolean>`"tasks" > ${sql.lit(MANY_TASKS)}`;
+const hasFewTasks = sql<boolean>`"ledger"."hasManyTasks" is not true`;
+
+function toListing(owner: UserId, rows: readonly ListedTask[]): TaskListing {
+  const [first] = rows;
+  const [facts] = first ?? [];
+  return { tasks: facts === '' ? [] : rows.map((row) => toTask(owner, row)), version: Number(first?.at(-1) ?? 0) };
 }
 
 /** Tasks in PostgreSQL, on a server or embedded. */
@@ -35,12 +54,18 @@ export class SqlTaskRepository implements TaskRepository {
   /** Set when users are not managed by Better Auth. */
   readonly #standIn: typeof insertStandIn | undefined;
   readonly #userTable: string;
+  readonly #maxTasks: number;
   readonly #statements: Statements;
 
   constructor(
     database: Database,
-    { standaloneUsers, userTable = BETTER_AUTH_TABLES.userTable }: SqlTaskRepositoryOptions,
+    {
+      standaloneUsers,
+      userTable = BETTER_AUTH_TABLES.userTable,
+      maxTasks = DEFAULT_MAX_TASKS,
+    }: SqlTaskRepositoryOptions,
   ) {
+    this.#maxTasks = maxTasks;
     this.#database = database;
     this.#userTable = userTable;
     this.#standIn = standaloneUsers ? insertStandIn : undefined;
@@ -48,8 +73,19 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   async list(owner: UserId, query: TaskQuery): Promise<TaskListing> {
-    const statement = this.#statements.get(
-      `list ${listShape(query)}`,
+    const rows = await this.#database.read<ListedTask>(this.#listStatement(owner, query, growsWithTasks(query)));
+    if (rows[0]?.at(-1) !== TOO_MANY) return toListing(owner, rows);
+    const statement = this.#listStatement(owner, query, false);
+    if (query.limit !== undefined) return toListing(owner, await this.#database.readSlowly<ListedTask>(statement));
+    const parts = this.#database.readInParts(statement, (rows: ListedTask[]) => toListing(owner, rows));
+    const { value: first } = await parts.next();
+    return { ...(first ?? toListing(owner, [])), rest: parts };
+  }
+
+  /** @param isLimited whether a user with many tasks gets {@link TOO_MANY} instead of them */
+  #listStatement(owner: UserId, query: TaskQuery, isLimited: boolean): Statement {
+    return this.#statements.get(
+      `list ${listShape(query)} ${isLimited}`,
       (db) =>
         asCaller(db)
           .selectFrom('caller')
@@ -57,24 +93,26 @@ export class SqlTaskRepository implements TaskRepository {
             (eb) =>
               eb
                 .selectFrom('task_ledgers')
-                .select('sequence')
+                .select(['sequence', hasManyTasks.as('hasManyTasks')])
                 .where(this.#isOwn('task_ledgers'))
                 .offset(noOffset)
                 .as('ledger'),
             (join) => join.onTrue(),
           )
           .leftJoinLateral(
-            (eb) => selectTasks(eb, query, [this.#isOwn('tasks')]).as('found'),
+            (eb) => selectTasks(eb, query, [this.#isOwn('tasks'), ...(isLimited ? [hasFewTasks] : [])]).as('found'),
             (join) => join.onTrue(),
           )
-          .select([...storedTask, 'ledger.sequence as version']),
+          .select([
+            ...storedTask,
+            isLimited
+              ? sql<number>`case when ${hasFewTasks} then "ledger"."sequence" else ${sql.lit(TOO_MANY)} end`.as(
+                  'version',
+                )
+              : 'ledger.sequence as version',
+          ]),
       { owner, ...listValues(query) },
     );
-    const rows = await this.#database.read<readonly [...StoredTask, version: number | null]>(statement);
-    const [first] = rows;
-    const [facts] = first ?? [];
-    // Without tasks, there is one row with only the version, which is the last column.
-    return { tasks: facts === '' ? [] : rows.map((row) => toTask(owner, row)), version: Number(first?.at(-1) ?? 0) };
   }
 
   async find(owner: UserId, id: TaskId): Promise<Task | undefined> {
@@ -155,8 +193,8 @@ export class SqlTaskRepository implements TaskRepository {
    * Changes one task with optimistic locking: reads it, and writes if it is unchanged. That takes two statements, or
    * one for a new task, instead of the five of a transaction.
    *
-   * @returns `undefined` when a transaction is needed: the task does not exist, is to be deleted, or conflicts with
-   *   another change
+   * @returns `undefined` when a transaction is needed: the task does not exist, is to be deleted, conflicts with
+   *   another change, or would be one too many
    */
   async #changeOptimistically<Result>(
     owner: UserId,
@@ -180,6 +218,7 @@ export class SqlTaskRepository implements TaskRepository {
         readAt: before?.updatedAt,
         ...toRow(after),
         ...eventRow,
+        maxTasks: this.#maxTasks,
         data: JSON.stringify(data),
         ...ledgerChanges([transition]),
       },
@@ -239,11 +278,12 @@ export class SqlTaskRepository implements TaskRepository {
         created: JSON.stringify(created.map(toRow)),
         updated: JSON.stringify(updated.map(toRow)),
         deleted,
+        maxTasks: this.#maxTasks,
         events: JSON.stringify(transitions.map(({ event }) => toEventRow(event))),
         ...ledgerChanges(transitions),
       },
     );
-    await runIn(db, statement);
+    if ((await runIn(db, statement)).length === 0) throw new TaskLimitError(this.#maxTasks);
   }
 
   /** When tasks are missing, checks whether their owner was deleted too. */

@@ -1,6 +1,6 @@
 import type { UserId } from '@todo-backend/domain';
 import { type Kysely, type QueryCreator, type RawBuilder, sql } from 'kysely';
-import { appendEvents, EVENTS_OF_JSON, ONE_EVENT, updateLedger } from '../journal/append.js';
+import { appendEvents, EVENTS_OF_JSON, isWithinLimit, ONE_EVENT, updateLedger } from '../journal/append.js';
 import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
 import { rowOfValues, rowsOfJson, value, withParts } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
@@ -13,13 +13,13 @@ export function standInEmail(owner: UserId): string {
 
 type Part = typeof insertStandIn;
 
-/** Creates one task, with its event. */
+/** Creates one task, with its event. Returns a row unless the owner has too many tasks. */
 export function createOne(db: Kysely<Tables>, standIn: Part | undefined) {
   const caller = sql.table('caller');
   return withParts(asCaller(db), {
     stand_in: standIn,
-    created: (db) => insertTasks(db, caller, ONE_ROW),
-    ledger: (db) => updateLedger(db, caller),
+    ledger: (db) => updateLedger(db, caller, isWithinLimit),
+    created: (db) => insertTasks(db, sql.table('ledger'), ONE_ROW),
     appended: (db) => appendEvents(db, ONE_EVENT),
   }).selectFrom('ledger');
 }
@@ -34,7 +34,10 @@ export function updateOne(db: Kysely<Tables>, isOwn: RawBuilder<boolean>) {
   }).selectFrom('ledger');
 }
 
-/** Writes any number of tasks and their events, in a transaction that has locked the tasks. */
+/**
+ * Writes any number of tasks and their events, in a transaction that has locked the tasks. Returns no row when the owner
+ * would have too many tasks: then the transaction is to be rolled back.
+ */
 export function saveMany(
   db: Kysely<Tables>,
   { creates, updates, deletes }: Readonly<Record<'creates' | 'updates' | 'deletes', boolean>>,
@@ -46,7 +49,7 @@ export function saveMany(
     created: creates ? (db) => insertTasks(db, ONCE, rowsOf('created')) : undefined,
     updated: updates ? (db) => updateTasks(db, isOwn) : undefined,
     deleted: deletes ? (db) => deleteTasks(db, isOwn) : undefined,
-    ledger: (db) => updateLedger(db, ONCE),
+    ledger: (db) => updateLedger(db, ONCE, creates ? isWithinLimit : undefined),
     appended: (db) => appendEvents(db, EVENTS_OF_JSON),
   }).selectFrom('ledger');
 }
