@@ -242,7 +242,15 @@ export async function onMemory({
     trustedProxies: 0,
     ...own,
   });
-  const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeout, logger: own.logger ?? logger });
+  const { connections, stalledTimeout } = own;
+  const server = await listen(app, {
+    host: '127.0.0.1',
+    port: 0,
+    requestTimeout,
+    logger: own.logger ?? logger,
+    connections,
+    stalledTimeout,
+  });
   return hostAt(server.port, () => server.close());
 }
 

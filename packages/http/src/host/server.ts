@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly port: number;
   /** Milliseconds to receive a whole request; half of them for its headers. */
   readonly requestTimeout: number;
+  /** Milliseconds without a byte on a connection with a request under way. Default {@link STALLED_TIMEOUT}. */
+  readonly stalledTimeout?: number | undefined;
   /** The limit of open connections; there is none when left out. */
   readonly connections?: ConnectionLimit | undefined;
   readonly logger: Logger;
@@ -38,7 +40,7 @@ const MAX_HEADER_SIZE = 16 * 1024;
  */
 const KEEP_ALIVE_TIMEOUT = 65_000;
 
-/** Milliseconds without a byte on a connection with a request under way. Longer than any request takes. */
+/** Longer than any request takes. */
 const STALLED_TIMEOUT = 30_000;
 
 /** Milliseconds before the port is closed, in which responses carry `Connection: close`. */
@@ -62,7 +64,7 @@ const LINGER_TIMEOUT = 500;
 /** Opens the port. Rejects with the error of the operating system when it is not available. */
 export async function listen(
   app: Koa,
-  { host, port, requestTimeout, connections, logger }: ServerOptions,
+  { host, port, requestTimeout, stalledTimeout = STALLED_TIMEOUT, connections, logger }: ServerOptions,
 ): Promise<RunningServer> {
   const respond = app.callback();
   const gate: Gate = { opening: undefined };
@@ -86,7 +88,7 @@ export async function listen(
   );
   connections?.applyTo(server);
   // A client that neither takes its answer nor sends anything.
-  server.timeout = STALLED_TIMEOUT;
+  server.timeout = stalledTimeout;
   // Node silently drops headers after the 2,000th. Their size is limited already.
   server.maxHeadersCount = 0;
   // Node would say "continue" at once; here that is said when the body is wanted, to whoever may send it.

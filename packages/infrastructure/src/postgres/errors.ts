@@ -76,6 +76,6 @@ export function isOfAnotherType(error: unknown): boolean {
 
 function hasState(error: unknown, states: readonly string[]): boolean {
   if (!(error instanceof UnavailableError)) return false;
-  const { code } = error.cause as { code?: unknown };
+  const { code } = (error.cause ?? {}) as { code?: unknown };
   return states.includes(String(code));
 }

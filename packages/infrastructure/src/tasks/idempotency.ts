@@ -64,7 +64,7 @@ async function forgetOldKeys(db: Kysely<Tables>, owner: UserId): Promise<void> {
     delete from idempotency_keys where "userId" = ${owner} and "key" in (
       select "key" from idempotency_keys where "userId" = ${owner} and "createdAt" < greatest(${OLDEST}, (
         select "createdAt" from idempotency_keys where "userId" = ${owner}
-        order by "createdAt" desc offset ${sql.lit(MAX_IDEMPOTENCY_KEYS)} limit 1
+        order by "createdAt" desc offset ${sql.lit(MAX_IDEMPOTENCY_KEYS - 1)} limit 1
       ))
       order by "createdAt" limit ${sql.lit(FORGOTTEN_AT_ONCE)}
     )`.execute(db);

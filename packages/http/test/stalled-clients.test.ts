@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import test from 'ava';
+import { onMemory, person } from './hosts.ts';
+
+const TASK = { title: 'milk', description: 'd'.repeat(1_000), priority: 'low', category: 'home' };
+
+test('a client that does not read its answer is cut off', async (t) => {
+  const host = await onMemory({ stalledTimeout: 300 });
+  t.teardown(() => host.close());
+  const alice = await person(host);
+  for (let i = 0; i < 3; i++) {
+    const { status } = await alice.call('POST', '/tasks/import', { json: { tasks: Array(4_000).fill(TASK) } });
+    t.is(status, 201);
+  }
+  const socket = connect(Number(new URL(host.url).port), '127.0.0.1');
+  socket.pause();
+  const request = `GET /api/${alice.id}/tasks HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`;
+  socket.write(request.repeat(4));
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  socket.on('error', () => {});
+  let received = 0;
+  socket.on('data', (chunk) => {
+    received += chunk.length;
+  });
+  socket.resume();
+  await once(socket, 'close');
+  t.true(received < 4 * 12_000 * 1_000, `${received} bytes`);
+  t.is((await alice.call('GET', '/stats')).status, 200);
+});
+
+test('a user whose long answers are not read waits for them, and goes on when the client is gone', async (t) => {
+  const host = await onMemory();
+  t.teardown(() => host.close());
+  const [alice, bob] = [await person(host), await person(host)];
+  for (let i = 0; i < 3; i++) {
+    await alice.call('POST', '/tasks/import', { json: { tasks: Array(4_000).fill(TASK) } });
+  }
+  const sockets = [1, 2].map(() => {
+    const socket = connect(Number(new URL(host.url).port), '127.0.0.1');
+    socket.pause();
+    socket.on('error', () => {});
+    socket.write(`GET /api/${alice.id}/tasks HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`);
+    return socket;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  let isAnswered = false;
+  const waiting = alice.call('GET', '/stats').then(({ status }) => {
+    isAnswered = true;
+    return status;
+  });
+  t.is((await bob.call('GET', '/stats')).status, 200);
+  t.false(isAnswered, 'the two are still in memory');
+  for (const socket of sockets) socket.destroy();
+  t.is(await waiting, 200);
+});
