@@ -242,14 +242,14 @@ export async function onMemory({
     trustedProxies: 0,
     ...own,
   });
-  const { connections, stalledTimeout } = own;
+  const { connections, answerTimeout } = own;
   const server = await listen(app, {
     host: '127.0.0.1',
     port: 0,
     requestTimeout,
     logger: own.logger ?? logger,
     connections,
-    stalledTimeout,
+    answerTimeout,
   });
   return hostAt(server.port, () => server.close());
 }

@@ -6,7 +6,7 @@ import { onMemory, person } from './hosts.ts';
 const TASK = { title: 'milk', description: 'd'.repeat(1_000), priority: 'low', category: 'home' };
 
 test('a client that does not read its answer is cut off', async (t) => {
-  const host = await onMemory({ stalledTimeout: 300 });
+  const host = await onMemory({ answerTimeout: 300 });
   t.teardown(() => host.close());
   const alice = await person(host);
   for (let i = 0; i < 3; i++) {

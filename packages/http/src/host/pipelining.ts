@@ -10,19 +10,38 @@ const MAX_UNDER_WAY = 8;
 /** The maximum number of queued requests of all connections. A connection that exceeds it is closed. */
 const MAX_WAITING = 10_000;
 
+/** How often the timeout of answers is checked while it passes. */
+const CHECKS = 6;
+
 /**
  * Limits the concurrent requests of one connection (HTTP/1.1 pipelining, RFC 9112, section 9.3.2). A request counts
  * until its response has been sent, so that responses the client does not read count too. The rest are queued, and the
- * connection is not read meanwhile. When the client disconnects, its queue is dropped.
+ * connection is not read meanwhile. When the client disconnects, its queue is dropped. A connection on which no response
+ * is sent to its end for a time, such as that of a client who does not read, is closed.
+ *
+ * @param answerTimeout that time, in milliseconds
  */
-export function limitPipelining(handle: Handler): Handler {
-  const connections = new WeakMap<Socket, Connection>();
-  const all = { waiting: 0 };
+export function limitPipelining(handle: Handler, answerTimeout = 60_000): Handler {
+  const connections = new Map<Socket, Connection>();
+  const all = { waiting: 0, checks: 0 };
+  let checking: NodeJS.Timeout | undefined;
+  const check = () => {
+    all.checks++;
+    for (const connection of connections.values()) connection.check();
+  };
   return (request, response) => {
-    let connection = connections.get(request.socket);
+    const { socket } = request;
+    let connection = connections.get(socket);
     if (connection === undefined) {
-      connection = new Connection(request.socket, handle, all);
-      connections.set(request.socket, connection);
+      connection = new Connection(socket, handle, all);
+      connections.set(socket, connection);
+      checking ??= setInterval(check, answerTimeout / CHECKS).unref();
+      socket.once('close', () => {
+        connections.delete(socket);
+        if (connections.size > 0) return;
+        clearInterval(checking);
+        checking = undefined;
+      });
     }
     return connection.accept(request, response);
   };
@@ -32,20 +51,30 @@ class Connection {
   readonly #socket: Socket;
   readonly #handle: Handler;
   /** Shared by all connections. */
-  readonly #all: { waiting: number };
+  readonly #all: { waiting: number; readonly checks: number };
+  /** The check before the last progress. */
+  #since: number;
   #underWay: ServerResponse[] = [];
   #waiting: [IncomingMessage, ServerResponse][] = [];
 
-  constructor(socket: Socket, handle: Handler, all: { waiting: number }) {
+  constructor(socket: Socket, handle: Handler, all: { waiting: number; readonly checks: number }) {
     this.#socket = socket;
     this.#handle = handle;
     this.#all = all;
+    this.#since = all.checks;
+  }
+
+  /** Closes the connection when a response is under way, and none has been sent for too long. */
+  check(): void {
+    if (this.#underWay.every(({ closed }) => closed)) this.#since = this.#all.checks;
+    else if (this.#all.checks - this.#since > CHECKS) this.#socket.destroy();
   }
 
   accept(request: IncomingMessage, response: ServerResponse): unknown {
     // The usual case: the previous response has been sent.
     if (this.#underWay.length === 1 && this.#underWay[0]?.closed) {
       this.#underWay[0] = response;
+      this.#since = this.#all.checks;
       return this.#handle(request, response);
     }
     if (this.#waiting.length === 0 && this.#underWay.length < MAX_UNDER_WAY) {
@@ -85,6 +114,7 @@ class Connection {
 
   readonly #next = () => {
     this.#underWay = this.#underWay.filter(({ closed }) => !closed);
+    this.#since = this.#all.checks;
     while (this.#underWay.length < MAX_UNDER_WAY) {
       const next = this.#waiting.shift();
       if (next === undefined) return;

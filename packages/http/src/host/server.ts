@@ -17,8 +17,8 @@ export interface ServerOptions {
   readonly port: number;
   /** Milliseconds to receive a whole request; half of them for its headers. */
   readonly requestTimeout: number;
-  /** Milliseconds without a byte on a connection with a request under way. Default {@link STALLED_TIMEOUT}. */
-  readonly stalledTimeout?: number | undefined;
+  /** Milliseconds for a client to take an answer, and for the answer itself. Default a minute. */
+  readonly answerTimeout?: number | undefined;
   /** The limit of open connections; there is none when left out. */
   readonly connections?: ConnectionLimit | undefined;
   readonly logger: Logger;
@@ -39,9 +39,6 @@ const MAX_HEADER_SIZE = 16 * 1024;
  * side that sends requests should close first, or it may send one on a connection that was just closed.
  */
 const KEEP_ALIVE_TIMEOUT = 65_000;
-
-/** Longer than any request takes. */
-const STALLED_TIMEOUT = 30_000;
 
 /** Milliseconds before the port is closed, in which responses carry `Connection: close`. */
 const DRAIN_TIME = 250;
@@ -64,14 +61,14 @@ const LINGER_TIMEOUT = 500;
 /** Opens the port. Rejects with the error of the operating system when it is not available. */
 export async function listen(
   app: Koa,
-  { host, port, requestTimeout, stalledTimeout = STALLED_TIMEOUT, connections, logger }: ServerOptions,
+  { host, port, requestTimeout, answerTimeout, connections, logger }: ServerOptions,
 ): Promise<RunningServer> {
   const respond = app.callback();
   const gate: Gate = { opening: undefined };
   const handle = limitPipelining((request, response) => {
     if (gate.opening === undefined) return respond(request, response);
     return gate.opening.then(() => respond(request, response));
-  });
+  }, answerTimeout);
   const server = createServer(
     {
       requestTimeout,
@@ -87,8 +84,6 @@ export async function listen(
     handle,
   );
   connections?.applyTo(server);
-  // A client that neither takes its answer nor sends anything.
-  server.timeout = stalledTimeout;
   // Node silently drops headers after the 2,000th. Their size is limited already.
   server.maxHeadersCount = 0;
   // Node would say "continue" at once; here that is said when the body is wanted, to whoever may send it.

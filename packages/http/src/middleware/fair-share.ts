@@ -10,11 +10,8 @@ const WRITES = 1;
 /** Large bodies of one user at once: one is read while the other is worked on. */
 const LARGE_BODIES = 2;
 
-/** Bytes of an answer that the operating system takes at once. */
+/** Characters of an answer that the operating system takes at once. */
 const SHORT_ANSWER = 64 * 1024;
-
-/** Milliseconds for a client to take a long answer. */
-const ANSWER_TIMEOUT = 60_000;
 
 /**
  * Gives each user a share of the server: a few requests at once. The others wait for their turn, in their order and
@@ -45,19 +42,15 @@ export class FairShare {
 
 /**
  * Calls back when a long answer has been taken by the client, or there is no client any more: until then it is in
- * memory. The client is cut off after a time. For a short answer that is now.
+ * memory. For a short answer that is now.
  */
-export function whenTaken(ctx: Context, callback: () => void): void {
-  const { body, response, res } = ctx;
-  const { socket } = ctx.req;
-  const isLong = body instanceof Readable || Number(response.get('Content-Length')) > SHORT_ANSWER;
+export function whenTaken({ body, res, req: { socket } }: Context, callback: () => void): void {
+  const isLong = typeof body === 'string' ? body.length > SHORT_ANSWER : body instanceof Readable;
   if (!isLong || res.closed || socket.destroyed) {
     callback();
     return;
   }
-  const cutOff = setTimeout(() => socket.destroy(), ANSWER_TIMEOUT);
   const end = () => {
-    clearTimeout(cutOff);
     res.off('close', end);
     socket.off('close', end);
     callback();

@@ -46,12 +46,15 @@ export function jsonBody(limit = BODY_LIMIT): Middleware {
     if (Number(ctx.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     if (ctx.headers.expect?.toLowerCase() === '100-continue') ctx.res.writeContinue();
     let received = 0;
-    ctx.req.on('data', (chunk: Buffer) => {
-      received += chunk.length;
-    });
+    const isCompressed = ctx.headers['content-encoding'] !== undefined;
+    if (isCompressed) {
+      ctx.req.on('data', (chunk: Buffer) => {
+        received += chunk.length;
+      });
+    }
     await collect(ctx, async () => {});
     const bytes = ctx.request.body as unknown as Buffer;
-    if (bytes.length > BODY_LIMIT && bytes.length > received * MAX_RATIO)
+    if (isCompressed && bytes.length > BODY_LIMIT && bytes.length > received * MAX_RATIO)
       throw new RequestError(
         'MALFORMED_REQUEST',
         `The body must not become more than ${MAX_RATIO} times as large when it is decompressed.`,
