@@ -1,4 +1,10 @@
-import { InvalidInputError, isFloating, type Problem, parseDueDate } from '@todo-backend/domain';
+import {
+  FOREIGN_DATE_PATTERN,
+  InvalidInputError,
+  isFloating,
+  type Problem,
+  parseForeignDate,
+} from '@todo-backend/domain';
 import * as v from 'valibot';
 
 // Rules that are functions have no JSON Schema equivalent, so metadata describes them for the API document.
@@ -98,19 +104,26 @@ export function countUpTo(name: string, most: number, description: string) {
   );
 }
 
-/** An instant, as {@link parseDueDate} reads it. */
+/** JSON Schema pattern of {@link moment}. */
+const INSTANT_PATTERN = `^(?=.*(?:[Zz]|[+-]\\d{2}:?\\d{2})$)${FOREIGN_DATE_PATTERN}$`;
+
+/** An instant, as {@link parseForeignDate} reads it. */
 export function moment(name: string, description: string) {
-  const message = `${capitalized(name)} must be a time such as 2026-03-10T09:30:00Z.`;
+  const message = `${capitalized(name)} must be a real time with a zone, such as 2026-03-10T09:30:00Z or 2026-03-10T09:30:00.123456+01:00, in the years 0001 to 9999.`;
   return v.optional(
     v.pipe(
       v.string(message),
       v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
-        const parsed = parseDueDate(dataset.value);
+        const parsed = parseForeignDate(dataset.value);
         if (parsed !== undefined && !isFloating(parsed)) return parsed;
         addIssue({ message });
         return NEVER;
       }),
-      v.metadata({ description, format: 'date-time' }),
+      v.metadata({
+        description: `${description} What is more precise than a millisecond is cut.`,
+        examples: ['2026-03-10T09:30:00Z'],
+        pattern: INSTANT_PATTERN,
+      }),
     ),
   );
 }

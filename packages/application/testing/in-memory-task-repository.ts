@@ -4,7 +4,9 @@ import {
   IdempotencyKeyReusedError,
   type Journal,
   type JournalEntry,
+  type JournalPosition,
   type JournalQuery,
+  journalPosition,
   type Once,
   type TaskCounts,
   TaskLimitError,
@@ -20,6 +22,8 @@ import { selectTasks } from './task-query.js';
 interface StoredJournal {
   /** The number of events ever recorded: the sequence of the newest. */
   readonly sequence: number;
+  /** The id of that event. */
+  readonly lastEventId: string;
   /** The entries that have not been pruned, oldest first. */
   readonly entries: readonly JournalEntry[];
 }
@@ -74,16 +78,17 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
    */
   prune(before: Timestamp): number {
     let pruned = 0;
-    for (const [user, { sequence, entries }] of this.#journals) {
+    for (const [user, journal] of this.#journals) {
+      const { entries } = journal;
       const kept = entries.filter(({ time }) => time >= before);
       pruned += entries.length - kept.length;
-      this.#journals.set(user, { sequence, entries: kept });
+      this.#journals.set(user, { ...journal, entries: kept });
     }
     return pruned;
   }
 
   async list(owner: UserId, query: TaskQuery): Promise<TaskListing> {
-    return { tasks: selectTasks(this.#ownedBy(owner), query), version: this.#version(owner) };
+    return { tasks: selectTasks(this.#ownedBy(owner), query), position: this.#position(owner) };
   }
 
   async find(owner: UserId, id: TaskId): Promise<Task | undefined> {
@@ -136,20 +141,21 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   async count(owner: UserId): Promise<TaskCounts> {
     const tasks = this.#ownedBy(owner);
     const completed = tasks.filter(({ status }) => status === 'completed').length;
-    return { total: tasks.length, pending: tasks.length - completed, completed, version: this.#version(owner) };
+    return { total: tasks.length, pending: tasks.length - completed, completed, position: this.#position(owner) };
   }
 
-  #version(owner: UserId): number {
-    return this.#journals.get(owner)?.sequence ?? 0;
+  #position(owner: UserId): JournalPosition {
+    const { sequence = 0, lastEventId } = this.#journals.get(owner) ?? {};
+    return journalPosition(sequence, lastEventId);
   }
 
   #save(owner: UserId, { before, after, event }: TaskTransition): void {
     if (event === undefined) return;
     if (after !== undefined) this.#tasks.set(after.id, after);
     else if (before !== undefined) this.#tasks.delete(before.id);
-    const sequence = this.#version(owner) + 1;
-    const entries = this.#journals.get(owner)?.entries ?? [];
-    this.#journals.set(owner, { sequence, entries: [...entries, { ...event, sequence }] });
+    const { sequence: last = 0, entries = [] } = this.#journals.get(owner) ?? {};
+    const sequence = last + 1;
+    this.#journals.set(owner, { sequence, lastEventId: event.id, entries: [...entries, { ...event, sequence }] });
   }
 
   #ownedBy(owner: UserId): Task[] {

@@ -1,5 +1,5 @@
 import type { SortKey, TaskPosition, TaskQuery } from '@todo-backend/application';
-import { compareDueDates, PRIORITIES, type Task } from '@todo-backend/domain';
+import { compareDueDates, folded, PRIORITIES, type Task } from '@todo-backend/domain';
 
 /** The tasks that match a query, sorted. */
 export function selectTasks(tasks: readonly Task[], query: TaskQuery): Task[] {
@@ -26,28 +26,31 @@ function at(task: Task, sortBy: SortKey, { key, createdAt, id }: TaskPosition): 
 }
 
 function matches(task: Task, { status, priority, category, search }: TaskQuery): boolean {
-  const wanted = (search ?? '').toUpperCase();
+  const wanted = folded(search ?? '');
   return (
     (status === undefined || task.status === status) &&
     (priority === undefined || task.priority === priority) &&
     (category === undefined || task.category === category) &&
-    [task.title, task.description ?? ''].some((text) => text.toUpperCase().includes(wanted))
+    [task.title, task.description ?? ''].some((text) => folded(text).includes(wanted))
   );
 }
+
+/** CLDR's root collation, with numbers by their value. */
+const titles = new Intl.Collator('en', { numeric: true });
 
 const compareBy: Record<SortKey, (a: Task, b: Task) => number> = {
   createdAt: (a, b) => compare(a.createdAt, b.createdAt),
   updatedAt: (a, b) => compare(a.updatedAt, b.updatedAt),
   dueDate: (a, b) => (a.dueDate === null || b.dueDate === null ? 0 : compareDueDates(a.dueDate, b.dueDate)),
   priority: (a, b) => PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority),
-  title: (a, b) => compareCodePoints(a.title.toUpperCase(), b.title.toUpperCase()),
+  title: (a, b) => titles.compare(a.title, b.title) || compareCodePoints(a.title, b.title),
 };
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-/** As PostgreSQL's collation "C" orders UTF-8; JavaScript's `<` orders by UTF-16 code units. */
+/** As PostgreSQL breaks ties: by UTF-8. JavaScript's `<` orders by UTF-16 code units. */
 function compareCodePoints(a: string, b: string): number {
   const [left, right] = [Array.from(a), Array.from(b)];
   const index = left.findIndex((character, i) => character !== right[i]);

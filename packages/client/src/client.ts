@@ -241,7 +241,8 @@ export function createTodoClient(options: TodoClientOptions) {
 
 /** The entity tag of this version of a task. */
 function tagOf({ updatedAt }: Pick<Task, 'updatedAt'>): string {
-  return `"${Date.parse(updatedAt).toString(36)}"`;
+  const time = Date.parse(updatedAt);
+  return `"${time < 0 ? (-time).toString(36).padStart(10, '0') : time.toString(36)}"`;
 }
 
 function searchOf(query: object = {}): string {

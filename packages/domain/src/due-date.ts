@@ -55,6 +55,23 @@ export function parseDueDate(text: string): DueDate | undefined {
   return instant !== undefined && /^\d/.test(instant) && instant >= '0001' ? (instant as DueDate) : undefined;
 }
 
+/**
+ * Reads a time as other systems write it: besides the formats of {@link parseDueDate}, with more digits than
+ * milliseconds have (which are cut), `t` and `z` in lower case, a space for the `T`, and a zone without a colon.
+ */
+export function parseForeignDate(text: string): DueDate | undefined {
+  const [, date, time, fraction = '', zone = ''] = FOREIGN.exec(text) ?? [];
+  if (date === undefined) return undefined;
+  if (time === undefined) return parseDueDate(date);
+  return parseDueDate(`${date}T${time}${fraction.slice(0, 4)}${zone.toUpperCase().replace(/(\d\d)(\d\d)$/, '$1:$2')}`);
+}
+
+/** Longer fractions than of a femtosecond are nobody's. */
+const FOREIGN = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,15})?([Zz]|[+-]\d{2}:?\d{2})?)?$/;
+
+/** The formats that {@link parseForeignDate} reads, as a regular expression (ECMA-262) without anchors. */
+export const FOREIGN_DATE_PATTERN = FOREIGN.source.slice(1, -1);
+
 /** Whether the due date is a wall clock without a zone, rather than an instant. */
 export function isFloating(due: DueDate): boolean {
   return !due.endsWith('Z');

@@ -1,7 +1,7 @@
 import type { DueDate } from './due-date.js';
 import { isEqual } from './equality.js';
 import { InvalidInputError } from './errors.js';
-import { isLonger, textProblem } from './text.js';
+import { isLonger, isVisible, textProblem } from './text.js';
 import { justAfter, type Timestamp } from './time.js';
 
 /** The priorities, lowest first. */
@@ -130,7 +130,7 @@ export function isCompleted(task: Pick<Task, 'status'>): boolean {
 /** The problem of a title, as a sentence, or `undefined`. Surrounding white space does not count. */
 export function titleProblem(title: string): string | undefined {
   const content = title.trim();
-  if (content === '' || isLonger(content, TITLE_MAX_LENGTH)) {
+  if (!isVisible(content) || isLonger(content, TITLE_MAX_LENGTH)) {
     return `Title must have 1 to ${TITLE_MAX_LENGTH} characters.`;
   }
   return textProblem('Title', title);

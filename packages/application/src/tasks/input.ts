@@ -3,9 +3,13 @@ import {
   DESCRIPTION_MAX_LENGTH,
   DUE_DATE_PATTERN,
   DUE_DATE_PROBLEM,
+  type DueDate,
   descriptionProblem,
+  FOREIGN_DATE_PATTERN,
+  INVISIBLE,
   PRIORITIES,
   parseDueDate,
+  parseForeignDate,
   STATUSES,
   type Status,
   type TaskContent,
@@ -15,8 +19,8 @@ import {
 import * as v from 'valibot';
 import { domainRule, moment, NO_NUL, oneOf, record } from '../validation.js';
 
-/** JSON Schema pattern: a text that PostgreSQL can store and that is not blank. */
-const NOT_BLANK = '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$';
+/** JSON Schema pattern: a text that PostgreSQL can store and that shows something. */
+const NOT_BLANK = `^[^\\u0000]*[^${INVISIBLE}][^\\u0000]*$`;
 
 /** The content of a task as input. `priority` and `category` are case-insensitive. */
 type ContentInput = Omit<TaskContent, 'dueDate'> & {
@@ -41,8 +45,10 @@ export interface CompletionInput {
 
 /** A task from another system, with the status and the times that it had there. */
 export type ImportedTaskInput = NewTaskInput & {
-  /** Default `pending`. Case-insensitive. */
+  /** Default `pending`, or what `completed` says. Case-insensitive. */
   readonly status?: Status | undefined;
+  /** The same in another way. */
+  readonly completed?: boolean | undefined;
   /** An instant (RFC 3339). Replaced by now when omitted or in the future. */
   readonly createdAt?: string | undefined;
   /** An instant (RFC 3339). Default `createdAt`. */
@@ -75,24 +81,29 @@ const description = v.nullable(
   ),
 );
 
-const dueDate = v.nullable(
-  v.pipe(
-    v.string('Due date must be a text such as 2026-03-10, or null.'),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      if (dataset.value === '') return null;
-      const parsed = parseDueDate(dataset.value);
-      if (parsed !== undefined) return parsed;
-      addIssue({ message: DUE_DATE_PROBLEM });
-      return NEVER;
-    }),
-    v.metadata({
-      description:
-        'A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.',
-      examples: ['2026-03-10', '2026-03-10T09:30', '2026-03-10T09:30:00+05:00'],
-      pattern: `^(?:${DUE_DATE_PATTERN})?$`,
-    }),
-  ),
-);
+/** A due date, as `read` reads it. */
+function dueDateAs(read: (text: string) => DueDate | undefined, pattern: string) {
+  return v.nullable(
+    v.pipe(
+      v.string('Due date must be a text such as 2026-03-10, or null.'),
+      v.rawTransform(({ dataset, addIssue, NEVER }) => {
+        if (dataset.value === '') return null;
+        const parsed = read(dataset.value);
+        if (parsed !== undefined) return parsed;
+        addIssue({ message: DUE_DATE_PROBLEM });
+        return NEVER;
+      }),
+      v.metadata({
+        description:
+          'A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.',
+        examples: ['2026-03-10', '2026-03-10T09:30', '2026-03-10T09:30:00+05:00'],
+        pattern: `^(?:${pattern})?$`,
+      }),
+    ),
+  );
+}
+
+const dueDate = dueDateAs(parseDueDate, DUE_DATE_PATTERN);
 
 const priority = oneOf('Priority', PRIORITIES, 'How much it matters. Any letter case is taken.');
 const category = oneOf('Category', CATEGORIES, 'Where it belongs. Any letter case is taken.');
@@ -111,6 +122,12 @@ const newTask = {
 
 const patch = v.partial(v.object(contentSchemas)).entries;
 
+const COMPLETED_MISSING = 'Completed is required: true or false. Only a request without a body toggles.';
+
+function isObject(input: unknown): input is object {
+  return typeof input === 'object' && input !== null;
+}
+
 /** The entry of {@link CompletionSchema}. */
 export const completed = v.optional(
   v.pipe(
@@ -125,18 +142,43 @@ export const NewTaskSchema = record(newTask);
 /** Checks {@link TaskPatchInput}. Unknown keys are ignored. */
 export const TaskPatchSchema = record(patch);
 
-/** Checks {@link CompletionInput}. Unknown keys are ignored. */
-export const CompletionSchema = v.optional(record({ completed }), {});
+/** Checks {@link CompletionInput}. Unknown keys are ignored beside `completed`, and refused where it is missing. */
+export const CompletionSchema = v.optional(
+  v.pipe(
+    v.unknown(),
+    v.check((input) => !isObject(input) || 'completed' in input || Object.keys(input).length === 0, COMPLETED_MISSING),
+    record({ completed }),
+  ),
+  {},
+);
 
 /** Checks {@link ImportedTaskInput}. Unknown keys are ignored. */
-export const ImportedTaskSchema = record(
-  {
-    ...newTask,
-    status: v.optional(oneOf('Status', STATUSES, 'Whether it is done. Any letter case is taken.'), 'pending'),
-    createdAt: moment('createdAt', 'When it was made: now, when left out or still to come.'),
-    updatedAt: moment('updatedAt', 'When it was last changed: as `createdAt`, when left out.'),
-  } satisfies Record<keyof ImportedTaskInput, v.GenericSchema>,
-  'The task must be a JSON object.',
+export const ImportedTaskSchema = v.pipe(
+  record(
+    {
+      ...newTask,
+      dueDate: v.optional(dueDateAs(parseForeignDate, FOREIGN_DATE_PATTERN), null),
+      status: v.optional(oneOf('Status', STATUSES, 'Whether it is done. Any letter case is taken.')),
+      completed: v.optional(
+        v.pipe(
+          v.boolean('Completed must be true or false.'),
+          v.metadata({ description: 'The same in another way. It must not contradict `status`.' }),
+        ),
+      ),
+      createdAt: moment('createdAt', 'When it was made: now, when left out or still to come.'),
+      updatedAt: moment('updatedAt', 'When it was last changed: as `createdAt`, when left out.'),
+    } satisfies Record<keyof ImportedTaskInput, v.GenericSchema>,
+    'The task must be a JSON object.',
+  ),
+  v.forward(
+    v.check(
+      ({ status, completed }) =>
+        status === undefined || completed === undefined || completed === (status === 'completed'),
+      'Completed must not contradict status.',
+    ),
+    ['completed'],
+  ),
+  v.transform(({ completed = false, status = completed ? 'completed' : 'pending', ...task }) => ({ ...task, status })),
 );
 
 /** {@link NewTaskSchema} and {@link TaskPatchSchema} as parts of other schemas, with their own messages. */

@@ -36,7 +36,7 @@ export interface TaskQuery {
   /** Tasks whose title or description contains this text. Matched literally, ignoring case. */
   readonly search?: string | undefined;
   /**
-   * Priority sorts by weight, title without regard to case (then by code point), a missing due date last in both
+   * Priority sorts by weight, title by Unicode with numbers in it by their value, a missing due date last in both
    * directions. Ties break by `createdAt`, then by `id`, in the same direction: the order is total.
    */
   readonly sortBy: SortKey;
@@ -85,7 +85,7 @@ const entries = {
       domainRule((text) => textProblem('Search', text)),
       v.metadata({
         description:
-          'Only tasks with this text in title or description. Letter case does not matter, and every character means itself.',
+          'Only tasks with this text in title or description. Letter case does not matter (`GROẞE` finds `große`), nor how a character is composed, and every character means itself.',
         pattern: NO_NUL,
       }),
     ),
@@ -95,7 +95,7 @@ const entries = {
       v.picklist(SORT_KEYS, `Sort key must be one of ${SORT_KEYS.join(', ')}.`),
       v.metadata({
         description:
-          'Priority sorts by weight, title without regard to letter case, a missing due date last in both directions. Ties break by creation.',
+          'Priority sorts by weight, title as people expect it (`Task 2` before `Task 10`, `ä` beside `a`), a missing due date last in both directions. Ties break by creation.',
       }),
     ),
     'createdAt',

@@ -1,4 +1,5 @@
 import type { Task, TaskId, TaskTransition, UserId } from '@todo-backend/domain';
+import type { JournalPosition } from '../journal/position.js';
 import type { TaskQuery } from './query.js';
 
 /** Tasks, and the version of the owner's tasks that they belong to. */
@@ -6,12 +7,12 @@ export interface TaskListing {
   /** The tasks; only the first of them when there is a `rest`. */
   readonly tasks: readonly Task[];
   /**
-   * The other tasks of a long list without a `limit`, in parts of the same version. It holds a connection: read it to its
+   * The other tasks of a long list without a `limit`, in parts of the same position. It holds a connection: read it to its
    * end, or end it with `return`.
    */
   readonly rest?: AsyncGenerator<TaskListing, void> | undefined;
-  /** Increases with every change to any of the owner's tasks. */
-  readonly version: number;
+  /** Changes with every change to any of the owner's tasks. */
+  readonly position: JournalPosition;
 }
 
 /** How many tasks a user may have, unless a repository is told otherwise. */
@@ -23,7 +24,7 @@ export interface TaskCounts {
   readonly pending: number;
   readonly completed: number;
   /** As in {@link TaskListing}. */
-  readonly version: number;
+  readonly position: JournalPosition;
 }
 
 /** What to save, and the result to return. */

@@ -17,6 +17,7 @@ import {
 } from '@todo-backend/domain';
 import type { Clock } from '../clock.js';
 import type { IdGenerator } from '../ids.js';
+import type { JournalPosition } from '../journal/position.js';
 import { TaskIdSchema } from '../task-id.js';
 import { check, outputsOf, parse } from '../validation.js';
 import { type BatchInput, type OperationResult, planBatch } from './batch.js';
@@ -58,8 +59,8 @@ export interface RevisionOptions extends ChangeOptions {
 /** A list of tasks, or a page of it. */
 export interface TaskPage {
   readonly tasks: readonly Task[];
-  /** Increases with every change to any of the owner's tasks. */
-  readonly version: number;
+  /** Changes with every change to any of the owner's tasks. */
+  readonly position: JournalPosition;
   /** The `cursor` of the next page, if there is one. */
   readonly next: string | undefined;
 }
@@ -97,10 +98,10 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
     const { limit } = query;
     if (limit === undefined) return { ...(await tasks.list(owner, query)), next: undefined };
     // One more than requested shows whether there is a next page.
-    const { tasks: found, version } = await tasks.list(owner, { ...query, limit: limit + 1 });
+    const { tasks: found, position } = await tasks.list(owner, { ...query, limit: limit + 1 });
     const page = found.slice(0, limit);
     const last = page.at(-1);
-    return { tasks: page, version, next: last && found.length > limit ? cursorAfter(last, query) : undefined };
+    return { tasks: page, position, next: last && found.length > limit ? cursorAfter(last, query) : undefined };
   }
 
   function origin(owner: UserId, { actor, correlationId }: ChangeOptions): EventOrigin {

@@ -4,14 +4,13 @@ import type { Task, Timestamp } from '@todo-backend/domain';
 import type { Context, ParameterizedContext } from 'koa';
 import { RequestError } from './request-error.js';
 
-/** The entity tag (RFC 9110, section 8.8.3) of a task: its version, which is the time of its last change. */
-export function taskTag({ updatedAt }: Task): string {
-  return Date.parse(updatedAt).toString(36);
-}
+/** Digits of a time before 1970 in a tag: one more than those of any later time. */
+const DIGITS_BEFORE_1970 = 10;
 
-/** The entity tag of a representation of a user's tasks. */
-export function versionTag(version: number): string {
-  return version.toString(36);
+/** The entity tag (RFC 9110, section 8.8.3) of a task: its version, which is the time of its last change. */
+export function taskTag({ updatedAt }: Pick<Task, 'updatedAt'>): string {
+  const time = Date.parse(updatedAt);
+  return time < 0 ? (-time).toString(36).padStart(DIGITS_BEFORE_1970, '0') : time.toString(36);
 }
 
 /** Sets the tag; returns whether the client has this version, and then responds with `304 Not Modified`. */
@@ -71,7 +70,8 @@ function bareTag(text: string): string {
 
 /** The `updatedAt` of a tag; empty, and so never equal, when the tag is not from this server. */
 function updatedAtOf(tag: string): Timestamp {
-  const time = new Date(Number.parseInt(tag, 36));
+  const milliseconds = Number.parseInt(tag, 36);
+  const time = new Date(tag.length === DIGITS_BEFORE_1970 ? -milliseconds : milliseconds);
   return Number.isNaN(time.getTime()) ? '' : time.toISOString();
 }
 
@@ -86,7 +86,14 @@ function idempotencyKey(ctx: Context): string | undefined {
   return key;
 }
 
+/** Identifies a request by what it says: the order of members, and how the JSON is written, do not matter. */
 function fingerprint(ctx: Context): string {
-  const request = JSON.stringify([ctx.method, ctx.path, ctx.request.body]);
+  const request = JSON.stringify([ctx.method, ctx.path, ctx.request.body], (_, value: unknown) =>
+    isRecord(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
+  );
   return createHash('sha256').update(request).digest('base64url');
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -46,7 +46,10 @@ export function jsonBody(limit = BODY_LIMIT): Middleware {
     if (Number(ctx.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     if (ctx.headers.expect?.toLowerCase() === '100-continue') ctx.res.writeContinue();
     let received = 0;
-    const isCompressed = ctx.headers['content-encoding'] !== undefined;
+    const coding = ctx.headers['content-encoding']?.toLowerCase();
+    // Names of codings are case-insensitive, and have an alias (RFC 9110, section 8.4.1).
+    if (coding !== undefined) ctx.headers['content-encoding'] = coding === 'x-gzip' ? 'gzip' : coding;
+    const isCompressed = coding !== undefined && coding !== 'identity';
     if (isCompressed) {
       ctx.req.on('data', (chunk: Buffer) => {
         received += chunk.length;

@@ -22,7 +22,7 @@ const conversion: ConversionConfig = {
   // the conversion to lower case.
   typeMode: 'output',
   // These are functions; the metadata beside them describes their rules.
-  ignoreActions: ['raw_check', 'raw_transform', 'transform', 'trim', 'to_lower_case'],
+  ignoreActions: ['check', 'raw_check', 'raw_transform', 'transform', 'trim', 'to_lower_case'],
   overrideRef: ({ referenceId }) => componentOf(referenceId),
   overrideSchema: ({ valibotSchema: { type }, jsonSchema }) => {
     const { anyOf = [], ...rest } = jsonSchema;

@@ -7,7 +7,7 @@ import {
   TaskQuerySchema,
   unchecked,
 } from '@todo-backend/application';
-import { changeOptions, isNotModified, revisionOptions, taskTag, versionTag } from '../middleware/conditions.js';
+import { changeOptions, isNotModified, revisionOptions, taskTag } from '../middleware/conditions.js';
 import { later, milk, taskAnswer } from './examples.js';
 import { decoder } from './query.js';
 import { JSON_ARRAY, linkToNext, sendTask, sendTasks } from './responses.js';
@@ -46,10 +46,10 @@ const listTasks: Route = {
       if (ctx.get('If-None-Match') !== '') {
         // An invalid query is an error even if the client's version is current.
         parse(TaskQuerySchema, query);
-        if (isNotModified(ctx, versionTag((await tasks.count(userId)).version))) return;
+        if (isNotModified(ctx, (await tasks.count(userId)).position)) return;
       }
       const page = await tasks.stream(userId, query);
-      ctx.set('ETag', `"${versionTag(page.version)}"`);
+      ctx.set('ETag', `"${page.position}"`);
       linkToNext(ctx, page.next);
       sendTasks(ctx, page, JSON_ARRAY);
     };
@@ -198,8 +198,8 @@ const getStats: Route = {
   handle:
     ({ tasks }) =>
     async (ctx) => {
-      const { version, ...counts } = await tasks.count(ctx.state.userId);
-      if (!isNotModified(ctx, versionTag(version))) ctx.body = counts;
+      const { position, ...counts } = await tasks.count(ctx.state.userId);
+      if (!isNotModified(ctx, position)) ctx.body = counts;
     },
 };
 

@@ -17,6 +17,7 @@ export function ledgerChanges(transitions: readonly TaskTransition[]) {
     );
   return {
     moreEvents: transitions.length,
+    lastEventId: transitions.at(-1)?.event?.id,
     moreTasks: sum(() => 1),
     moreCompleted: sum((task) => Number(isCompleted(task))),
   };
@@ -26,37 +27,31 @@ const moreEvents = sql<number>`${value('moreEvents')}::int`;
 const moreTasks = sql<number>`${value('moreTasks')}::int`;
 const moreCompleted = sql<number>`${value('moreCompleted')}::int`;
 
-/** Whether the owner has at most `maxTasks` tasks after the change, or fewer than before. */
-export const isWithinLimit = (before: RawBuilder<number>) =>
-  sql<boolean>`(${moreTasks} <= 0 or ${before} + ${moreTasks} <= ${value('maxTasks')}::int)`;
-
 /**
  * Updates or creates the owner's ledger. Its row stays locked until the commit, so that the sequence has no gaps and no
  * number becomes visible before an earlier one.
  *
  * @param source a common table expression with one row, or with none when nothing is to be written
- * @param isAllowed decides by the number of tasks before; when it is not, nothing is updated and no row returned
+ * @param maxTasks when the owner would have more tasks, nothing is updated and no row returned
  */
-export function updateLedger(
-  db: QueryCreator<Tables>,
-  source: RawBuilder<unknown>,
-  isAllowed: (before: RawBuilder<number>) => RawBuilder<boolean> = () => sql`true`,
-) {
+export function updateLedger(db: QueryCreator<Tables>, source: RawBuilder<unknown>, maxTasks?: number) {
   return db
     .insertInto('task_ledgers')
-    .columns(['userId', 'sequence', 'tasks', 'completed'])
-    .expression(sql`select ${value('owner')}, ${moreEvents}, ${moreTasks}, ${moreCompleted} from ${source}
-      where ${isAllowed(sql.lit(0))}`)
-    .onConflict((conflict) =>
-      conflict
-        .column('userId')
-        .doUpdateSet(({ ref }) => ({
-          sequence: sql<number>`${ref('task_ledgers.sequence')} + ${ref('excluded.sequence')}`,
-          tasks: sql<number>`${ref('task_ledgers.tasks')} + ${ref('excluded.tasks')}`,
-          completed: sql<number>`${ref('task_ledgers.completed')} + ${ref('excluded.completed')}`,
-        }))
-        .where(isAllowed(sql.ref('task_ledgers.tasks'))),
-    )
+    .columns(['userId', 'sequence', 'lastEventId', 'tasks', 'completed'])
+    .expression(sql`select ${value('owner')}, ${moreEvents}, ${value('lastEventId')}::uuid, ${moreTasks}, ${moreCompleted} from ${source}
+      ${maxTasks === undefined ? sql`` : sql`where ${moreTasks} <= ${sql.lit(maxTasks)}`}`)
+    .onConflict((conflict) => {
+      const update = conflict.column('userId').doUpdateSet(({ ref }) => ({
+        sequence: sql<number>`${ref('task_ledgers.sequence')} + ${ref('excluded.sequence')}`,
+        lastEventId: ref('excluded.lastEventId'),
+        tasks: sql<number>`${ref('task_ledgers.tasks')} + ${ref('excluded.tasks')}`,
+        completed: sql<number>`${ref('task_ledgers.completed')} + ${ref('excluded.completed')}`,
+      }));
+      if (maxTasks === undefined) return update;
+      return update.where(
+        sql<boolean>`(excluded."tasks" <= 0 or "task_ledgers"."tasks" + excluded."tasks" <= ${sql.lit(maxTasks)})`,
+      );
+    })
     .returning('sequence');
 }
 

@@ -8,6 +8,8 @@ import { migration20261123Tasks } from './migration-20261123-tasks.js';
 import { Migration20261124RequeuedAttempts } from './migration-20261124-requeued-attempts.js';
 import { Migration20261124SettingReadOnce } from './migration-20261124-setting-read-once.js';
 import { Migration20261126IdempotencyExpiry } from './migration-20261126-idempotency-expiry.js';
+import { Migration20261126JournalPositions } from './migration-20261126-journal-positions.js';
+import { Migration20261126TitleOrder } from './migration-20261126-title-order.js';
 import type { MigrationFor, UserTable } from './owner.js';
 
 const always = (migration: Constructor<Migration>) => () => migration;
@@ -22,6 +24,8 @@ const MIGRATIONS = {
   Migration20261124SettingReadOnce: always(Migration20261124SettingReadOnce),
   Migration20261124RequeuedAttempts: always(Migration20261124RequeuedAttempts),
   Migration20261126IdempotencyExpiry: always(Migration20261126IdempotencyExpiry),
+  Migration20261126JournalPositions: always(Migration20261126JournalPositions),
+  Migration20261126TitleOrder: always(Migration20261126TitleOrder),
 } as const satisfies Record<string, MigrationFor>;
 
 /** The names of all migrations. */

@@ -10,6 +10,8 @@ export const TaskLedgerRow = defineEntity({
     userId: owner('task_ledgers_userId_fkey').primary(),
     /** The number of events ever recorded: the sequence of the newest. */
     sequence: p.integer(),
+    /** The id of that event. */
+    lastEventId: p.uuid().nullable(),
     tasks: p.integer(),
     completed: p.integer(),
     /** The sequence up to which events are delivered. */

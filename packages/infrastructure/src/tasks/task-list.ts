@@ -1,4 +1,5 @@
 import type { SortKey, TaskQuery } from '@todo-backend/application';
+import { folded } from '@todo-backend/domain';
 import { type Expression, type ExpressionBuilder, type RawBuilder, sql } from 'kysely';
 import { type CallerTables, noOffset } from '../postgres/caller.js';
 import { value } from '../postgres/statements.js';
@@ -14,7 +15,7 @@ export function listValues({ status, priority, category, search, sortBy, after, 
   const { key, createdAt, id } = after ?? {};
   // Times are compared without the Z of UTC. A title may also end with a Z, which is kept.
   const withoutZone = sortBy !== 'title' && key?.endsWith('Z') ? key.slice(0, -1) : key;
-  return { status, priority, category, search, limit, key: withoutZone, createdAt, id };
+  return { status, priority, category, search: search && folded(search), limit, key: withoutZone, createdAt, id };
 }
 
 /** The most tasks of a user whose lists are always read in one statement, together with those of others. */
@@ -52,7 +53,7 @@ export function selectTasks(eb: Selected, query: TaskQuery, isOwn: readonly Expr
 
 /** The first sort expression of a list. */
 function sortKey(sortBy: SortKey): RawBuilder<unknown> {
-  return sortBy === 'title' ? sql`${caseFolded(sql`"tasks"."title"`)} collate "C"` : sql.ref(`tasks.${sortBy}`);
+  return sortBy === 'title' ? sql`"tasks"."title" collate "todo_title"` : sql.ref(`tasks.${sortBy}`);
 }
 
 /** Matches the tasks after a position. Those without a key come last in both directions. */
@@ -72,19 +73,17 @@ const PLACES: Record<Exclude<SortKey, 'createdAt'>, RawBuilder<unknown>> = {
   updatedAt: sql`${value('key')}::timestamp at time zone 'UTC'`,
   dueDate: sql`${value('key')}::timestamp`,
   priority: sql`${value('key')}::task_priority`,
-  title: sql`${caseFolded(sql`${value('key')}::text`)} collate "C"`,
+  title: sql`${value('key')}::text collate "todo_title"`,
 };
 
 /** `position` instead of `like`, which has wildcards. */
 function contains(column: 'title' | 'description'): RawBuilder<boolean> {
-  const searched = caseFolded(sql`${value('search')}::text`);
-  return sql<boolean>`position(${searched} in ${caseFolded(sql.ref(`tasks.${column}`))}) > 0`;
+  return sql<boolean>`position(${value('search')}::text in ${foldedColumn(sql.ref(`tasks.${column}`))}) > 0`;
 }
 
-/**
- * Upper case by the rules of Unicode, independent of the locale of the database. Not lower case, which depends on the
- * position in the word (the Greek sigma).
- */
-function caseFolded(text: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`upper(${text} collate "und-x-icu")`;
+/** As {@link folded}, by the rules of Unicode and independent of the locale of the database. ASCII needs less. */
+function foldedColumn(text: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    case when octet_length(${text}) = length(${text}) then upper(${text} collate "C")
+    else normalize(upper(lower(normalize(${text}, NFD) collate "und-x-icu")), NFD) collate "C" end`;
 }

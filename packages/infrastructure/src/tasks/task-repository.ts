@@ -1,7 +1,10 @@
 import {
   DEFAULT_MAX_TASKS,
   type Decision,
+  type JournalPosition,
+  journalPosition,
   type Once,
+  POSITION_ID_LENGTH,
   type TaskCounts,
   TaskLimitError,
   type TaskListing,
@@ -33,11 +36,17 @@ export interface SqlTaskRepositoryOptions extends Pick<BetterAuthTables, 'userTa
   readonly standaloneUsers: boolean;
 }
 
-/** A row of a list. Without tasks, there is one row with only the version. */
-type ListedTask = readonly [...StoredTask, version: number | null];
+/** A row of a list. Without tasks, there is one row with only the position. */
+type ListedTask = readonly [...StoredTask, position: JournalPosition | null];
 
-/** Instead of a version: the user has too many tasks for a statement that others wait for. */
-const TOO_MANY = -1;
+/** Instead of a position: the user has too many tasks for a statement that others wait for. */
+const TOO_MANY = '';
+
+/** The same as {@link journalPosition}. */
+const ledgerPosition = sql<JournalPosition>`
+  to_hex("sequence") || coalesce(right("lastEventId"::text, ${sql.lit(POSITION_ID_LENGTH)}), ${sql.lit('0'.repeat(POSITION_ID_LENGTH))})`.as(
+  'position',
+);
 
 const hasManyTasks = sql<boolean>`"tasks" > ${sql.lit(MANY_TASKS)}`;
 const hasFewTasks = sql<boolean>`"ledger"."hasManyTasks" is not true`;
@@ -45,7 +54,10 @@ const hasFewTasks = sql<boolean>`"ledger"."hasManyTasks" is not true`;
 function toListing(owner: UserId, rows: readonly ListedTask[]): TaskListing {
   const [first] = rows;
   const [facts] = first ?? [];
-  return { tasks: facts === '' ? [] : rows.map((row) => toTask(owner, row)), version: Number(first?.at(-1) ?? 0) };
+  return {
+    tasks: facts === '' ? [] : rows.map((row) => toTask(owner, row)),
+    position: first?.at(-1) ?? journalPosition(0),
+  };
 }
 
 /** Tasks in PostgreSQL, on a server or embedded. */
@@ -93,7 +105,7 @@ export class SqlTaskRepository implements TaskRepository {
             (eb) =>
               eb
                 .selectFrom('task_ledgers')
-                .select(['sequence', hasManyTasks.as('hasManyTasks')])
+                .select([ledgerPosition, hasManyTasks.as('hasManyTasks')])
                 .where(this.#isOwn('task_ledgers'))
                 .offset(noOffset)
                 .as('ledger'),
@@ -106,10 +118,8 @@ export class SqlTaskRepository implements TaskRepository {
           .select([
             ...storedTask,
             isLimited
-              ? sql<number>`case when ${hasFewTasks} then "ledger"."sequence" else ${sql.lit(TOO_MANY)} end`.as(
-                  'version',
-                )
-              : 'ledger.sequence as version',
+              ? sql`case when ${hasFewTasks} then "ledger"."position" else ${sql.lit(TOO_MANY)} end`.as('position')
+              : sql.ref('ledger.position').as('position'),
           ]),
       { owner, ...listValues(query) },
     );
@@ -149,7 +159,7 @@ export class SqlTaskRepository implements TaskRepository {
             (eb) =>
               eb
                 .selectFrom('task_ledgers')
-                .select(['tasks', 'completed', 'sequence'])
+                .select(['tasks', 'completed', ledgerPosition])
                 .where(this.#isOwn('task_ledgers'))
                 .offset(noOffset)
                 .as('ledger'),
@@ -159,9 +169,9 @@ export class SqlTaskRepository implements TaskRepository {
       { owner },
     );
     const [ledger] =
-      await this.#database.read<readonly [tasks: number, completed: number, sequence: number]>(statement);
-    const [total, completed, version] = ledger ?? [0, 0, 0];
-    return { total, pending: total - completed, completed, version };
+      await this.#database.read<readonly [tasks: number, completed: number, position: JournalPosition]>(statement);
+    const [total, completed, position] = ledger ?? [0, 0, journalPosition(0)];
+    return { total, pending: total - completed, completed, position };
   }
 
   async change<Result>(
@@ -211,14 +221,14 @@ export class SqlTaskRepository implements TaskRepository {
     const { data, ...eventRow } = toEventRow(event);
     const statement = this.#statements.get(
       before === undefined ? 'create' : 'update',
-      (db) => (before === undefined ? createOne(db, this.#standIn) : updateOne(db, this.ownedBy('tasks'))),
+      (db) =>
+        before === undefined ? createOne(db, this.#standIn, this.#maxTasks) : updateOne(db, this.ownedBy('tasks')),
       {
         owner,
         email: standInEmail(owner),
         readAt: before?.updatedAt,
         ...toRow(after),
         ...eventRow,
-        maxTasks: this.#maxTasks,
         data: JSON.stringify(data),
         ...ledgerChanges([transition]),
       },
@@ -271,14 +281,13 @@ export class SqlTaskRepository implements TaskRepository {
     );
     const statement = this.#statements.get(
       `save ${[creates, updates, deletes]}`,
-      (db) => saveMany(db, { creates, updates, deletes }, this.ownedBy('tasks'), this.#standIn),
+      (db) => saveMany(db, { creates, updates, deletes }, this.ownedBy('tasks'), this.#standIn, this.#maxTasks),
       {
         owner,
         email: standInEmail(owner),
         created: JSON.stringify(created.map(toRow)),
         updated: JSON.stringify(updated.map(toRow)),
         deleted,
-        maxTasks: this.#maxTasks,
         events: JSON.stringify(transitions.map(({ event }) => toEventRow(event))),
         ...ledgerChanges(transitions),
       },

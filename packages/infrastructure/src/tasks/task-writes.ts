@@ -1,6 +1,6 @@
 import type { UserId } from '@todo-backend/domain';
 import { type Kysely, type QueryCreator, type RawBuilder, sql } from 'kysely';
-import { appendEvents, EVENTS_OF_JSON, isWithinLimit, ONE_EVENT, updateLedger } from '../journal/append.js';
+import { appendEvents, EVENTS_OF_JSON, ONE_EVENT, updateLedger } from '../journal/append.js';
 import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
 import { rowOfValues, rowsOfJson, value, withParts } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
@@ -14,11 +14,11 @@ export function standInEmail(owner: UserId): string {
 type Part = typeof insertStandIn;
 
 /** Creates one task, with its event. Returns a row unless the owner has too many tasks. */
-export function createOne(db: Kysely<Tables>, standIn: Part | undefined) {
+export function createOne(db: Kysely<Tables>, standIn: Part | undefined, maxTasks: number) {
   const caller = sql.table('caller');
   return withParts(asCaller(db), {
     stand_in: standIn,
-    ledger: (db) => updateLedger(db, caller, isWithinLimit),
+    ledger: (db) => updateLedger(db, caller, maxTasks),
     created: (db) => insertTasks(db, sql.table('ledger'), ONE_ROW),
     appended: (db) => appendEvents(db, ONE_EVENT),
   }).selectFrom('ledger');
@@ -43,13 +43,14 @@ export function saveMany(
   { creates, updates, deletes }: Readonly<Record<'creates' | 'updates' | 'deletes', boolean>>,
   isOwn: RawBuilder<boolean>,
   standIn: Part | undefined,
+  maxTasks: number,
 ) {
   return withParts(db, {
     stand_in: creates ? standIn : undefined,
     created: creates ? (db) => insertTasks(db, ONCE, rowsOf('created')) : undefined,
     updated: updates ? (db) => updateTasks(db, isOwn) : undefined,
     deleted: deletes ? (db) => deleteTasks(db, isOwn) : undefined,
-    ledger: (db) => updateLedger(db, ONCE, creates ? isWithinLimit : undefined),
+    ledger: (db) => updateLedger(db, ONCE, creates ? maxTasks : undefined),
     appended: (db) => appendEvents(db, EVENTS_OF_JSON),
   }).selectFrom('ledger');
 }
