@@ -405,11 +405,15 @@ export interface ImportedTask {
    */
   status?: 'pending' | 'completed';
   /**
-   * When it was made: now, when left out or still to come.
+   * The same in another way. It must not contradict `status`.
+   */
+  completed?: boolean;
+  /**
+   * When it was made: now, when left out or still to come. What is more precise than a millisecond is cut.
    */
   createdAt?: string;
   /**
-   * When it was last changed: as `createdAt`, when left out.
+   * When it was last changed: as `createdAt`, when left out. What is more precise than a millisecond is cut.
    */
   updatedAt?: string;
 }
@@ -498,11 +502,11 @@ export interface TaskQuery {
    */
   category?: 'work' | 'personal' | 'home' | 'other';
   /**
-   * Only tasks with this text in title or description. Letter case does not matter, and every character means itself.
+   * Only tasks with this text in title or description. Letter case does not matter (`GROẞE` finds `große`), nor how a character is composed, and every character means itself; an empty value is as if absent.
    */
   search?: string;
   /**
-   * Priority sorts by weight, title without regard to letter case, a missing due date last in both directions. Ties break by creation.
+   * Priority sorts by weight, title as people expect it (`Task 2` before `Task 10`, `ä` beside `a`), a missing due date last in both directions. Ties break by creation.
    */
   sort_by?: 'createdAt' | 'updatedAt' | 'dueDate' | 'priority' | 'title';
   /**
@@ -514,17 +518,17 @@ export interface TaskQuery {
    */
   limit?: number;
   /**
-   * Where to go on, as the link to the next part of an earlier answer has it.
+   * Where to go on, as the link to the next part of an earlier answer has it; an empty value is as if absent.
    */
   cursor?: string;
 }
 export interface JournalQuery {
   /**
-   * Only what happened to this task.
+   * Only what happened to this task; an empty value is as if absent.
    */
   task_id?: string;
   /**
-   * Only events of this type.
+   * Only events of this type; an empty value is as if absent.
    */
   type?:
     | 'todo.task.created.v1'
@@ -533,15 +537,15 @@ export interface JournalQuery {
     | 'todo.task.reopened.v1'
     | 'todo.task.deleted.v1';
   /**
-   * Only what happened from this time on.
+   * Only what happened from this time on. What is more precise than a millisecond is cut; an empty value is as if absent.
    */
   since?: string;
   /**
-   * Only what happened before this time.
+   * Only what happened before this time. What is more precise than a millisecond is cut; an empty value is as if absent.
    */
   until?: string;
   /**
-   * Where to go on, as the link to the next part of an earlier answer has it.
+   * Where to go on, as the link to the next part of an earlier answer has it; an empty value is as if absent.
    */
   cursor?: number;
   /**

@@ -1,6 +1,7 @@
 import type { TokenVerifier } from '@todo-backend/application';
 import { TodoError } from '@todo-backend/domain';
 import Koa, { type Context } from 'koa';
+import type { Proxies } from './middleware/address.js';
 import { crossOrigin } from './middleware/cors.js';
 import { noSuchRoute } from './middleware/no-such-route.js';
 import { problemDetails } from './middleware/problem-details.js';
@@ -15,28 +16,31 @@ import type { RouteParts } from './routes/route.js';
 import { routers } from './routes/router.js';
 
 /** The dependencies and settings of the HTTP host. */
-export interface AppOptions extends RequestLogOptions, Omit<RouteParts, 'document'> {
+export interface AppOptions extends RequestLogOptions, Proxies, Omit<RouteParts, 'document'> {
   readonly tokens: TokenVerifier;
   readonly limits: RateLimits;
   /** The origins whose pages may call the API, exactly as browsers send them. */
   readonly corsOrigins: readonly string[];
-  /** The number of proxies in front, each of which appends to `X-Forwarded-For`. */
-  readonly trustedProxies: number;
+  /** Request headers besides those of the API that pages may send. */
+  readonly corsHeaders?: readonly string[] | undefined;
+  /** The value of `Strict-Transport-Security`; the header is not sent when left out. */
+  readonly transportSecurity?: string | undefined;
 }
 
 /** The HTTP host: a Koa app over the use cases. Opens no port and no database. */
 export function createApp(options: AppOptions): Koa {
-  const { logger, tokens, limits, version, trustedProxies } = options;
+  const { logger, tokens, limits, version } = options;
   const document = async () => (await import('./openapi/document.js')).openApiDocument(version);
-  const app = new Koa({ proxy: trustedProxies > 0, maxIpsCount: trustedProxies });
+  const app = new Koa();
   app.use(requestId());
   app.use(requestLog(options));
-  app.use(securityHeaders);
-  app.use(crossOrigin(options.corsOrigins));
-  app.use(problemDetails(logger));
+  app.use(securityHeaders(options.transportSecurity));
+  app.use(crossOrigin(options.corsOrigins, options.corsHeaders));
+  app.use(problemDetails(logger, options.publicPath));
   app.use(unambiguousHeaders);
   app.use(wellFormedTarget);
-  for (const router of routers(routes, { ...options, document }, onlyTheUser(tokens, limits))) app.use(router.routes());
+  for (const router of routers(routes, { ...options, document }, onlyTheUser(tokens, limits, options)))
+    app.use(router.routes());
   app.use(noSuchRoute);
   // A client that disconnects or sends an incomplete request is not a server error.
   app.on('error', (error, ctx?: Context) => {

@@ -145,7 +145,7 @@ for (const { name, declare: test, open } of hosts) {
     t.is((await create('a-key', json, bob)).body.userId, bob.id, "somebody else's key is another");
     for (const key of ['', ' ', 'ä', '"', 'x'.repeat(256), 'a b']) {
       const { status } = await create(key);
-      t.is(status, key.trim() === '' ? 201 : 400, JSON.stringify(key));
+      t.is(status, 400, JSON.stringify(key));
     }
   });
 

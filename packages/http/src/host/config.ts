@@ -3,10 +3,12 @@ import { resolve } from 'node:path';
 import { DEFAULT_MAX_TASKS } from '@todo-backend/application';
 import { BETTER_AUTH_TABLES, POSTGRES_DEFAULTS } from '@todo-backend/infrastructure';
 import * as v from 'valibot';
+import { PROXY_HEADERS } from '../middleware/address.js';
 import {
   baseUrl,
   databaseUrlProblem,
   digits,
+  headerName,
   isOrigin,
   isPlainUrl,
   list,
@@ -25,6 +27,12 @@ export interface Config {
   /** The base URL of the OTLP/HTTP collector that traces are sent to; there are none when left out. */
   readonly tracesTo?: string;
   readonly corsOrigins: readonly string[];
+  /** Request headers that pages may send besides those of the API. */
+  readonly corsHeaders: readonly string[];
+  /** The value of `Strict-Transport-Security`; not sent when left out. */
+  readonly transportSecurity?: string;
+  /** The path at which proxies show the server, without a slash at the end. */
+  readonly publicPath: string;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Milliseconds that a client may take to send a whole request; half of them for its headers. */
   readonly requestTimeout: number;
@@ -42,6 +50,8 @@ export interface Config {
   };
   /** Proxies in front of the server. */
   readonly trustedProxies: number;
+  /** The header in which they tell whom they forward for. */
+  readonly proxyHeader: (typeof PROXY_HEADERS)[number];
   /** Where the embedded database and the generated secret lie. */
   readonly dataDirectory: string;
   /** The PostgreSQL server to use; the embedded database when left out. */
@@ -118,6 +128,11 @@ export const EnvironmentSchema = v.object({
     ),
     'http://localhost:3000',
   ),
+  CORS_ALLOWED_HEADERS: v.optional(v.pipe(list(), v.array(headerName()))),
+  STRICT_TRANSPORT_SECURITY: v.optional(
+    v.pipe(v.string(), v.regex(/^max-age=\d+(?:; ?[A-Za-z]+)*$/, 'must be such as max-age=31536000')),
+  ),
+  PUBLIC_URL: v.optional(baseUrl('at which clients reach the API, such as https://example.com/todo')),
   LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
   REQUEST_TIMEOUT_MS: wholeNumber(10_000, 100, 600_000),
   MAX_TASKS_PER_USER: wholeNumber(DEFAULT_MAX_TASKS, 1, 1_000_000),
@@ -127,6 +142,10 @@ export const EnvironmentSchema = v.object({
   RATE_LIMIT_FAILURES_PER_ADDRESS: wholeNumber(300, 1, 1_000_000),
   RATE_LIMIT_STORE: v.optional(v.picklist(['memory', 'database'], 'must be memory or database'), 'memory'),
   TRUSTED_PROXIES: wholeNumber(0, 0, 10),
+  PROXY_HEADER: v.optional(
+    v.pipe(v.string(), v.toLowerCase(), v.picklist(PROXY_HEADERS, `must be ${PROXY_HEADERS.join(' or ')}`)),
+    'x-forwarded-for',
+  ),
   DATA_DIR: v.optional(v.string(), '.data'),
   DATABASE_URL: v.optional(
     v.pipe(
@@ -250,6 +269,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     metricsHost: env.METRICS_HOST,
     ...(env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && { tracesTo: env.OTEL_EXPORTER_OTLP_ENDPOINT }),
     corsOrigins: env.CORS_ORIGINS,
+    corsHeaders: env.CORS_ALLOWED_HEADERS ?? [],
+    ...(env.STRICT_TRANSPORT_SECURITY !== undefined && { transportSecurity: env.STRICT_TRANSPORT_SECURITY }),
+    publicPath: env.PUBLIC_URL === undefined ? '' : new URL(env.PUBLIC_URL).pathname.replace(/\/$/, ''),
     logLevel: env.LOG_LEVEL,
     requestTimeout: env.REQUEST_TIMEOUT_MS,
     maxTasks: env.MAX_TASKS_PER_USER,
@@ -260,6 +282,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
       store: env.RATE_LIMIT_STORE,
     },
     trustedProxies: env.TRUSTED_PROXIES,
+    proxyHeader: env.PROXY_HEADER,
     dataDirectory: resolve(env.DATA_DIR),
     ...(env.DATABASE_URL !== undefined && {
       postgres: {

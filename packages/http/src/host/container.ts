@@ -160,8 +160,9 @@ const factories: Factories = {
     },
   }),
   app: (parts) => {
-    const { corsOrigins, trustedProxies } = parts.config;
-    return createApp({ ...pick(parts), corsOrigins, trustedProxies, version, onAnswer: parts.metrics?.observe });
+    const { corsOrigins, corsHeaders, transportSecurity, trustedProxies, proxyHeader, publicPath } = parts.config;
+    const settings = { corsOrigins, corsHeaders, transportSecurity, trustedProxies, proxyHeader, publicPath };
+    return createApp({ ...pick(parts), ...settings, version, onAnswer: parts.metrics?.observe });
   },
 };
 

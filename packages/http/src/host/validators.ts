@@ -41,14 +41,29 @@ export function tableName() {
   );
 }
 
+/**
+ * An origin as browsers send it: of a page (`https://app.example.com`), of its subdomains (`https://*.example.com`), or of an
+ * app (`capacitor://localhost`).
+ */
 export function isOrigin(text: string): boolean {
-  return isHttpUrl(text) && new URL(text).origin === text;
+  if (!isHttpUrl(text))
+    return /^(?!(?:file|data|blob|javascript|about):)[a-z][a-z\d+.-]*:\/\/[\w.-]+(?::\d+)?$/.test(text);
+  // One label at the beginning, of a name that is not a whole top-level domain.
+  const plain = text.replace(/^(https?:\/\/)\*\.(?=[^.*:/]+\.[^*]+$)/, '$1label.');
+  return !plain.includes('*') && new URL(plain).origin === plain;
 }
 
 export function originProblem(text: string): string {
-  return text === '*'
-    ? 'must not be *: the API allows credentials, so every origin has to be named'
-    : `must be a comma-separated list of origins such as https://app.example.com, and "${text}" is none`;
+  if (text === '*') return 'must not be *: the API allows credentials, so every origin has to be named';
+  return (
+    'must be a comma-separated list of origins such as https://app.example.com, https://*.example.com (one label) or ' +
+    `capacitor://localhost, and "${text}" is none`
+  );
+}
+
+/** The name of a header (RFC 9110, section 5.1). */
+export function headerName() {
+  return v.pipe(v.string(), v.regex(/^[\w!#$%&'*+.^`|~-]+$/, 'must be a comma-separated list of names of headers'));
 }
 
 function isBaseUrl(text: string): boolean {

@@ -77,9 +77,9 @@ function updatedAtOf(tag: string): Timestamp {
 
 /** The key, plain or quoted as in draft-ietf-httpapi-idempotency-key-header. */
 function idempotencyKey(ctx: Context): string | undefined {
-  const header = ctx.get('Idempotency-Key');
-  if (header === '') return undefined;
-  const [, key] = /^"?([\x21\x23-\x7e]{1,255})"?$/.exec(header) ?? [];
+  const header = ctx.headers['idempotency-key'];
+  if (header === undefined) return undefined;
+  const [, key] = /^"?([\x21\x23-\x7e]{1,255})"?$/.exec(String(header)) ?? [];
   if (key === undefined) {
     throw new RequestError('MALFORMED_REQUEST', 'Idempotency-Key must have 1 to 255 visible ASCII characters.');
   }

@@ -1,13 +1,52 @@
 import cors from '@koa/cors';
 import type { Middleware } from 'koa';
 
-/** CORS for these origins. Wraps the error handling, because browsers hide errors without these headers. */
-export function crossOrigin(origins: readonly string[]): Middleware {
+/** The request headers that the API reads. */
+const OWN_HEADERS = ['Authorization', 'Content-Type', 'X-Request-Id', 'If-Match', 'If-None-Match', 'Idempotency-Key'];
+
+/** What tracing in browsers adds to requests: W3C Trace Context and Baggage, and the headers of common tools. */
+const TRACE_HEADERS = [
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'b3',
+  'x-b3-traceid',
+  'x-b3-spanid',
+  'x-b3-parentspanid',
+  'x-b3-sampled',
+  'x-b3-flags',
+  'sentry-trace',
+  'x-datadog-trace-id',
+  'x-datadog-parent-id',
+  'x-datadog-origin',
+  'x-datadog-sampling-priority',
+  'x-datadog-tags',
+  'newrelic',
+  'elastic-apm-traceparent',
+  'uber-trace-id',
+  'x-cloud-trace-context',
+  'x-amzn-trace-id',
+  'request-id',
+  'request-context',
+  'x-requested-with',
+];
+
+const ALLOW_HEADERS = 'Access-Control-Allow-Headers';
+
+/**
+ * CORS for these origins, of which `*` stands for one label. Wraps the error handling, because browsers hide errors without
+ * these headers.
+ *
+ * @param headers request headers that pages may send besides those of the API and of tracing
+ */
+export function crossOrigin(origins: readonly string[], headers: readonly string[] = []): Middleware {
+  const isAllowed = originMatcher(origins);
+  const more = new Set([...TRACE_HEADERS, ...headers].map((name) => name.toLowerCase()));
   const answerPage = cors({
-    origin: (ctx) => (origins.includes(ctx.get('Origin')) ? ctx.get('Origin') : ''),
+    origin: (ctx) => (isAllowed(ctx.get('Origin')) ? ctx.get('Origin') : ''),
     credentials: true,
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowHeaders: ['Authorization', 'Content-Type', 'X-Request-Id', 'If-Match', 'If-None-Match', 'Idempotency-Key'],
+    allowHeaders: OWN_HEADERS,
     exposeHeaders: [
       'Location',
       'Link',
@@ -22,10 +61,40 @@ export function crossOrigin(origins: readonly string[]): Middleware {
     ],
     maxAge: 600,
   });
-  return (ctx, next) => {
-    if (ctx.headers.origin !== undefined) return answerPage(ctx, next);
+  return async (ctx, next) => {
+    if (ctx.headers.origin !== undefined) {
+      await answerPage(ctx, next);
+      // Of so many possible headers, only those that are asked for are named.
+      const asked = ctx
+        .get('Access-Control-Request-Headers')
+        .toLowerCase()
+        .split(/[\s,]+/);
+      const allowed = [...OWN_HEADERS, ...asked.filter((name) => more.has(name))];
+      if (ctx.res.hasHeader(ALLOW_HEADERS)) ctx.set(ALLOW_HEADERS, allowed.join());
+      return;
+    }
     // Even without an `Origin`, caches must know that the response depends on it.
     ctx.set('Vary', 'Origin');
-    return next();
+    await next();
   };
+}
+
+function originMatcher(origins: readonly string[]): (origin: string) => boolean {
+  const exact = new Set(origins.filter((origin) => !origin.includes('*')));
+  const wildcards = origins
+    .filter((origin) => origin.includes('*'))
+    .map((origin) => {
+      const [start = '', end = ''] = origin.split('*');
+      return { start, end };
+    });
+  return (origin) =>
+    exact.has(origin) ||
+    wildcards.some(
+      ({ start, end }) =>
+        origin.startsWith(start) && origin.endsWith(end) && isLabel(origin.slice(start.length, -end.length)),
+    );
+}
+
+function isLabel(text: string): boolean {
+  return text.length <= 63 && /^[\da-z-]+$/.test(text);
 }

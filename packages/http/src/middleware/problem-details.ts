@@ -60,8 +60,15 @@ export function problemType(code: ProblemCode): string {
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = 1;
 
-/** Converts errors to problem details (RFC 9457), and logs those that matter to an operator. */
-export function problemDetails(logger: Logger): Middleware {
+/** Headers of an answer that is not given after all. */
+const HEADERS_OF_ANSWERS = ['ETag', 'Link', 'Location', 'Content-Disposition', 'Content-Encoding'];
+
+/**
+ * Converts errors to problem details (RFC 9457), and logs those that matter to an operator.
+ *
+ * @param publicPath the path at which proxies show the server
+ */
+export function problemDetails(logger: Logger, publicPath = ''): Middleware {
   return async (ctx, next) => {
     try {
       await next();
@@ -72,13 +79,14 @@ export function problemDetails(logger: Logger): Middleware {
       ctx.state.refusal = refusalOf(error);
       ctx.state.evidence = error instanceof UnauthenticatedError ? error.evidence : undefined;
       if (status >= 500) logger.error({ err: error, requestId, traceId }, `answered ${status}`);
+      for (const name of HEADERS_OF_ANSWERS) ctx.remove(name);
       setHeaders(ctx, code, error);
       ctx.status = status;
       ctx.type = 'application/problem+json';
       ctx.body = JSON.stringify(
         problemOf(code, {
           detail: code === 'INTERNAL_ERROR' ? INTERNAL_DETAIL : (error as Error).message,
-          instance: pathOf(ctx),
+          instance: publicPath + pathOf(ctx),
           requestId,
           ...(error instanceof InvalidInputError && { errors: error.problems }),
         }),

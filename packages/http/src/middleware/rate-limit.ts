@@ -2,7 +2,7 @@ import { UnauthenticatedError } from '@todo-backend/application';
 import type { UserId } from '@todo-backend/domain';
 import type { Context } from 'koa';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
-import { addressKey } from './address.js';
+import { clientOf, type Proxies } from './address.js';
 import { RequestError } from './request-error.js';
 
 /** The limits for requests per user and for failed authentications per address. */
@@ -14,8 +14,7 @@ export interface RateLimits {
 /** Counts a request of a user, and refuses it above the limit. */
 export async function limitUser(ctx: Context, limiter: RateLimiterAbstract, userId: UserId): Promise<void> {
   const { left, isOver } = await consume(limiter, userId);
-  ctx.set('RateLimit-Policy', `"user";q=${limiter.points};w=${limiter.duration}`);
-  ctx.set('RateLimit', `"user";r=${left.remainingPoints};t=${seconds(left)}`);
+  setHeaders(ctx, 'user', limiter, left);
   if (isOver) throw tooMany(ctx, left);
 }
 
@@ -23,11 +22,15 @@ export async function limitUser(ctx: Context, limiter: RateLimiterAbstract, user
 export async function limitFailures<T>(
   ctx: Context,
   limiter: RateLimiterAbstract,
+  proxies: Proxies,
   authenticate: () => Promise<T>,
 ): Promise<T> {
-  const key = addressKey(ctx.ip);
+  const key = clientOf(ctx.req, proxies);
   const failures = await limiter.get(key);
-  if (failures !== null && failures.consumedPoints > limiter.points) throw tooMany(ctx, failures);
+  if (failures !== null && failures.consumedPoints > limiter.points) {
+    setHeaders(ctx, 'address', limiter, failures);
+    throw tooMany(ctx, failures);
+  }
   try {
     return await authenticate();
   } catch (error) {
@@ -43,6 +46,17 @@ async function consume(limiter: RateLimiterAbstract, key: string): Promise<{ lef
     if (!(refusal instanceof RateLimiterRes)) throw refusal;
     return { left: refusal, isOver: true };
   }
+}
+
+/** Says what is left, as in draft-ietf-httpapi-ratelimit-headers. */
+function setHeaders(
+  ctx: Context,
+  policy: string,
+  { points, duration }: RateLimiterAbstract,
+  left: RateLimiterRes,
+): void {
+  ctx.set('RateLimit-Policy', `"${policy}";q=${points};w=${duration}`);
+  ctx.set('RateLimit', `"${policy}";r=${left.remainingPoints};t=${seconds(left)}`);
 }
 
 function tooMany(ctx: Context, left: RateLimiterRes): RequestError {

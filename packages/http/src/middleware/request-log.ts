@@ -33,7 +33,10 @@ export function requestId(): Middleware {
   };
 }
 
-/** Logs one line per request, without any text from a user. */
+/** Routes that machines call all the time. */
+const PROBES = new Set(['/health', '/ready']);
+
+/** Logs one line per request, without any text from a user: at the level `debug` for probes. */
 export function requestLog({ logger, onAnswer, activeTraceId }: RequestLogOptions): Middleware {
   return async (ctx, next) => {
     const start = performance.now();
@@ -43,7 +46,7 @@ export function requestLog({ logger, onAnswer, activeTraceId }: RequestLogOption
     const { method, status } = ctx;
     const { requestId, traceId, userId, refusal, evidence } = ctx.state;
     const route = routeOf(ctx);
-    logger.info(
+    logger[route !== undefined && PROBES.has(route) ? 'debug' : 'info'](
       {
         method,
         route: route ?? null,

@@ -1,5 +1,6 @@
 import type { RouterContext } from '@koa/router';
 import type { TokenVerifier } from '@todo-backend/application';
+import type { Proxies } from './address.js';
 import { authenticate } from './authenticate.js';
 import { limitFailures, limitUser, type RateLimits } from './rate-limit.js';
 import { RequestError } from './request-error.js';
@@ -11,9 +12,9 @@ export const FORBIDDEN_DETAIL = "You can only use your own tasks: the user in th
  * Lets the user in whose token it is, if the path is theirs: limits failures, authenticates, limits requests, compares, in
  * this order: every request of a user counts, whatever becomes of it. It is one step because the router looks at the address anew for each.
  */
-export function onlyTheUser(tokens: TokenVerifier, limits: RateLimits) {
+export function onlyTheUser(tokens: TokenVerifier, limits: RateLimits, proxies: Proxies) {
   return async (ctx: RouterContext, next: () => Promise<unknown>) => {
-    const userId = await limitFailures(ctx, limits.failuresPerAddress, () => authenticate(ctx, tokens));
+    const userId = await limitFailures(ctx, limits.failuresPerAddress, proxies, () => authenticate(ctx, tokens));
     ctx.state.userId = userId;
     await limitUser(ctx, limits.perUser, userId);
     if (ctx.params.user_id !== userId) throw new RequestError('FORBIDDEN', FORBIDDEN_DETAIL);

@@ -69,7 +69,7 @@ export const headers = {
   ETag: {
     required: true,
     description: 'The name of this version, for `If-None-Match` and `If-Match`.',
-    schema: { type: 'string', pattern: '^"[\\da-z]+"$' },
+    schema: { type: 'string', pattern: '^(?:W/)?"[\\da-z]+"$' },
   },
   Link: {
     required: false,

@@ -48,6 +48,7 @@ export const exportTasks: Route = {
   summary: 'Export all tasks',
   description: 'All tasks of the user, oldest first, as a file.',
   query: exportQuery,
+  isLong: true,
   answers: {
     200: {
       description: 'The file.',

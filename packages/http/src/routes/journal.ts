@@ -7,6 +7,7 @@ import { json, type Query, type Route, ref } from './route.js';
 const journalQuery: Query = {
   schema: JournalQuerySchema,
   names: { task_id: 'taskId' },
+  emptyIsAbsent: ['taskId', 'type', 'since', 'until', 'cursor'],
   mistake: { since: 'yesterday', limit: '1000' },
 };
 
@@ -18,6 +19,7 @@ export const listJournal: Route = {
   summary: 'Read the journal',
   description: 'What happened to the tasks of the user, newest first, in parts, each of which links to the next.',
   query: journalQuery,
+  isLong: true,
   answers: {
     200: {
       description: 'The entries.',

@@ -44,6 +44,8 @@ export function sendTasks(ctx: ParameterizedContext, listing: TaskListing, forma
     return;
   }
   const body = Readable.from(partsOf(tasks, rest, format), { objectMode: false, highWaterMark: READ_AHEAD });
+  // What was sent so far must not look like all of it.
+  body.once('error', () => ctx.res.destroy());
   longLists++;
   // Also where nobody has read a part of it. What fails there has failed for the reader already.
   body.once('close', () => {

@@ -22,6 +22,8 @@ export interface RouteParts {
   readonly readiness: ReadinessProbe;
   readonly clock: Clock;
   readonly version: string;
+  /** The path at which proxies show the server, without a slash at the end. Default none. */
+  readonly publicPath?: string | undefined;
   /** Returns the OpenAPI document, generated on first use. */
   readonly document: () => Promise<object>;
 }
@@ -106,6 +108,8 @@ export interface Route {
   readonly description: string;
   readonly query?: Query;
   readonly headers?: readonly RequestHeader[];
+  /** Whether answers may be long, and are compressed for clients who take that. */
+  readonly isLong?: boolean;
   readonly body?: {
     readonly schema: keyof typeof bodies;
     readonly required: boolean;

@@ -1,6 +1,8 @@
 import Router, { type RouterMiddleware } from '@koa/router';
+import { compressed } from '../middleware/compression.js';
 import { FairShare, whenTaken } from '../middleware/fair-share.js';
 import { jsonBody } from '../middleware/json-body.js';
+import { refuseMethod } from '../middleware/no-such-route.js';
 import { assertListening } from '../middleware/user.js';
 import { onTheWire } from './problems.js';
 import { needsToken, type Route, type RouteParts, USER_PATH } from './route.js';
@@ -22,10 +24,21 @@ export function routers(routes: readonly Route[], parts: RouteParts, authenticat
         : route.body.limit === undefined
           ? [body]
           : [shares.largeBody, jsonBody(route.body.limit)];
-    (isOfUser ? ofUser : open)[route.method](path, ...reading, handlerOf(route, parts, shares));
+    const before = [...(route.isLong ? [compressed] : []), ...reading];
+    (isOfUser ? ofUser : open)[route.method](path, ...before, handlerOf(route, parts, shares));
+  }
+  // `{task_id}` matches these too, and would take the last part for an id.
+  for (const path of new Set(routes.map(({ path }) => path).filter((path) => isAlsoTask(path)))) {
+    const methods = routes.filter((route) => route.path === path).map(({ method }) => method.toUpperCase());
+    ofUser.all(koaPath(path.slice(USER_PATH.length)), (ctx) => refuseMethod(ctx, methods));
   }
   // The most used routes come first.
   return [ofUser, open];
+}
+
+/** Whether a path is also one of a task, with its last part for the id. */
+function isAlsoTask(path: string): boolean {
+  return path.startsWith(`${USER_PATH}/tasks/`) && !path.includes('{task_id}');
 }
 
 function handlerOf({ handle, query }: Route, parts: RouteParts, shares: FairShare): RouterMiddleware {

@@ -17,17 +17,17 @@ const getInfo: Route = {
     },
   },
   handle:
-    ({ version }) =>
+    ({ version, publicPath = '' }) =>
     (ctx) => {
       ctx.body = {
         name: 'todo-backend',
         version,
         links: {
-          health: '/health',
-          ready: '/ready',
-          tasks: '/api/{user_id}/tasks',
-          docs: '/docs',
-          openapi: '/openapi.json',
+          health: `${publicPath}/health`,
+          ready: `${publicPath}/ready`,
+          tasks: `${publicPath}/api/{user_id}/tasks`,
+          docs: `${publicPath}/docs`,
+          openapi: `${publicPath}/openapi.json`,
         },
       };
     },

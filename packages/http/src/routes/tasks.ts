@@ -16,7 +16,7 @@ import { json, notModified, type Query, type Route, ref } from './route.js';
 const listQuery: Query = {
   schema: TaskQuerySchema,
   names: { sort_by: 'sortBy', sort_order: 'sortOrder' },
-  emptyIsAbsent: ['status', 'priority', 'category'],
+  emptyIsAbsent: ['status', 'priority', 'category', 'search', 'cursor'],
   mistake: { status: 'done', sort_by: 'id' },
 };
 
@@ -29,6 +29,7 @@ const listTasks: Route = {
   description:
     'All tasks of the user, newest first, or those that are asked for, in the order that is asked for. With `limit` they come in parts, each of which links to the next.',
   query: listQuery,
+  isLong: true,
   headers: ['If-None-Match'],
   answers: {
     200: {
@@ -82,11 +83,11 @@ const createTask: Route = {
   answers: { 201: { ...taskAnswer('The new task.', milk), headers: ['ETag', 'Location'] } },
   errors: ['TASK_LIMIT_REACHED'],
   handle:
-    ({ tasks }) =>
+    ({ tasks, publicPath = '' }) =>
     async (ctx) => {
       const task = await tasks.create(ctx.state.userId, unchecked(ctx.request.body), changeOptions(ctx));
       ctx.status = 201;
-      ctx.set('Location', `/api/${encodeURIComponent(task.userId)}/tasks/${task.id}`);
+      ctx.set('Location', `${publicPath}/api/${encodeURIComponent(task.userId)}/tasks/${task.id}`);
       sendTask(ctx, task);
     },
 };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Readiness, UnauthenticatedError, UnavailableError } from '@todo-backend/application';
 import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
 import { type Kysely, sql } from 'kysely';
@@ -37,7 +38,10 @@ export interface KeySet extends JWTVerifyGetKey {
 }
 
 /** Minimum time between two refreshes in milliseconds, whether or not they succeed. */
-const REFRESH_COOLDOWN = 10_000;
+const REFRESH_COOLDOWN = 2_000;
+
+/** Requests with an unknown key that wait for the next refresh; the others are refused at once. */
+const MAX_WAITING = 100;
 
 /** The same as long as there is no key at all: every request fails until then. */
 const FIRST_LOAD_COOLDOWN = 1_000;
@@ -189,8 +193,8 @@ function noKeysAt(url: string, found: string): KeySourceError {
 }
 
 /**
- * A key set that outlives its source. Keys are cached; an unknown `kid` triggers a refresh, at most once in ten seconds;
- * while loading fails, the old keys stay in use.
+ * A key set that outlives its source. Keys are cached; an unknown `kid` triggers a refresh, at most once in two seconds,
+ * and its request waits for that; while loading fails, the old keys stay in use.
  *
  * The returned function throws `UnauthenticatedError` (`UNAUTHENTICATED`) when no key fits, and `UnavailableError`
  * (`UNAVAILABLE`) when none was ever loaded.
@@ -229,6 +233,22 @@ export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: K
     return loading;
   };
 
+  let waiting = 0;
+  let scheduled: Promise<void> | undefined;
+  /** Refreshes as soon as that may be, once for all who wait for it. */
+  const nextRefresh = async (): Promise<void> => {
+    if (waiting >= MAX_WAITING) return;
+    waiting++;
+    scheduled ??= sleep(Math.max(0, lastAttempt + REFRESH_COOLDOWN - now())).then(() => {
+      scheduled = undefined;
+      lastAttempt = now();
+      return refreshNow();
+    });
+    await scheduled.finally(() => {
+      waiting--;
+    });
+  };
+
   const generation = () => {
     if (find !== undefined) void refreshUnlessDoneWithin(MAX_AGE);
     return find;
@@ -256,7 +276,7 @@ export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: K
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
     }
-    await refreshUnlessDoneWithin(REFRESH_COOLDOWN);
+    await nextRefresh();
     try {
       return await find(header, token);
     } catch (error) {

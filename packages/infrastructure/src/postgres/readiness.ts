@@ -9,12 +9,15 @@ const UNDEFINED_TABLE = '42P01';
 
 /** How the database is asked: by a statement that no transaction is waited for, and in any other way. */
 interface Asked {
-  readonly read: (statement: Statement) => Promise<(readonly [applied: number, rowSecurity: boolean])[]>;
+  readonly read: (
+    statement: Statement,
+  ) => Promise<(readonly [applied: number, rowSecurity: boolean, isReadOnly: boolean])[]>;
   readonly query: <T>(run: Run<T>) => Promise<T>;
 }
 
 const STATE = `
-  select count(distinct name)::int, coalesce(row_security_active(to_regclass('tasks')), false)
+  select count(distinct name)::int, coalesce(row_security_active(to_regclass('tasks')), false),
+         current_setting('transaction_read_only') = 'on'
   from mikro_orm_migrations where name = any($1)`;
 
 /** Checks the database, as `Database.check` tells. */
@@ -25,9 +28,12 @@ export async function checkReadiness({ read, query }: Asked): Promise<Readiness>
     if (missing) throw refusedFor(missing, error);
     return undefined;
   });
-  const [applied, rowSecurity = false] = rows?.[0] ?? [];
+  const [applied, rowSecurity = false, isReadOnly = false] = rows?.[0] ?? [];
   if (applied !== MIGRATION_NAMES.length) {
     throw new UnavailableError('The database schema is not up to date. Run the migrations.');
+  }
+  if (isReadOnly) {
+    throw new UnavailableError('The database can only be read: it is a standby, or was set to read-only.');
   }
   return { rowSecurity };
 }
