@@ -14,7 +14,7 @@ const rooms = (source, allowed) =>
   }));
 
 /** Files at the root of `application/src`, which every room of it may use. */
-const SHARED = '(clock|errors|ids|readiness|caller|task-id|validation)[.]ts$';
+const SHARED = '(clock|errors|ids|position|readiness|caller|task-id|validation)[.]ts$';
 
 const allowed = [
   { from: { path: '^packages/domain/src/' }, to: { path: '^packages/domain/src/' } },
@@ -70,13 +70,13 @@ const allowed = [
     to: {
       path: [
         ...library('@electric-sql/pglite', 'pg', '@types/pg', 'pg-connection-string', 'fs-native-extensions'),
-        ...node('crypto', 'fs', 'fs/promises', 'module', 'net', 'path', 'timers/promises', 'tls'),
+        ...node('crypto', 'fs', 'fs/promises', 'module', 'net', 'path', 'timers/promises', 'tls', 'worker_threads'),
       ],
     },
   },
   {
     from: { path: '^packages/infrastructure/src/auth/' },
-    to: { path: [...library('jose', 'valibot', 'lru-cache'), ...node('crypto')] },
+    to: { path: [...library('jose', 'valibot', 'lru-cache'), ...node('crypto', 'timers/promises')] },
   },
 
   // http: host → app → routes → middleware. The document reads the routes. Only the host knows infrastructure.
@@ -97,8 +97,8 @@ const allowed = [
     to: {
       path: [
         ...library('@koa/router', '@koa/cors', '@types/koa__cors', 'koa-bodyparser', '@types/koa-bodyparser'),
-        ...library('rate-limiter-flexible', 'ipaddr.js'),
-        ...node('crypto', 'http', 'net'),
+        ...library('koa-compress', 'forwarded-parse', 'rate-limiter-flexible', 'ipaddr.js'),
+        ...node('crypto', 'http', 'net', 'stream'),
       ],
     },
   },
@@ -107,7 +107,7 @@ const allowed = [
     to: {
       path: [
         ...library('@koa/router', 'valibot', 'csv-stringify', 'swagger-ui-dist'),
-        ...node('crypto', 'fs/promises', 'path'),
+        ...node('crypto', 'fs/promises', 'path', 'stream'),
       ],
     },
   },
@@ -119,7 +119,18 @@ const allowed = [
       path: [
         ...published('infrastructure'),
         ...library('valibot'),
-        ...node('crypto', 'fs', 'http', 'net', 'path', 'stream', 'timers/promises', 'util'),
+        ...node(
+          'crypto',
+          'fs',
+          'http',
+          'inspector',
+          'net',
+          'path',
+          'stream',
+          'timers/promises',
+          'util',
+          'worker_threads',
+        ),
       ],
     },
   },

@@ -96,7 +96,10 @@ serverTest('an operator connects a sink, finds a dead letter, requeues it, and p
   await t.throwsAsync(command('requeue', '--event', 'x'), { message: /must be a UUID/ });
 
   await execute(url, `update task_events set "time" = now() - interval '91 days' where "sequence" = 1`);
-  t.regex((await command('prune')).stdout, /^Deleted 1 events from before \S+Z\.\n$/);
+  t.regex(
+    (await command('prune')).stdout,
+    /^Deleted 1 events from before \S+Z\.\nDeleted \d+ expired idempotency keys\.\n$/,
+  );
   t.regex((await command('prune')).stdout, /^Deleted 0 events/);
 
   t.is(await stop(), 0);

@@ -1,4 +1,7 @@
+import { mkdtemp } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { freePort } from '../postgres.ts';
 import { startProgram, until } from '../reliability/program.ts';
@@ -37,7 +40,7 @@ test('more connections than may be open are closed, logged and counted; those th
     MAX_CONNECTIONS: '30',
     MAX_CONNECTIONS_PER_ADDRESS: '10',
     METRICS_PORT: String(metricsPort),
-    DATA_DIR: 'memory',
+    DATA_DIR: await mkdtemp(join(tmpdir(), 'todo-data-')),
   });
   const refused = async (limit: string) => {
     const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();

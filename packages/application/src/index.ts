@@ -6,7 +6,7 @@ export * from './delivery/sink.js';
 export * from './errors.js';
 export * from './ids.js';
 export * from './journal/journal.js';
-export * from './journal/position.js';
+export * from './position.js';
 export * from './readiness.js';
 export * from './task-id.js';
 export * from './tasks/batch.js';

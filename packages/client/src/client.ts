@@ -212,13 +212,22 @@ export function createTodoClient(options: TodoClientOptions) {
       return read(() => response.text(), options);
     },
 
-    /** Creates tasks, with their status and times. */
-    importTasks(
+    /**
+     * Creates tasks, with their status and times. More than one request may have are sent in several: then those before
+     * one that fails are created.
+     */
+    async importTasks(
       userId: string,
-      body: { readonly tasks: readonly ImportedTask[] },
-      options: ChangeCallOptions = {},
+      { tasks }: { readonly tasks: readonly ImportedTask[] },
+      { idempotencyKey = newIdempotencyKey(), ...options }: ChangeCallOptions = {},
     ): Promise<{ imported: number }> {
-      return json('POST', userId, '/tasks/import', { ...options, body, isKeyed: true });
+      let imported = 0;
+      for (const [index, part] of partsOf(tasks).entries()) {
+        const key = index === 0 ? idempotencyKey : `${idempotencyKey}.${index}`;
+        const request = { ...options, body: { tasks: part }, isKeyed: true, idempotencyKey: key };
+        imported += (await json<{ imported: number }>('POST', userId, '/tasks/import', request)).imported;
+      }
+      return { imported };
     },
 
     /** What happened to the tasks, newest first. */
@@ -237,6 +246,26 @@ export function createTodoClient(options: TodoClientOptions) {
       return items(userId, '/audit', query, options);
     },
   };
+}
+
+/** The most tasks of one import, and bytes of its tasks, less than the 10 MB of its body. */
+const MOST_TASKS = 10_000;
+const MOST_BYTES = 9_000_000;
+
+/** Tasks in as few parts as the limits of an import allow. */
+function partsOf(tasks: readonly ImportedTask[]): (readonly ImportedTask[])[] {
+  const parts: ImportedTask[][] = [[]];
+  let bytes = 0;
+  for (const task of tasks) {
+    const size = new TextEncoder().encode(JSON.stringify(task)).length + 1;
+    bytes += size;
+    if (bytes > MOST_BYTES || parts.at(-1)?.length === MOST_TASKS) {
+      parts.push([]);
+      bytes = size;
+    }
+    parts.at(-1)?.push(task);
+  }
+  return parts;
 }
 
 /** The entity tag of this version of a task. */

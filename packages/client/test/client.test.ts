@@ -289,6 +289,41 @@ test('an aborted call ends at once', async (t) => {
   }
 });
 
+test('an import of more tasks than one may have is sent in parts, by count and by bytes', async (t) => {
+  const host = await onMemory();
+  t.teardown(() => host.close());
+  const { id, token } = await person(host);
+  const bodies: { tasks: number; bytes: number; key: string | null }[] = [];
+  const todo = createTodoClient({
+    baseUrl: host.url,
+    getToken: () => token,
+    fetch: (input, init) => {
+      if (init?.method === 'GET') return fetch(input, init);
+      const text = String(init?.body);
+      const { tasks } = JSON.parse(text) as { tasks: unknown[] };
+      const key = new Headers(init?.headers).get('Idempotency-Key');
+      bodies.push({ tasks: tasks.length, bytes: Buffer.byteLength(text), key });
+      return fetch(input, init);
+    },
+  });
+  const task = { title: 'milk', priority: 'low', category: 'home' } as const;
+  t.deepEqual(await todo.importTasks(id, { tasks: Array(12_000).fill(task) }, { idempotencyKey: 'k' }), {
+    imported: 12_000,
+  });
+  t.deepEqual(
+    bodies.splice(0).map(({ tasks, key }) => [tasks, key]),
+    [
+      [10_000, 'k'],
+      [2_000, 'k.1'],
+    ],
+  );
+  t.is((await todo.getStats(id)).total, 12_000);
+  const long = { ...task, title: '😀'.repeat(255), description: '😀'.repeat(1_000) };
+  t.deepEqual(await todo.importTasks(id, { tasks: Array(4_000).fill(long) }), { imported: 4_000 });
+  t.true(bodies.length > 1);
+  t.true(bodies.every(({ bytes }) => bytes < 10 * 1024 * 1024));
+});
+
 test('the client is under 5 KB compressed, and has no dependency', async (t) => {
   const root = new URL('../', import.meta.url);
   const names = (await readdir(new URL('dist/', root))).filter((name) => name.endsWith('.js'));

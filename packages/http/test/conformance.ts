@@ -93,7 +93,11 @@ function header(name: string): Header {
 export function assertDocumented(method: string, target: string | undefined, { status, headers, text }: Seen): void {
   const path = /^(?:[a-z]+:\/\/[\w.-]*(?::\d*)?(?=[/?#]|$))?([^?#]*)/i.exec(target ?? '')?.[1] ?? '';
   const about = `${method} ${target}: ${status} ${text.slice(0, 500)}`;
-  const operation = operations.find((it) => it.method === (method === 'HEAD' ? 'GET' : method) && it.path.test(path));
+  // A fixed part of a path is not a parameter of another one.
+  const ofPath = operations.filter((it) => it.path.test(path));
+  const operation = ofPath.find(
+    (it) => it.parameters === ofPath[0]?.parameters && it.method === (method === 'HEAD' ? 'GET' : method),
+  );
   const response = operation ? operation.responses.get(status) : elsewhere(method, status);
   assert.ok(response, `the status is not documented: ${about}`);
   for (const header of response.headers) assertHeader(header, headers.get(header.name), about);

@@ -110,7 +110,12 @@ function conforming(given: Schema, longest = Number.POSITIVE_INFINITY): fc.Arbit
       return fc.array(conforming(items), { minLength: schema.minItems ?? 0, maxLength: schema.maxItems ?? 5 });
     case 'object': {
       const entries = Object.entries(properties).map(([name, property]) => [name, conforming(property)]);
-      return fc.record(Object.fromEntries(entries), { requiredKeys: required });
+      const objects = fc.record(Object.fromEntries(entries), { requiredKeys: required });
+      // Both say the same, and must not contradict each other.
+      return objects.map(({ status, completed, ...rest }: Record<string, unknown>) => ({
+        ...rest,
+        ...(status !== undefined ? { status } : completed !== undefined && { completed }),
+      }));
     }
     case 'string': {
       const maxLength = Math.min(schema.maxLength ?? 100, longest);

@@ -24,7 +24,8 @@ async function routes(): Promise<string[]> {
   const routers = app.middleware.flatMap((used) => ('router' in used ? [used.router as Router] : []));
   return routers.flatMap(({ stack }) =>
     stack.flatMap(({ methods, path }) =>
-      methods
+      // A route for all methods refuses those that the others do not have.
+      (methods.length > 2 ? [] : methods)
         .filter((method) => method !== 'HEAD')
         .map((method) => `${method} ${String(path).replaceAll(/:(\w+)/g, '{$1}')}`),
     ),

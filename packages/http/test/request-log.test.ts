@@ -5,6 +5,7 @@ import { InMemoryTaskRepository, sequentialIds } from '@todo-backend/application
 import { type AppOptions, createLogger } from '@todo-backend/http';
 import { cachedKeySet, tokenVerifier } from '@todo-backend/infrastructure';
 import test from 'ava';
+import { pino } from 'pino';
 import { ABSENT, type Host, onMemory, operations, person, SECRET } from './hosts.ts';
 
 const clock = () => new Date().toISOString();
@@ -286,3 +287,17 @@ for (const [name, own] of adapters) {
     t.true(host.lines().length > 30);
   });
 }
+
+test('what probes ask for all the time is logged for debugging only', async (t) => {
+  for (const [level, routes] of [
+    ['info', ['/']],
+    ['debug', ['/health', '/ready', '/']],
+  ] as const) {
+    const lines: string[] = [];
+    const logger = pino({ level }, { write: (line: string) => void lines.push(line) });
+    const host = await onMemory({ logger });
+    for (const path of ['/health', '/ready', '/']) await host.call('GET', path);
+    await host.close();
+    t.deepEqual(lines.map((line) => JSON.parse(line).route).filter(Boolean), routes);
+  }
+});

@@ -43,6 +43,9 @@ const text = (longest: number) =>
     fc.tuple(odd, fc.integer({ min: longest - 1, max: longest + 1 })).map(([unit, count]) => unit.repeat(count)),
   );
 
+/** A character that shows something, by the properties of Unicode. */
+const SHOWS = /[^\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800\ufff9-\ufffb]/u;
+
 /** PostgreSQL cannot store NUL, and UTF-8 cannot encode lone surrogates. */
 function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
@@ -64,7 +67,7 @@ for (const { name, declare, open } of hosts.filter(({ name }) => name !== 'memor
           const answer = await user.call('POST', '/tasks', { json });
           const length = [...title.trim()].length;
           const refused = [
-            ...(isStorable(title) && length >= 1 && length <= 255 ? [] : ['title']),
+            ...(isStorable(title) && SHOWS.test(title) && length <= 255 ? [] : ['title']),
             ...(isStorable(description) && [...description].length <= 1000 ? [] : ['description']),
           ];
           if (refused.length > 0) {

@@ -312,3 +312,47 @@ serverTest('TLS: an unverifiable certificate is refused, one of the given author
   await server.stop();
   await rm(directory, { recursive: true });
 });
+
+serverTest('a database that was restored and went on is at no position of before', async (t) => {
+  const url = await newDatabase();
+  const copy = new URL(url);
+  copy.pathname += '_copy';
+  const at = async (url: string) => {
+    const database = await Database.postgres({ url });
+    await database.migrate(STANDALONE);
+    const tasks = new SqlTaskRepository(database, STANDALONE);
+    return { close: () => database.close(), tasks, position: async () => (await tasks.count('alice')).position };
+  };
+  const original = await at(url);
+  t.is(await original.position(), journalPosition(0));
+  await taskWriter(original.tasks).add(task);
+  await original.close();
+  await execute(
+    url.replace(/[^/]+$/, 'postgres'),
+    `create database "${copy.pathname.slice(1)}" template "${new URL(url).pathname.slice(1)}"`,
+  );
+  t.teardown(() =>
+    execute(url.replace(/[^/]+$/, 'postgres'), `drop database "${copy.pathname.slice(1)}" with (force)`),
+  );
+
+  const [before, restored] = [await at(url), await at(copy.href)];
+  t.teardown(() => Promise.all([before.close(), restored.close()]));
+  t.is(await before.position(), await restored.position());
+  const [a, b] = ['2', '3'].map((digit) => ({ ...task, id: task.id.replace('1', digit) }));
+  await taskWriter(before.tasks).add(a ?? task);
+  await taskWriter(restored.tasks).add(b ?? task);
+  t.not(await before.position(), await restored.position());
+  t.is((await before.tasks.list('alice', { sortBy: 'createdAt', sortOrder: 'asc' })).position, await before.position());
+});
+
+serverTest('a database that can only be read is not ready, and says so', async (t) => {
+  const url = await newDatabase();
+  const database = await Database.postgres({ url });
+  await database.migrate(STANDALONE);
+  await database.check();
+  await database.close();
+  await execute(url, `alter database "${new URL(url).pathname.slice(1)}" set default_transaction_read_only = on`);
+  const readOnly = await Database.postgres({ url });
+  t.teardown(() => readOnly.close());
+  await t.throwsAsync(readOnly.check(), { code: 'UNAVAILABLE', message: /can only be read/ });
+});

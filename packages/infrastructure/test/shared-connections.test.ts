@@ -126,8 +126,8 @@ serverTest('a user with locked rows does not hold up other users', async (t) => 
   await other.query('rollback');
   await other.end();
   await Promise.all(hers);
-  t.like(await tasks.count('alice'), { total: 6, version: 6 });
-  t.like(await tasks.count('bob'), { total: 1, version: 1 });
+  t.like(await tasks.count('alice'), { total: 6 });
+  t.like(await tasks.count('bob'), { total: 1 });
   await database.close();
 });
 
@@ -147,7 +147,9 @@ for (const state of ['40001', '40P01']) {
     const { id } = await tasks.create('alice', content);
     t.like(await tasks.update('alice', id, { title: 'Buy bread' }), { title: 'Buy bread' });
     t.deepEqual(await execute(url, 'select last_value::int as tries from tries'), [{ tries: 4 }]);
-    t.like(await tasks.count('alice'), { total: 1, version: 2 });
+    const { total, position } = await tasks.count('alice');
+    t.is(total, 1);
+    t.regex(position, /^2/, 'two events, and none twice');
     await database.close();
   });
 }

@@ -1,5 +1,5 @@
 import type { Task, TaskId, TaskTransition, UserId } from '@todo-backend/domain';
-import type { JournalPosition } from '../journal/position.js';
+import type { JournalPosition } from '../position.js';
 import type { TaskQuery } from './query.js';
 
 /** Tasks, and the version of the owner's tasks that they belong to. */

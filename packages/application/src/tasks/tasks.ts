@@ -17,7 +17,7 @@ import {
 } from '@todo-backend/domain';
 import type { Clock } from '../clock.js';
 import type { IdGenerator } from '../ids.js';
-import type { JournalPosition } from '../journal/position.js';
+import type { JournalPosition } from '../position.js';
 import { TaskIdSchema } from '../task-id.js';
 import { check, outputsOf, parse } from '../validation.js';
 import { type BatchInput, type OperationResult, planBatch } from './batch.js';

@@ -52,7 +52,8 @@ export const listJournal: Route = {
     return async (ctx) => {
       const { entries, next } = await journal.list(ctx.state.userId, unchecked(decode(ctx.querystring)));
       linkToNext(ctx, next);
-      ctx.body = entries;
+      ctx.type = 'json';
+      ctx.body = JSON.stringify(entries);
     };
   },
 };

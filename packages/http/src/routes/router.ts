@@ -26,11 +26,12 @@ export function routers(routes: readonly Route[], parts: RouteParts, authenticat
           : [shares.largeBody, jsonBody(route.body.limit)];
     const before = [...(route.isLong ? [compressed] : []), ...reading];
     (isOfUser ? ofUser : open)[route.method](path, ...before, handlerOf(route, parts, shares));
-  }
-  // `{task_id}` matches these too, and would take the last part for an id.
-  for (const path of new Set(routes.map(({ path }) => path).filter((path) => isAlsoTask(path)))) {
-    const methods = routes.filter((route) => route.path === path).map(({ method }) => method.toUpperCase());
-    ofUser.all(koaPath(path.slice(USER_PATH.length)), (ctx) => refuseMethod(ctx, methods));
+    const ofPath = routes.filter((other) => other.path === route.path);
+    if (isAlsoTask(route.path) && ofPath.at(-1) === route) {
+      // The routes of a task come later, and would take the last part of the path for an id.
+      const methods = ofPath.map(({ method }) => method.toUpperCase());
+      ofUser.all(path, (ctx) => refuseMethod(ctx, methods));
+    }
   }
   // The most used routes come first.
   return [ofUser, open];

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Readiness, UnauthenticatedError, UnavailableError } from '@todo-backend/application';
 import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
 import { type Kysely, sql } from 'kysely';
@@ -17,6 +17,8 @@ export interface KeySetOptions {
   readonly onLoadError: (error: unknown) => void;
   /** A monotonic clock, in milliseconds. Default `Date.now`. */
   readonly now?: () => number;
+  /** Waits so many milliseconds of that clock. */
+  readonly sleep?: (milliseconds: number) => Promise<unknown>;
 }
 
 /** Whether there are keys: `none` before Better Auth has made its first, `unreachable` where that passes by itself. */
@@ -199,7 +201,7 @@ function noKeysAt(url: string, found: string): KeySourceError {
  * The returned function throws `UnauthenticatedError` (`UNAUTHENTICATED`) when no key fits, and `UnavailableError`
  * (`UNAVAILABLE`) when none was ever loaded.
  */
-export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now }: KeySetOptions): KeySet {
+export function cachedKeySet(load: KeyLoader, { onLoadError, now = Date.now, sleep = wait }: KeySetOptions): KeySet {
   let find: JWTVerifyGetKey | undefined;
   let lastAttempt = Number.NEGATIVE_INFINITY;
   let lastLook = Number.NEGATIVE_INFINITY;
