@@ -11,7 +11,13 @@ const TASKS = 10_000;
 const IMPORTS = FULL ? 16 : 6;
 
 serverTest('one user imports and searches as much as the server takes, and another one is served', async (t) => {
-  const program = await startProgram(t, { DATABASE_URL: await newDatabase(), RATE_LIMIT_PER_USER: '100000' });
+  const program = await startProgram(t, {
+    DATABASE_URL: await newDatabase(),
+    RATE_LIMIT_PER_USER: '100000',
+    MAX_TASKS_PER_USER: String(IMPORTS * TASKS),
+    // The imports wait unread.
+    REQUEST_TIMEOUT_MS: '120000',
+  });
   const user = async (id: string) => {
     const headers = {
       Authorization: `Bearer ${await issueToken({ secret: SECRET, userId: id, lifetime: 3600 })}`,

@@ -16,6 +16,10 @@ export const compressed: Middleware = async (ctx, next) => {
   const { body } = ctx;
   const isLong = typeof body === 'string' ? body.length >= THRESHOLD : body instanceof Readable;
   if (!isLong) return;
+  if (ctx.headers['accept-encoding'] === undefined) {
+    ctx.vary('Accept-Encoding');
+    return;
+  }
   await compressAnswer(ctx, async () => {});
   const tag = ctx.res.getHeader('ETag');
   if (ctx.res.hasHeader('Content-Encoding') && tag !== undefined) ctx.set('ETag', `W/${tag}`);

@@ -7,8 +7,8 @@ const READS = 2;
 /** What changes the tasks of one user waits for the row of their counts, so it can as well wait without a connection. */
 const WRITES = 1;
 
-/** Large bodies of one user at once: one is read while the other is worked on. */
-const LARGE_BODIES = 2;
+/** Large bodies of one user at once, in memory and worked on. */
+const LARGE_BODIES = 1;
 
 /** Characters of an answer that the operating system takes at once. */
 const SHORT_ANSWER = 64 * 1024;

@@ -45,26 +45,30 @@ export function jsonBody(limit = BODY_LIMIT): Middleware {
     // The parser truncates the length to 32 bits, and would wait for the rest.
     if (Number(ctx.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     if (ctx.headers.expect?.toLowerCase() === '100-continue') ctx.res.writeContinue();
-    let received = 0;
-    const coding = ctx.headers['content-encoding']?.toLowerCase();
-    // Names of codings are case-insensitive, and have an alias (RFC 9110, section 8.4.1).
-    if (coding !== undefined) ctx.headers['content-encoding'] = coding === 'x-gzip' ? 'gzip' : coding;
-    const isCompressed = coding !== undefined && coding !== 'identity';
-    if (isCompressed) {
-      ctx.req.on('data', (chunk: Buffer) => {
-        received += chunk.length;
-      });
-    }
+    const received = ctx.headers['content-encoding'] === undefined ? undefined : countReceived(ctx);
     await collect(ctx, async () => {});
     const bytes = ctx.request.body as unknown as Buffer;
-    if (isCompressed && bytes.length > BODY_LIMIT && bytes.length > received * MAX_RATIO)
+    if (received !== undefined && bytes.length > BODY_LIMIT && bytes.length > received.bytes * MAX_RATIO) {
       throw new RequestError(
         'MALFORMED_REQUEST',
         `The body must not become more than ${MAX_RATIO} times as large when it is decompressed.`,
       );
+    }
     ctx.request.body = bytes.length === 0 ? undefined : parseJson(bytes);
     await next();
   };
+}
+
+/** Counts the bytes of a body with a coding as they arrive, and writes the name of the coding as the parser knows it. */
+function countReceived({ req, headers }: Context): { readonly bytes: number } {
+  // Names of codings are case-insensitive, and have an alias (RFC 9110, section 8.4.1).
+  const coding = headers['content-encoding']?.toLowerCase();
+  headers['content-encoding'] = coding === 'x-gzip' ? 'gzip' : coding;
+  const received = { bytes: 0 };
+  req.on('data', (chunk: Buffer) => {
+    received.bytes += chunk.length;
+  });
+  return received;
 }
 
 async function isEmpty(ctx: Context): Promise<boolean> {

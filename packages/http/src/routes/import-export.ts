@@ -34,8 +34,8 @@ function toCsv(tasks: readonly object[], isFirst = true): string {
 }
 
 const FORMATS: Record<'json' | 'csv', TasksFormat> = {
-  json: { ...JSON_ARRAY, start: '{"tasks":[', end: ']}' },
-  csv: { type: 'csv', start: '', part: toCsv, end: '' },
+  json: { ...JSON_ARRAY, whole: (tasks) => JSON.stringify({ tasks }), start: '{"tasks":[', end: ']}' },
+  csv: { type: 'csv', whole: toCsv, start: '', part: toCsv, end: '' },
 };
 
 const exportQuery: Query = { schema: ExportQuerySchema, mistake: { format: 'xml' } };

@@ -14,6 +14,8 @@ export function sendTask(ctx: ParameterizedContext, task: Task): void {
 export interface TasksFormat {
   /** The media type, or its file extension. */
   readonly type: string;
+  /** All tasks at once. */
+  readonly whole: (tasks: readonly PresentedTask[]) => string;
   readonly start: string;
   readonly part: (tasks: readonly PresentedTask[], isFirst: boolean) => string;
   readonly end: string;
@@ -22,6 +24,7 @@ export interface TasksFormat {
 /** A JSON array of tasks. */
 export const JSON_ARRAY: TasksFormat = {
   type: 'json',
+  whole: (tasks) => JSON.stringify(tasks),
   start: '[',
   part: (tasks, isFirst) => `${isFirst ? '' : ','}${JSON.stringify(tasks).slice(1, -1)}`,
   end: ']',
@@ -40,7 +43,7 @@ export function sendTasks(ctx: ParameterizedContext, listing: TaskListing, forma
   ctx.type = format.type;
   const { tasks, rest } = listing;
   if (rest === undefined) {
-    ctx.body = `${format.start}${format.part(tasks.map(presentTask), true)}${format.end}`;
+    ctx.body = format.whole(tasks.map(presentTask));
     return;
   }
   const body = Readable.from(partsOf(tasks, rest, format), { objectMode: false, highWaterMark: READ_AHEAD });

@@ -13,18 +13,16 @@ export function routers(routes: readonly Route[], parts: RouteParts, authenticat
   const ofUser = new Router({ ...options, prefix: koaPath(USER_PATH) });
   const open = new Router(options);
   ofUser.use(authenticate);
-  const body = jsonBody();
   const shares = new FairShare();
+  const body = jsonBody();
+  const bodyOf = ({ body: wanted }: Route): RouterMiddleware[] => {
+    if (wanted === undefined) return [];
+    return wanted.limit === undefined ? [body] : [shares.largeBody, jsonBody(wanted.limit)];
+  };
   for (const route of routes) {
     const isOfUser = needsToken(route);
     const path = koaPath(isOfUser ? route.path.slice(USER_PATH.length) : route.path);
-    const reading =
-      route.body === undefined
-        ? []
-        : route.body.limit === undefined
-          ? [body]
-          : [shares.largeBody, jsonBody(route.body.limit)];
-    const before = [...(route.isLong ? [compressed] : []), ...reading];
+    const before = [...(route.isLong ? [compressed] : []), ...bodyOf(route)];
     (isOfUser ? ofUser : open)[route.method](path, ...before, handlerOf(route, parts, shares));
     const ofPath = routes.filter((other) => other.path === route.path);
     if (isAlsoTask(route.path) && ofPath.at(-1) === route) {
