@@ -175,11 +175,9 @@ test('a port in use prevents the start, with a message', async (t) => {
 
 test('migrate migrates once and says so', async (t) => {
   const cwd = await newDirectory();
-  t.like(await command(cwd, ['migrate']), {
-    code: 0,
-    stdout:
-      'Migrated: Migration20261123Tasks, Migration20261123RowSecurity, Migration20261123RateLimits, Migration20261123Journal, Migration20261123Idempotency, Migration20261124SettingReadOnce, Migration20261124RequeuedAttempts\n',
-  });
+  const { code, stdout } = await command(cwd, ['migrate']);
+  t.is(code, 0);
+  t.regex(stdout, /^Migrated: Migration20261123Tasks, (?:Migration\d{8}\w+, )+Migration\d{8}\w+\n$/);
   t.like(await command(cwd, ['migrate']), { code: 0, stdout: 'The database is up to date.\n' });
 });
 

@@ -17,11 +17,11 @@ export const DUE_DATE_PROBLEM =
 
 /** The parts of a due date, as regular expressions. */
 const PARTS = {
-  date: String.raw`\d{4}-\d{2}-\d{2}`,
-  time: String.raw`\d{2}:\d{2}`,
-  seconds: String.raw`\d{2}`,
+  date: String.raw`(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])`,
+  time: String.raw`(?:[01]\d|2[0-3]):[0-5]\d`,
+  seconds: String.raw`[0-5]\d`,
   fraction: String.raw`\d{1,3}`,
-  zone: String.raw`(?:Z|[+-]\d{2}:\d{2})`,
+  zone: String.raw`(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)`,
 };
 
 function grammar({ date, time, seconds, fraction, zone }: typeof PARTS): string {
@@ -67,7 +67,9 @@ export function parseForeignDate(text: string): DueDate | undefined {
 }
 
 /** Longer fractions than of a femtosecond are nobody's. */
-const FOREIGN = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,15})?([Zz]|[+-]\d{2}:?\d{2})?)?$/;
+const FOREIGN = new RegExp(
+  `^(${PARTS.date})(?:[Tt ](${PARTS.time}(?::${PARTS.seconds})?)(\\.\\d{1,15})?([Zz]|[+-](?:[01]\\d|2[0-3]):?[0-5]\\d)?)?$`,
+);
 
 /** The formats that {@link parseForeignDate} reads, as a regular expression (ECMA-262) without anchors. */
 export const FOREIGN_DATE_PATTERN = FOREIGN.source.slice(1, -1);

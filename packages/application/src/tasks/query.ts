@@ -74,6 +74,9 @@ export interface TaskQueryInput {
 
 const CURSOR_PROBLEM = 'Cursor must be one from an earlier answer, for the same order.';
 
+/** JSON Schema pattern: the order, the key of the last task, when it was created, and its id. */
+const CURSOR_PATTERN = `^\\["(?:${SORT_KEYS.join('|')})","(?:asc|desc)",(?:null|"(?:[^"\\\\]|\\\\.)*"),"\\d{4}-\\d{2}-\\d{2}T[\\d:.]+Z","[\\da-f-]{36}"\\]$`;
+
 const entries = {
   status: filter('Status', STATUSES),
   priority: filter('Priority', PRIORITIES),
@@ -113,6 +116,7 @@ const entries = {
       v.string(CURSOR_PROBLEM),
       v.metadata({
         description: 'Where to go on, as the link to the next part of an earlier answer has it.',
+        pattern: CURSOR_PATTERN,
       }),
     ),
   ),

@@ -69,7 +69,7 @@ async function main(): Promise<void> {
     let tracing: Tracing | undefined;
     const watchdog = watch();
     // Before all else: a process that is PID 1 ignores a signal that it has no handler for.
-    closeWithGrace({ delay: 10_000, logger: false, skip: ['beforeExit'] }, async ({ err }) => {
+    closeWithGrace({ delay: 9_000, logger: false, skip: ['beforeExit'] }, async ({ err }) => {
       watchdog.begin();
       stopping.abort(STOPPED);
       const service = await starting?.catch(() => undefined);

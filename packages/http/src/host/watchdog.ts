@@ -7,8 +7,8 @@ const INTERVAL = 500;
 /** Milliseconds without a sign of life after which the process is ended. */
 const PATIENCE = 8_000;
 
-/** Milliseconds that a process may take to end. Longer than an orderly shutdown takes. */
-const END_TIMEOUT = 11_000;
+/** Milliseconds that a process may take to end: more than an orderly shutdown takes, and less than platforms wait. */
+const END_TIMEOUT = 9_500;
 
 /** What {@link watch} returns. */
 export interface Watchdog {

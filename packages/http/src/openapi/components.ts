@@ -54,8 +54,9 @@ export const parameters = {
   'X-Request-Id': {
     in: 'header',
     required: false,
-    description: 'What to call this request in logs and in the answer. One that is not of this form is replaced.',
-    schema: { type: 'string', pattern: '^[\\w.-]{1,128}$' },
+    description:
+      'What to call this request in logs and in the answer: 1 to 128 letters, digits, `_`, `.` and `-`. Another one is replaced.',
+    schema: { type: 'string' },
   },
 } satisfies Record<RequestHeader | 'user_id' | 'task_id' | 'file' | 'X-Request-Id', Schema>;
 
@@ -103,14 +104,15 @@ export const headers = {
   },
   RateLimit: {
     required: true,
-    description: 'How many requests are left to this user (`r`), and for how many seconds (`t`).',
-    schema: { type: 'string', pattern: '^"user";r=\\d+;t=\\d+$' },
+    description:
+      'How many requests are left to this user (`r`), and for how many seconds (`t`); or, to an address that fails to authenticate.',
+    schema: { type: 'string', pattern: '^"(?:user|address)";r=\\d+;t=\\d+$' },
     example: '"user";r=1199;t=60',
   },
   'RateLimit-Policy': {
     required: true,
     description: 'How many requests a user has (`q`) in so many seconds (`w`).',
-    schema: { type: 'string', pattern: '^"user";q=\\d+;w=\\d+$' },
+    schema: { type: 'string', pattern: '^"(?:user|address)";q=\\d+;w=\\d+$' },
     example: '"user";q=1200;w=60',
   },
 } satisfies Record<

@@ -123,13 +123,17 @@ function queryParameters({ schema: querySchema, names = {}, emptyIsAbsent = [] }
   };
   const onWire = Object.fromEntries(Object.entries(names).map(([wire, name]) => [name, wire]));
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    ...(emptyIsAbsent.includes(name) && { allowEmptyValue: true }),
     name: onWire[name] ?? name,
     in: 'query',
     required: required.includes(name),
     description: emptyIsAbsent.includes(name)
       ? String(description).replace(/\.$/, '; an empty value is as if absent.')
       : description,
-    schema,
+    schema:
+      emptyIsAbsent.includes(name) && typeof schema.pattern === 'string'
+        ? { ...schema, pattern: `^$|${schema.pattern}` }
+        : schema,
   }));
 }
 
