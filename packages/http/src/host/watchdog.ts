@@ -41,15 +41,15 @@ export function watch(): Watchdog {
 
 /**
  * Counts its own turns, not the time: a process that was suspended finds that neither thread went on. A debugger stops
- * the program as long as it likes.
+ * the program as long as it likes. Writing the reason may take for ever, where nobody reads it, and is not waited for.
  */
 const WATCH = `
   const { workerData: { state, INTERVAL, PATIENCE, END_TIMEOUT } } = require('node:worker_threads');
-  const { writeSync } = require('node:fs');
+  const { write } = require('node:fs');
   let [beats, still, ending] = [0, 0, 0];
   const end = (reason) => {
-    try { writeSync(2, reason + '\\n'); } catch {}
-    process.kill(process.pid, 'SIGKILL');
+    write(2, reason + '\\n', () => {});
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100);
   };
   setInterval(() => {
     const now = Atomics.load(state, 0);
