@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { databases, postgresTest } from '../postgres.ts';
 import { FULL, spread, startProgram } from '../reliability/program.ts';
-import { memoryOf, OrdinaryUse, personOf } from './people.ts';
+import { memoryOf, OrdinaryUse, PATIENT, personOf } from './people.ts';
 
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
@@ -14,7 +14,7 @@ const SECONDS = FULL ? 30 : 4;
 const MORE_MEMORY = 400;
 
 serverTest('long lists are complete, in order and of one moment, as JSON and as CSV', async (t) => {
-  const program = await startProgram(t, { DATABASE_URL: await newDatabase() });
+  const program = await startProgram(t, { DATABASE_URL: await newDatabase(), ...PATIENT });
   const person = await personOf(program, 'with many tasks');
   await person.fill(2_500);
   const list = await person.call('GET', '/tasks?sort_by=title&sort_order=asc');
@@ -35,7 +35,7 @@ serverTest('long lists are complete, in order and of one moment, as JSON and as 
 });
 
 serverTest('users with very many tasks search, list, and do not read: others notice nothing', async (t) => {
-  const program = await startProgram(t, { DATABASE_URL: await newDatabase() });
+  const program = await startProgram(t, { DATABASE_URL: await newDatabase(), ...PATIENT });
   const ordinary = new OrdinaryUse(await personOf(program, 'ordinary'));
   const hostile = await Promise.all(['a', 'b', 'c'].map((id) => personOf(program, `hostile ${id}`)));
   for (const person of hostile) await person.fill(TASKS);

@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { databases, postgresTest } from '../postgres.ts';
 import { FULL, startProgram } from '../reliability/program.ts';
-import { OrdinaryUse, type Person, personOf, task } from './people.ts';
+import { OrdinaryUse, PATIENT, type Person, personOf, task } from './people.ts';
 
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
@@ -32,7 +32,7 @@ const DEEDS: Record<string, (person: Person) => Promise<unknown>> = {
 const AT_ONCE = 8;
 
 serverTest('whatever three hostile users do at the same time, an ordinary one is served', async (t) => {
-  const program = await startProgram(t, { DATABASE_URL: await newDatabase() });
+  const program = await startProgram(t, { DATABASE_URL: await newDatabase(), ...PATIENT });
   let users = 0;
   const deed = fc.constantFrom(...Object.keys(DEEDS));
   await fc.assert(

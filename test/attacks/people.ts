@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { issueToken } from '@todo-backend/infrastructure';
-import { type Program, SECRET } from '../reliability/program.ts';
+import { FULL, type Program, SECRET } from '../reliability/program.ts';
 
 /** A response that was read to its end. */
 export interface Answer {
@@ -20,6 +20,9 @@ export interface Person {
   /** Asks for a path on a connection of its own, and never reads the answer. */
   stall(path: string): Promise<Socket>;
 }
+
+/** On a machine that is busy with other things, waiting for a connection may take long, and says nothing. */
+export const PATIENT: Record<string, string> = FULL ? {} : { DATABASE_CONNECT_TIMEOUT_MS: '30000' };
 
 /** The most tasks of one import. */
 const IMPORT_MAX_TASKS = 10_000;

@@ -1,4 +1,11 @@
-import { creation, InvalidInputError, importTask, type TaskTransition } from '@todo-backend/domain';
+import {
+  creation,
+  InvalidInputError,
+  importTask,
+  MAX_PROBLEMS,
+  type Problem,
+  type TaskTransition,
+} from '@todo-backend/domain';
 import * as v from 'valibot';
 import { check, parse, record } from '../validation.js';
 import type { ChangeContext } from './change-context.js';
@@ -26,21 +33,27 @@ export const ImportSchema = record({
 /**
  * Checks an import and creates its tasks, with new ids.
  *
- * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of every task
+ * @throws {@link InvalidInputError} `INVALID_INPUT`, with every problem of every task, up to as many as an error has
  */
 export function planImport(input: unknown, { owner, newId, newOrigin }: ChangeContext): TaskTransition[] {
-  const items = parse(ImportSchema, input).tasks.map((item, i) => check(ImportedTaskSchema, item, `tasks.${i}`));
-  const problems = items.flatMap((item) => ('problems' in item ? item.problems : []));
+  const problems: Problem[] = [];
+  const tasks = parse(ImportSchema, input).tasks.flatMap((item, i) => {
+    // More than can be said need not be found.
+    if (problems.length > MAX_PROBLEMS) return [];
+    const checked = check(ImportedTaskSchema, item, `tasks.${i}`);
+    if ('output' in checked) return [checked.output];
+    problems.push(...checked.problems);
+    return [];
+  });
   if (problems.length > 0) throw new InvalidInputError(problems);
-  return items.flatMap((item) => {
-    if ('problems' in item) return [];
+  return tasks.map((imported) => {
     const origin = newOrigin();
-    const { status, createdAt = origin.time, updatedAt = createdAt, ...content } = item.output;
+    const { status, createdAt = origin.time, updatedAt = createdAt, ...content } = imported;
     const task = importTask(
       content,
       { status, createdAt, updatedAt },
       { id: newId(), userId: owner, now: origin.time },
     );
-    return [creation(task, origin)];
+    return creation(task, origin);
   });
 }

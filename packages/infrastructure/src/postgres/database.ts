@@ -94,9 +94,9 @@ export class Database implements ReadinessProbe {
   }
 
   /**
-   * Runs one statement that reads, and gives its rows in parts, all of the same moment, as `make` makes them. Until the last part is read, or
-   * `return` is called, it has a connection to itself, and only a few run at once. The embedded database has one
-   * connection for everybody, so there the parts are read at once.
+   * Runs one statement that reads, and gives its rows in parts, all of the same moment, as `make` makes them. Until the
+   * last part is read, or `return` is called, it has a connection to itself, and only a few run at once. The embedded
+   * database has one connection for everybody, so there the parts are read at once.
    */
   readInParts<Row extends readonly unknown[], Part>(
     statement: Statement,
