@@ -1,7 +1,7 @@
-import { issueToken } from '@todo-backend/infrastructure';
 import test from 'ava';
+import { type Answer, personOf, task } from '../attacks/people.ts';
 import { databases, postgresTest } from '../postgres.ts';
-import { FULL, SECRET, spread, startProgram } from './program.ts';
+import { FULL, spread, startProgram } from './program.ts';
 
 const serverTest = await postgresTest(test);
 const newDatabase = databases(test);
@@ -18,39 +18,25 @@ serverTest('one user imports and searches as much as the server takes, and anoth
     // The imports wait unread.
     REQUEST_TIMEOUT_MS: '120000',
   });
-  const user = async (id: string) => {
-    const headers = {
-      Authorization: `Bearer ${await issueToken({ secret: SECRET, userId: id, lifetime: 3600 })}`,
-      'Content-Type': 'application/json',
-    };
-    return async (method: string, path: string, body?: string, more: Record<string, string> = {}) => {
-      const start = performance.now();
-      const init = { method, headers: { ...headers, ...more }, ...(body !== undefined && { body }) };
-      const response = await fetch(`${program.url}/api/${id}${path}`, init);
-      const text = await response.text();
-      return { status: response.status, text, took: performance.now() - start };
-    };
-  };
-  const [hostile, ordinary] = [await user('hostile'), await user('ordinary')];
-  const task = (title: string) => ({ title, priority: 'low', category: 'home' });
-  const many = JSON.stringify({ tasks: Array.from({ length: TASKS }, (_, i) => task(`task ${i}`)) });
+  const [hostile, ordinary] = [await personOf(program, 'hostile'), await personOf(program, 'ordinary')];
+  const many = { tasks: Array.from({ length: TASKS }, (_, i) => task(`task ${i}`)) };
 
   let isOver = false;
-  const imports = Promise.all(Array.from({ length: IMPORTS }, () => hostile('POST', '/tasks/import', many)));
+  const imports = Promise.all(Array.from({ length: IMPORTS }, () => hostile.call('POST', '/tasks/import', many)));
   const searches = Promise.all(
     Array.from({ length: 12 }, async () => {
-      while (!isOver) await hostile('GET', '/tasks?search=nothing+of+the+kind');
+      while (!isOver) await hostile.call('GET', '/tasks?search=nothing+of+the+kind');
     }),
   );
   void imports.finally(() => {
     isOver = true;
   });
-  const answers: { status: number; took: number }[] = [];
+  const answers: Answer[] = [];
   let created = 0;
   while (!isOver) {
     const key = { 'Idempotency-Key': `key-${created++}` };
-    answers.push(await ordinary('POST', '/tasks', JSON.stringify(task(`mine ${created}`)), key));
-    answers.push(await ordinary('GET', '/tasks?limit=20'));
+    answers.push(await ordinary.call('POST', '/tasks', task(`mine ${created}`), key));
+    answers.push(await ordinary.call('GET', '/tasks?limit=20'));
     const ready = await fetch(`${program.url}/ready`);
     t.is(ready.status, 200, await ready.text());
   }
@@ -61,11 +47,11 @@ serverTest('one user imports and searches as much as the server takes, and anoth
   );
   await searches;
   t.deepEqual([...new Set(answers.map(({ status }) => status))].sort(), [200, 201], 'nobody else notices');
-  t.is(JSON.parse((await ordinary('GET', '/stats')).text).total, created);
-  t.is(JSON.parse((await hostile('GET', '/stats')).text).total, IMPORTS * TASKS);
+  t.is(JSON.parse((await ordinary.call('GET', '/stats')).text).total, created);
+  t.is(JSON.parse((await hostile.call('GET', '/stats')).text).total, IMPORTS * TASKS);
   // Without a share for each user it is two or three for each import, whatever the machine.
   t.true(answers.length > 10 * IMPORTS, `${answers.length} requests beside ${IMPORTS} imports`);
-  const times = answers.map(({ took }) => took);
+  const times = answers.map(({ milliseconds }) => milliseconds);
   t.log(`${answers.length} requests of the ordinary user, ms: ${spread(times)}`);
   if (FULL) t.true(Math.max(...times) < 1_000);
 });

@@ -64,13 +64,13 @@ export function crossOrigin(origins: readonly string[], headers: readonly string
   return async (ctx, next) => {
     if (ctx.headers.origin !== undefined) {
       await answerPage(ctx, next);
+      if (!ctx.res.hasHeader(ALLOW_HEADERS)) return;
       // Of so many possible headers, only those that are asked for are named.
       const asked = ctx
         .get('Access-Control-Request-Headers')
         .toLowerCase()
         .split(/[\s,]+/);
-      const allowed = [...OWN_HEADERS, ...asked.filter((name) => more.has(name))];
-      if (ctx.res.hasHeader(ALLOW_HEADERS)) ctx.set(ALLOW_HEADERS, allowed.join());
+      ctx.set(ALLOW_HEADERS, [...OWN_HEADERS, ...asked.filter((name) => more.has(name))].join());
       return;
     }
     // Even without an `Origin`, caches must know that the response depends on it.

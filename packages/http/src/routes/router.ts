@@ -24,8 +24,9 @@ export function routers(routes: readonly Route[], parts: RouteParts, authenticat
     const path = koaPath(isOfUser ? route.path.slice(USER_PATH.length) : route.path);
     const before = [...(route.isLong ? [compressed] : []), ...bodyOf(route)];
     (isOfUser ? ofUser : open)[route.method](path, ...before, handlerOf(route, parts, shares));
-    const ofPath = routes.filter((other) => other.path === route.path);
-    if (isAlsoTask(route.path) && ofPath.at(-1) === route) {
+    if (isAlsoTask(route.path)) {
+      const ofPath = routes.filter((other) => other.path === route.path);
+      if (ofPath.at(-1) !== route) continue;
       // The routes of a task come later, and would take the last part of the path for an id.
       const methods = ofPath.map(({ method }) => method.toUpperCase());
       ofUser.all(path, (ctx) => refuseMethod(ctx, methods));

@@ -5,6 +5,7 @@ import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/
 import type { Database } from '../postgres/database.js';
 import { Statements, value } from '../postgres/statements.js';
 import { type StoredEntry, storedEntry, toEntry } from './entry.js';
+import { selectLedger } from './ledger.js';
 
 /** The most entries of a user that a filter reads on a connection that others wait behind. */
 const LONG_JOURNAL = 10_000;
@@ -58,20 +59,7 @@ export class SqlJournal implements Journal {
   async #sequence(owner: UserId): Promise<number> {
     const statement = this.#statements.get(
       'sequence',
-      (db) =>
-        asCaller(db)
-          .selectFrom('caller')
-          .innerJoinLateral(
-            (eb) =>
-              eb
-                .selectFrom('task_ledgers')
-                .select('sequence')
-                .where((eb) => eb.and([this.ownedBy('task_ledgers'), knowsCaller]))
-                .offset(noOffset)
-                .as('ledger'),
-            (join) => join.onTrue(),
-          )
-          .select('ledger.sequence'),
+      (db) => selectLedger(db, [sql.ref('sequence').as('sequence')], this.ownedBy('task_ledgers')),
       { owner },
     );
     const [row] = await this.#database.read<readonly [sequence: number]>(statement);

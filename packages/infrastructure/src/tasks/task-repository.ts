@@ -16,6 +16,7 @@ import type { Task, TaskId, UserId } from '@todo-backend/domain';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { ledgerChanges } from '../journal/append.js';
 import { toEventRow } from '../journal/entry.js';
+import { selectLedger } from '../journal/ledger.js';
 import { BETTER_AUTH_TABLES, type BetterAuthTables } from '../postgres/better-auth.js';
 import { asCaller, knowsCaller, noOffset } from '../postgres/caller.js';
 import type { Database } from '../postgres/database.js';
@@ -47,6 +48,9 @@ const ledgerPosition = sql<JournalPosition>`
   to_hex("sequence") || coalesce(right("lastEventId"::text, ${sql.lit(POSITION_ID_LENGTH)}), ${sql.lit('0'.repeat(POSITION_ID_LENGTH))})`.as(
   'position',
 );
+
+/** What {@link SqlTaskRepository.count} reads of the ledger. */
+const COUNTS = [sql.ref('tasks').as('tasks'), sql.ref('completed').as('completed'), ledgerPosition];
 
 const hasManyTasks = sql<boolean>`"tasks" > ${sql.lit(MANY_TASKS)}`;
 const hasFewTasks = sql<boolean>`"ledger"."hasManyTasks" is not true`;
@@ -150,24 +154,9 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   async count(owner: UserId): Promise<TaskCounts> {
-    const statement = this.#statements.get(
-      'count',
-      (db) =>
-        asCaller(db)
-          .selectFrom('caller')
-          .innerJoinLateral(
-            (eb) =>
-              eb
-                .selectFrom('task_ledgers')
-                .select(['tasks', 'completed', ledgerPosition])
-                .where(this.#isOwn('task_ledgers'))
-                .offset(noOffset)
-                .as('ledger'),
-            (join) => join.onTrue(),
-          )
-          .selectAll('ledger'),
-      { owner },
-    );
+    const statement = this.#statements.get('count', (db) => selectLedger(db, COUNTS, this.ownedBy('task_ledgers')), {
+      owner,
+    });
     const [ledger] =
       await this.#database.read<readonly [tasks: number, completed: number, position: JournalPosition]>(statement);
     const [total, completed, position] = ledger ?? [0, 0, journalPosition(0)];
