@@ -14,7 +14,7 @@ const rooms = (source, allowed) =>
   }));
 
 /** Files at the root of `application/src`, which every room of it may use. */
-const SHARED = '(clock|errors|ids|position|readiness|caller|task-id|validation)[.]ts$';
+const SHARED = '(clock|errors|feed|ids|position|readiness|caller|task-id|validation)[.]ts$';
 
 const allowed = [
   { from: { path: '^packages/domain/src/' }, to: { path: '^packages/domain/src/' } },
@@ -27,6 +27,7 @@ const allowed = [
     [SHARED]: [],
     'tasks/': [SHARED],
     'journal/': [SHARED],
+    'recovery/': [SHARED, 'tasks/', 'journal/'],
     'delivery/': [SHARED, 'journal/'],
   }),
   {
@@ -56,9 +57,10 @@ const allowed = [
     'schema/': [],
     'migrations/': [],
     'postgres/': ['schema/', 'migrations/', 'fs-native-extensions[.]d[.]ts$'],
-    'journal/': ['schema/', 'postgres/'],
+    'journal/': ['schema/', 'postgres/', 'tasks/task-row[.]ts$'],
     'tasks/': ['schema/', 'postgres/', 'journal/'],
     'delivery/': ['schema/', 'postgres/', 'journal/'],
+    'feed/': ['postgres/', 'journal/'],
     'auth/': ['schema/', 'postgres/'],
   }),
   {
@@ -107,7 +109,7 @@ const allowed = [
     to: {
       path: [
         ...library('@koa/router', 'valibot', 'csv-stringify', 'swagger-ui-dist'),
-        ...node('crypto', 'fs/promises', 'path', 'stream'),
+        ...node('crypto', 'fs/promises', 'path', 'stream', 'timers/promises'),
       ],
     },
   },

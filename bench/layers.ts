@@ -10,7 +10,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Router from '@koa/router';
-import { journalUseCases, type TaskRepository, taskUseCases } from '@todo-backend/application';
+import {
+  journalUseCases,
+  localFeed,
+  recoveryUseCases,
+  type TaskRepository,
+  taskUseCases,
+} from '@todo-backend/application';
+import { InMemoryTaskRepository } from '@todo-backend/application/testing';
 import { createApp, createLogger } from '@todo-backend/http';
 import { issueToken, tokenVerifier } from '@todo-backend/infrastructure';
 import autocannon from 'autocannon';
@@ -71,12 +78,17 @@ const STAGES = {
     const clock = () => task.createdAt;
     const { completed: _, ...stored } = task;
     const found = { find: async () => stored } as unknown as TaskRepository;
-    const tasks = taskUseCases({ tasks: found, clock, newId: () => ID });
+    const ports = { tasks: found, clock, newId: () => ID };
+    const tasks = taskUseCases(ports);
     const limit = () => new RateLimiterMemory({ points: 1_000_000_000, duration: 60 });
-    const journal = journalUseCases({ journal: { entries: async () => [] } });
+    const nothing = new InMemoryTaskRepository();
+    const journal = journalUseCases({ journal: nothing });
+    const recovery = recoveryUseCases({ ...ports, journal: nothing, retentionDays: 90 });
     const app = createApp({
       tasks,
       journal,
+      recovery,
+      feed: localFeed(),
       tokens: tokenVerifier({ secret: SECRET }),
       readiness: { check: async () => ({ rowSecurity: false }) },
       clock,

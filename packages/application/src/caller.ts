@@ -8,4 +8,7 @@ export interface TokenVerifier {
    * @throws `UnavailableError` (`UNAVAILABLE`) when no key could be loaded yet to verify the token
    */
   verify(token: string): Promise<UserId>;
+
+  /** When a token that was verified expires, in milliseconds since 1970. */
+  expiresAt(token: string): number;
 }

@@ -1,4 +1,11 @@
-import { type InvalidInputError, type TaskChangedError, type TaskNotFoundError, TodoError } from '@todo-backend/domain';
+import {
+  type InvalidInputError,
+  MAX_PROBLEMS,
+  type Problem,
+  type TaskChangedError,
+  type TaskNotFoundError,
+  TodoError,
+} from '@todo-backend/domain';
 
 /** Why a caller could not be authenticated: for logs and counters, not for the caller. */
 export type AuthenticationFailure =
@@ -57,6 +64,47 @@ export class TaskLimitError extends TodoError {
   }
 }
 
+/**
+ * A position in the journal is of another history, such as before a backup was restored, or the entries after it were
+ * pruned. What the client has can only be loaded anew. Code `RESYNC_REQUIRED`.
+ */
+export class ResyncRequiredError extends TodoError {
+  readonly code = 'RESYNC_REQUIRED';
+
+  constructor() {
+    super('The journal does not go back to this position. Please load everything again, and go on from there.');
+  }
+}
+
+/** The journal has no such event: there never was one, or it was pruned. Code `EVENT_NOT_FOUND`. */
+export class EventNotFoundError extends TodoError {
+  readonly code = 'EVENT_NOT_FOUND';
+
+  constructor() {
+    super('There is nothing like that in the journal, or not any more.');
+  }
+}
+
+/** What is to be undone was changed since, so nothing was undone. Carries the fields. Code `CHANGED_SINCE`. */
+export class ChangedSinceError extends TodoError {
+  readonly code = 'CHANGED_SINCE';
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super('This was changed since, so nothing was undone.');
+    this.problems = problems.slice(0, MAX_PROBLEMS);
+  }
+}
+
+/** The task is to be restored, and was not deleted, or is back. Code `TASK_EXISTS`. */
+export class TaskExistsError extends TodoError {
+  readonly code = 'TASK_EXISTS';
+
+  constructor() {
+    super('The task exists, so there is nothing to restore.');
+  }
+}
+
 /** Every error that a use case or a port raises on purpose. Switch on `code`. */
 export type ApplicationError =
   | InvalidInputError
@@ -64,6 +112,10 @@ export type ApplicationError =
   | TaskChangedError
   | IdempotencyKeyReusedError
   | TaskLimitError
+  | ResyncRequiredError
+  | EventNotFoundError
+  | ChangedSinceError
+  | TaskExistsError
   | UnauthenticatedError
   | UserUnknownError
   | UnavailableError;

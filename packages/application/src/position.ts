@@ -16,3 +16,20 @@ export const POSITION_ID_LENGTH = 8;
 export function journalPosition(sequence: number, eventId?: string | null): JournalPosition {
   return sequence.toString(16) + (eventId ?? '').slice(-POSITION_ID_LENGTH).padStart(POSITION_ID_LENGTH, '0');
 }
+
+/** A {@link JournalPosition} that was read: the number of an event, and the end of its id. */
+export interface JournalPlace {
+  readonly sequence: number;
+  readonly idEnd: string;
+}
+
+/** What a position looks like, as a regular expression. */
+export const POSITION_PATTERN = `^(?:0|[1-9a-f][\\da-f]{0,7})[\\da-f]{${POSITION_ID_LENGTH}}$`;
+
+/** Reads a position that matches {@link POSITION_PATTERN}. */
+export function placeOf(position: JournalPosition): JournalPlace {
+  return {
+    sequence: Number.parseInt(position.slice(0, -POSITION_ID_LENGTH), 16),
+    idEnd: position.slice(-POSITION_ID_LENGTH),
+  };
+}

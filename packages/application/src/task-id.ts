@@ -1,4 +1,6 @@
+import type { TaskId } from '@todo-backend/domain';
 import * as v from 'valibot';
+import { check, outputsOf } from './validation.js';
 
 /** The grammar of a UUID (RFC 9562), in any letter case. */
 export const UUID = /^[\dA-Fa-f]{8}(?:-[\dA-Fa-f]{4}){3}-[\dA-Fa-f]{12}$/;
@@ -10,3 +12,13 @@ export const TaskIdSchema = v.pipe(
   v.toLowerCase(),
   v.metadata({ format: 'uuid' }),
 );
+
+/** Checks a task id on its own, as the field `taskId`. */
+export function checkTaskId(id: unknown) {
+  return check(TaskIdSchema, id, 'taskId');
+}
+
+/** @throws `InvalidInputError` (`INVALID_INPUT`) when it is no task id */
+export function parseTaskId(id: unknown): TaskId {
+  return outputsOf({ taskId: checkTaskId(id) }).taskId;
+}

@@ -6,6 +6,7 @@ import {
   parseForeignDate,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
+import { journalPosition, POSITION_PATTERN } from './position.js';
 
 // Rules that are functions have no JSON Schema equivalent, so metadata describes them for the API document.
 
@@ -103,6 +104,23 @@ export function countUpTo(name: string, most: number, description: string) {
     v.metadata({ description }),
   );
 }
+
+/** A position in the journal that an earlier answer had. */
+export function positionInput(name: string, description: string, pattern = POSITION_PATTERN) {
+  const message = `${name} must be one from an earlier answer.`;
+  return v.optional(
+    v.pipe(
+      v.string(message),
+      v.regex(new RegExp(pattern), message),
+      v.metadata({ description, examples: [EXAMPLE_POSITION] }),
+    ),
+  );
+}
+
+const EXAMPLE_POSITION = journalPosition(31, '01a20870-2a56-7b0e-9f0b-4c1f5c5de001');
+
+/** What a `cursor` says of itself. */
+export const CURSOR_DESCRIPTION = 'Where to go on, as the link to the next part of an earlier answer has it.';
 
 /** JSON Schema pattern of {@link moment}. */
 const INSTANT_PATTERN = `^(?=.*(?:[Zz]|[+-]\\d{2}:?\\d{2})$)${FOREIGN_DATE_PATTERN}$`;

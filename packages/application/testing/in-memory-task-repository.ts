@@ -1,11 +1,16 @@
 import {
+  CHANGES_MAX_ENTRIES,
+  type ChangeDetails,
   DEFAULT_MAX_TASKS,
-  type Decision,
+  type Decide,
+  type DeletionEntry,
+  type EventSelection,
   IdempotencyKeyReusedError,
   type Journal,
   type JournalEntry,
   type JournalPosition,
   type JournalQuery,
+  type JournalSpan,
   journalPosition,
   type Once,
   type TaskCounts,
@@ -13,9 +18,17 @@ import {
   type TaskListing,
   type TaskQuery,
   type TaskRepository,
+  type TrashQuery,
   UserUnknownError,
 } from '@todo-backend/application';
-import type { Task, TaskId, TaskTransition, Timestamp, UserId } from '@todo-backend/domain';
+import {
+  blanked,
+  type Task,
+  type TaskId,
+  type TaskTransition,
+  type Timestamp,
+  type UserId,
+} from '@todo-backend/domain';
 import { selectTasks } from './task-query.js';
 
 /** The journal of one user. */
@@ -99,8 +112,9 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   async change<Result>(
     owner: UserId,
     ids: readonly TaskId[],
-    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+    decide: Decide<Result>,
     once?: Once,
+    { sequences = [], onSaved }: ChangeDetails = {},
   ): Promise<Result> {
     this.#requireUser(owner);
     const name = JSON.stringify([owner, once?.key]);
@@ -110,7 +124,9 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
       return structuredClone(earlier.result) as Result;
     }
     const found = this.#ownedBy(owner).filter(({ id }) => ids.includes(id));
-    const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])));
+    const wanted = new Set(sequences);
+    const events = this.#entries(owner).filter(({ sequence }) => wanted.has(sequence));
+    const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])), events.reverse());
     for (const { before, after } of transitions) {
       if (before === undefined && after !== undefined && this.#tasks.has(after.id)) {
         throw new Error(`There is a task ${after.id} already.`);
@@ -120,22 +136,76 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
     if (more > 0 && this.#ownedBy(owner).length + more > this.#maxTasks) throw new TaskLimitError(this.#maxTasks);
     for (const transition of transitions) this.#save(owner, structuredClone(transition));
     if (once) this.#results.set(name, { fingerprint: once.fingerprint, result: structuredClone(result) });
+    if (transitions.some(({ event }) => event !== undefined)) onSaved?.(this.#position(owner));
     return result;
   }
 
-  async entries(owner: UserId, { taskId, type, since, until, before, limit }: JournalQuery): Promise<JournalEntry[]> {
-    return (this.#journals.get(owner)?.entries ?? [])
+  async entries(owner: UserId, query: JournalQuery): Promise<JournalEntry[]> {
+    const { taskId, type, since, until, before, after, limit } = query;
+    const found = this.#entries(owner).filter(
+      (entry) =>
+        (taskId === undefined || entry.taskId === taskId) &&
+        (type === undefined || entry.type === type) &&
+        (since === undefined || entry.time >= since) &&
+        (until === undefined || entry.time < until) &&
+        (before === undefined || entry.sequence < before) &&
+        (after === undefined || entry.sequence > after),
+    );
+    return (after === undefined ? found.reverse() : found).slice(0, limit);
+  }
+
+  async position(owner: UserId): Promise<JournalPosition> {
+    return this.#position(owner);
+  }
+
+  async idAt(owner: UserId, sequence: number): Promise<string | undefined> {
+    return this.#entries(owner).find((entry) => entry.sequence === sequence)?.id;
+  }
+
+  async select(owner: UserId, selection: EventSelection, limit: number): Promise<JournalEntry[]> {
+    return this.#entries(owner)
+      .filter(({ id, correlationId }) =>
+        'ids' in selection ? selection.ids.includes(id) : correlationId === selection.correlationId,
+      )
+      .reverse()
+      .slice(0, limit);
+  }
+
+  async changes(owner: UserId, { after, limit }: { after: number; limit: number }): Promise<JournalSpan> {
+    const entries = this.#entries(owner)
+      .filter(({ sequence }) => sequence > after)
+      .slice(0, CHANGES_MAX_ENTRIES);
+    const last = new Map(entries.map((entry) => [entry.taskId, entry]));
+    const inOrder = [...last.values()].sort((a, b) => a.sequence - b.sequence);
+    return {
+      position: this.#position(owner),
+      startId: await this.idAt(owner, after),
+      entries: entries.length,
+      end: entries.at(-1)?.sequence ?? after,
+      changes: inOrder.slice(0, limit).map(({ taskId, sequence, id, type, actor, correlationId }) => {
+        const task = structuredClone(this.#tasks.get(taskId));
+        return { taskId, task, position: journalPosition(sequence, id), type, actor, correlationId };
+      }),
+    };
+  }
+
+  async trash(owner: UserId, { taskId, before, limit }: TrashQuery): Promise<DeletionEntry[]> {
+    const last = new Map(this.#entries(owner).map((entry) => [entry.taskId, entry]));
+    return this.#entries(owner)
       .filter(
-        (entry) =>
+        (entry): entry is DeletionEntry =>
+          entry.type === 'todo.task.deleted.v1' &&
+          last.get(entry.taskId)?.id === entry.id &&
           (taskId === undefined || entry.taskId === taskId) &&
-          (type === undefined || entry.type === type) &&
-          (since === undefined || entry.time >= since) &&
-          (until === undefined || entry.time < until) &&
           (before === undefined || entry.sequence < before),
       )
       .reverse()
-      .slice(0, limit)
-      .map((entry) => structuredClone(entry));
+      .slice(0, limit);
+  }
+
+  /** Copies of the entries, oldest first. */
+  #entries(owner: UserId): JournalEntry[] {
+    return structuredClone([...(this.#journals.get(owner)?.entries ?? [])]);
   }
 
   async count(owner: UserId): Promise<TaskCounts> {
@@ -155,7 +225,11 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
     else if (before !== undefined) this.#tasks.delete(before.id);
     const { sequence: last = 0, entries = [] } = this.#journals.get(owner) ?? {};
     const sequence = last + 1;
-    this.#journals.set(owner, { sequence, lastEventId: event.id, entries: [...entries, { ...event, sequence }] });
+    const isErased = event.type === 'todo.task.erased.v1';
+    const kept = isErased
+      ? entries.map((entry) => (entry.taskId === event.taskId ? blankedEntry(entry) : entry))
+      : entries;
+    this.#journals.set(owner, { sequence, lastEventId: event.id, entries: [...kept, { ...event, sequence }] });
   }
 
   #ownedBy(owner: UserId): Task[] {
@@ -165,4 +239,8 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   #requireUser(user: UserId): void {
     if (this.#users?.has(user) === false) throw new UserUnknownError();
   }
+}
+
+function blankedEntry({ sequence, ...event }: JournalEntry): JournalEntry {
+  return { ...blanked(event), sequence };
 }

@@ -1,3 +1,4 @@
+export type { ContractCase, TaskRepositoryHarness } from './contract.js';
 export * from './deterministic.js';
 export * from './in-memory-outbox.js';
 export * from './in-memory-task-repository.js';

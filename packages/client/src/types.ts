@@ -95,7 +95,7 @@ export type JournalEntry =
        */
       sequence: number;
       id: string;
-      type: 'todo.task.created.v1' | 'todo.task.deleted.v1';
+      type: 'todo.task.created.v1' | 'todo.task.deleted.v1' | 'todo.task.restored.v1';
       time: string;
       /**
        * Whose task it is: Better Auth's `user.id`.
@@ -117,7 +117,15 @@ export type JournalEntry =
        */
       correlationId: string | null;
       /**
-       * The whole task, as it was made or as it last was.
+       * The id of the event that this one takes back.
+       */
+      undoes?: string;
+      /**
+       * The task was erased: its title and description are blank.
+       */
+      erased?: true;
+      /**
+       * The whole task, as it was made or restored, or as it last was.
        */
       task: {
         /**
@@ -171,6 +179,14 @@ export type JournalEntry =
        * The `X-Request-Id` of the request that did it.
        */
       correlationId: string | null;
+      /**
+       * The id of the event that this one takes back.
+       */
+      undoes?: string;
+      /**
+       * The task was erased: its title and description are blank.
+       */
+      erased?: true;
       /**
        * Each field that differs.
        */
@@ -270,6 +286,42 @@ export type JournalEntry =
           after: string;
         };
       };
+    }
+  | {
+      /**
+       * Counts the user's entries, without a gap.
+       */
+      sequence: number;
+      id: string;
+      type: 'todo.task.erased.v1';
+      time: string;
+      /**
+       * Whose task it is: Better Auth's `user.id`.
+       */
+      userId: string;
+      /**
+       * Made by the server, in the order of time (UUID version 7).
+       */
+      taskId: string;
+      /**
+       * Who did it.
+       */
+      actor: {
+        type: 'user' | 'agent';
+        id: string;
+      };
+      /**
+       * The `X-Request-Id` of the request that did it.
+       */
+      correlationId: string | null;
+      /**
+       * The id of the event that this one takes back.
+       */
+      undoes?: string;
+      /**
+       * The task was erased: its title and description are blank.
+       */
+      erased?: true;
     };
 
 /**
@@ -447,10 +499,14 @@ export interface Problem {
     | '/problems/user-unknown'
     | '/problems/forbidden'
     | '/problems/task-not-found'
+    | '/problems/event-not-found'
     | '/problems/route-not-found'
     | '/problems/method-not-allowed'
     | '/problems/request-timeout'
     | '/problems/task-limit-reached'
+    | '/problems/task-exists'
+    | '/problems/changed-since'
+    | '/problems/resync-required'
     | '/problems/task-changed'
     | '/problems/body-too-large'
     | '/problems/unsupported-media-type'
@@ -535,7 +591,9 @@ export interface JournalQuery {
     | 'todo.task.updated.v1'
     | 'todo.task.completed.v1'
     | 'todo.task.reopened.v1'
-    | 'todo.task.deleted.v1';
+    | 'todo.task.deleted.v1'
+    | 'todo.task.restored.v1'
+    | 'todo.task.erased.v1';
   /**
    * Only what happened from this time on. What is more precise than a millisecond is cut; an empty value is as if absent.
    */
@@ -547,7 +605,11 @@ export interface JournalQuery {
   /**
    * Where to go on, as the link to the next part of an earlier answer has it; an empty value is as if absent.
    */
-  cursor?: number;
+  cursor?: string;
+  /**
+   * Only what happened after this position, oldest first. Not together with `cursor`, which goes back in time; an empty value is as if absent.
+   */
+  after?: string;
   /**
    * At the most so many entries.
    */

@@ -4,3 +4,4 @@ export * from './task.js';
 export * from './task-event.js';
 export * from './text.js';
 export * from './time.js';
+export * from './undo.js';

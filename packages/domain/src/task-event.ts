@@ -1,5 +1,5 @@
 import { isEqual } from './equality.js';
-import { isCompleted, setCompleted, type Task, type TaskId, type UserId } from './task.js';
+import { isCompleted, renewed, setCompleted, type Task, type TaskId, type UserId } from './task.js';
 import type { Timestamp } from './time.js';
 
 /**
@@ -12,6 +12,8 @@ export const TASK_EVENTS = {
   'todo.task.completed.v1': 'changes',
   'todo.task.reopened.v1': 'changes',
   'todo.task.deleted.v1': 'task',
+  'todo.task.restored.v1': 'task',
+  'todo.task.erased.v1': 'nothing',
 } as const satisfies Record<string, keyof Payloads>;
 
 export type TaskEventType = keyof typeof TASK_EVENTS;
@@ -21,10 +23,11 @@ export const TASK_EVENT_TYPES = Object.keys(TASK_EVENTS) as readonly TaskEventTy
 
 /** The payloads of events. */
 interface Payloads {
-  /** The whole task, as it was created or as it was before it was deleted. */
+  /** The whole task, as it was created or restored, or as it was before it was deleted. */
   readonly task: { readonly task: Task };
   /** The fields that differ. */
   readonly changes: { readonly changes: TaskDiff };
+  readonly nothing: object;
 }
 
 /** Who did it: the user, or an agent that acts for the user. */
@@ -41,6 +44,8 @@ export interface EventOrigin {
   readonly actor: Actor;
   /** What the change belongs to, such as the id of a request or a job. */
   readonly correlationId: string | null;
+  /** The id of the event that this one takes back, if it does. */
+  readonly undoes?: string;
 }
 
 /** Before and after, for each field that differs. */
@@ -51,6 +56,8 @@ export type TaskDiff = {
 interface EventEnvelope extends EventOrigin {
   readonly userId: UserId;
   readonly taskId: TaskId;
+  /** Set when the task was erased: then the texts of the payload are blank. */
+  readonly erased?: true;
 }
 
 /** An event of one type. */
@@ -61,7 +68,10 @@ export type TaskEventOf<Type extends TaskEventType> = EventEnvelope & {
 /** Something that happened to a task. */
 export type TaskEvent = { readonly [Type in TaskEventType]: TaskEventOf<Type> }[TaskEventType];
 
-/** A task before and after a change, and the event that records it. `before` is missing when it is created, `after` when it is deleted. */
+/**
+ * A task before and after a change, and the event that records it. `before` is missing when it is created or restored,
+ * `after` when it is deleted, and both when it is erased.
+ */
 export interface TaskTransition {
   readonly before: Task | undefined;
   readonly after: Task | undefined;
@@ -93,13 +103,47 @@ export function deletion(task: Task, origin: EventOrigin): TaskTransition {
   return { before: task, after: undefined, event: { type, ...envelope(task, origin), task } };
 }
 
+/** The transition that brings a deleted task back: the same one, as a new version. */
+export function restoration(task: Task, origin: EventOrigin): TaskTransition {
+  const after = renewed(task, origin.time);
+  return {
+    before: undefined,
+    after,
+    event: { type: 'todo.task.restored.v1', ...envelope(after, origin), task: after },
+  };
+}
+
+/** The transition that erases a deleted task for good. Whoever stores it also makes {@link blanked} events of the others. */
+export function erasure(task: Pick<Task, 'id' | 'userId'>, origin: EventOrigin): TaskTransition {
+  return {
+    before: undefined,
+    after: undefined,
+    event: { type: 'todo.task.erased.v1', ...envelope(task, origin) },
+  };
+}
+
+/** An event of an erased task: without the texts that its user wrote. */
+export function blanked(event: TaskEvent): TaskEvent {
+  if ('task' in event) return { ...event, erased: true, task: { ...event.task, ...BLANK } };
+  if (!('changes' in event)) return event;
+  const fields = Object.entries(BLANK).filter(([field]) => field in event.changes);
+  const blank = fields.map(([field, value]) => [field, { before: value, after: value }]);
+  return { ...event, erased: true, changes: { ...event.changes, ...Object.fromEntries(blank) } };
+}
+
+/** What the texts of an erased task become. */
+const BLANK = { title: '', description: null } as const satisfies Partial<Task>;
+
 function revisionType(before: Task, after: Task) {
   if (isCompleted(before) === isCompleted(after)) return 'todo.task.updated.v1';
   return isCompleted(after) ? 'todo.task.completed.v1' : 'todo.task.reopened.v1';
 }
 
-function envelope({ userId, id: taskId }: Task, { id, time, actor, correlationId }: EventOrigin) {
-  return { id, time, userId, taskId, actor, correlationId };
+function envelope(
+  { userId, id: taskId }: Pick<Task, 'id' | 'userId'>,
+  { id, time, actor, correlationId, undoes }: EventOrigin,
+) {
+  return { id, time, userId, taskId, actor, correlationId, ...(undoes !== undefined && { undoes }) };
 }
 
 function diff(before: Task, after: Task): TaskDiff {

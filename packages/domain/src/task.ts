@@ -122,6 +122,20 @@ export function setCompleted(task: Task, completed: boolean, now: Timestamp): Ta
   return changed(task, { status: completed ? 'completed' : 'pending' }, now);
 }
 
+/** The fields of a task that a user decides about. */
+export type TaskState = TaskContent & Pick<Task, 'status'>;
+
+/** The task with fields as they were before; the same object when nothing differs. */
+export function putBack(task: Task, fields: Partial<TaskState>, now: Timestamp): Task {
+  return changed(task, fields, now);
+}
+
+/** The task as a new version. */
+export function renewed(task: Task, now: Timestamp): Task {
+  // Strictly later even if the clock stands still or goes back: `updatedAt` identifies the version.
+  return { ...task, updatedAt: now > task.updatedAt ? now : justAfter(task.updatedAt) };
+}
+
 /** Whether the task is done. Derived from `status`, so that the two cannot disagree. */
 export function isCompleted(task: Pick<Task, 'status'>): boolean {
   return task.status === 'completed';
@@ -146,9 +160,7 @@ export function descriptionProblem(description: string): string | undefined {
 
 function changed(task: Task, changes: Partial<Task>, now: Timestamp): Task {
   const differs = Object.entries(changes).some(([field, value]) => !isEqual(task[field as keyof Task], value));
-  if (!differs) return task;
-  // Strictly later even if the clock stands still or goes back: `updatedAt` identifies the version.
-  return { ...task, ...changes, updatedAt: now > task.updatedAt ? now : justAfter(task.updatedAt) };
+  return differs ? renewed({ ...task, ...changes }, now) : task;
 }
 
 /** The rule of each field, which returns the problem as a sentence. A missing field is a type error. */

@@ -1,8 +1,8 @@
-import type { TokenVerifier } from '@todo-backend/application';
 import { TodoError } from '@todo-backend/domain';
 import Koa, { type Context } from 'koa';
 import type { Proxies } from './middleware/address.js';
 import { crossOrigin } from './middleware/cors.js';
+import { LiveStreams } from './middleware/live-streams.js';
 import { noSuchRoute } from './middleware/no-such-route.js';
 import { problemDetails } from './middleware/problem-details.js';
 import type { RateLimits } from './middleware/rate-limit.js';
@@ -16,8 +16,9 @@ import type { RouteParts } from './routes/route.js';
 import { routers } from './routes/router.js';
 
 /** The dependencies and settings of the HTTP host. */
-export interface AppOptions extends RequestLogOptions, Proxies, Omit<RouteParts, 'document'> {
-  readonly tokens: TokenVerifier;
+export interface AppOptions extends RequestLogOptions, Proxies, Omit<RouteParts, 'document' | 'streams'> {
+  /** The streams of changes that are open. Default: some that end with their clients. */
+  readonly streams?: LiveStreams | undefined;
   readonly limits: RateLimits;
   /** The origins whose pages may call the API, exactly as browsers send them. */
   readonly corsOrigins: readonly string[];
@@ -29,7 +30,7 @@ export interface AppOptions extends RequestLogOptions, Proxies, Omit<RouteParts,
 
 /** The HTTP host: a Koa app over the use cases. Opens no port and no database. */
 export function createApp(options: AppOptions): Koa {
-  const { logger, tokens, limits, version } = options;
+  const { logger, tokens, limits, version, streams = new LiveStreams() } = options;
   const document = async () => (await import('./openapi/document.js')).openApiDocument(version);
   const app = new Koa();
   app.use(requestId());
@@ -39,7 +40,7 @@ export function createApp(options: AppOptions): Koa {
   app.use(problemDetails(logger, options.publicPath));
   app.use(unambiguousHeaders);
   app.use(wellFormedTarget);
-  for (const router of routers(routes, { ...options, document }, onlyTheUser(tokens, limits, options)))
+  for (const router of routers(routes, { ...options, streams, document }, onlyTheUser(tokens, limits, options)))
     app.use(router.routes());
   app.use(noSuchRoute);
   // A client that disconnects or sends an incomplete request is not a server error.

@@ -119,9 +119,9 @@ export const documentedFetch: typeof fetch = async (input, init) => {
   return response;
 };
 
-/** Parses the consecutive responses of a connection. */
+/** Parses the consecutive responses of a connection. The last one may be arriving still. */
 export function parseAnswers(received: string): Seen[] {
-  if (received === '') return [];
+  if (!received.includes('\r\n\r\n')) return [];
   const [head = '', ...rest] = received.split('\r\n\r\n');
   const [line = '', ...fields] = head.split('\r\n');
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(line)?.[1]);

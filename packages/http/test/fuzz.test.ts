@@ -24,7 +24,7 @@ interface Shot {
   /** The operation of the document, if any. */
   readonly id?: string;
   readonly method: string;
-  /** May contain `{me}`, `{other}` and `{task}`. */
+  /** May contain `{me}`, `{other}`, `{task}`, `{deleted}` and `{event}`. */
   readonly path: string;
   /** May contain `{token}`. */
   readonly headers: Record<string, string>;
@@ -68,7 +68,15 @@ const OPERATIONS: readonly Operation[] = Object.entries(document.paths).flatMap(
     };
   }),
 );
-const ANY_STATUS = [200, 201, 204, 304, 400, 401, 403, 404, 405, 412, 413, 415, 422];
+const ANY_STATUS = [200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 422];
+
+/** What operations may refuse although the request is as documented. */
+const REFUSALS: Readonly<Record<string, readonly number[]>> = {
+  batchTasks: [422],
+  listJournal: [410, 422],
+  listChanges: [410],
+  undo: [404, 409, 422],
+};
 
 function nameOf({ $ref }: Schema): string {
   return $ref.slice($ref.lastIndexOf('/') + 1);
@@ -378,9 +386,14 @@ function attempt(operation: Operation): fc.Arbitrary<Shot> {
  */
 function asDocumented(operation: Operation): fc.Arbitrary<Shot> {
   const { query: _, body: taken, ...shot } = operation;
-  const own = { user_id: fc.constant('{me}'), task_id: fc.constant('{task}'), file: fc.constant('swagger-ui.css') };
+  const own = {
+    user_id: fc.constant('{me}'),
+    task_id: fc.constant(/restore|trash/.test(operation.path) ? '{deleted}' : '{task}'),
+    file: fc.constant('swagger-ui.css'),
+  };
   const path = pathOf(operation, own);
-  const given = taken ? conforming(taken.schema) : fc.constant(undefined);
+  const conform = taken ? conforming(taken.schema) : fc.constant(undefined);
+  const given = operation.id === 'undo' ? fc.oneof(conform, fc.constant({ events: ['{event}'] })) : conform;
   const body = taken?.required ? given : fc.option(given, { nil: undefined });
   return fc.tuple(path, conformingQuery(operation), body).map(([path, query, body]) => ({
     ...shot,
@@ -390,7 +403,7 @@ function asDocumented(operation: Operation): fc.Arbitrary<Shot> {
       ...(body !== undefined && { 'Content-Type': 'application/json' }),
     },
     json: body === undefined ? undefined : JSON.stringify(body),
-    statuses: operation.statuses.filter((status) => status < 300 || (operation.id === 'batchTasks' && status === 422)),
+    statuses: operation.statuses.filter((status) => status < 300 || REFUSALS[operation.id]?.includes(status)),
   }));
 }
 
@@ -512,7 +525,7 @@ const TASK = [
 ];
 /** The possible `field`s of an input problem. */
 const FIELDS = new RegExp(
-  `^(?:(?:task_id|body|${[...names, ...parameters.map(([name]) => name)].join('|')})|(?:operations|tasks)\\.\\d+(?:\\.\\w+)*)$`,
+  `^(?:(?:task_id|body|${[...names, ...parameters.map(([name]) => name)].join('|')})|(?:operations|tasks|events)\\.\\d+(?:\\.\\w+)*)$`,
 );
 const DUE_DATE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z?$/;
 
@@ -532,7 +545,7 @@ function assertTask(task: Answer['body'], { id: userId }: Person): void {
   assert.equal(task.userId, userId);
 }
 
-function assertContract(answer: Answer, { method, statuses, gives }: Shot, me: Person): void {
+function assertContract(answer: Answer, { method, path, statuses, gives }: Shot, me: Person): void {
   const { status, headers, text, body } = answer;
   assert.ok(statuses.includes(status), `${status} ${text}`);
   assert.ok(headers.has('X-Request-Id'));
@@ -545,7 +558,7 @@ function assertContract(answer: Answer, { method, statuses, gives }: Shot, me: P
       body.errors?.map(({ field }: { field: string }) => field),
     );
     const members = ['type', 'title', 'status', 'detail', 'instance', 'requestId'];
-    const isInvalid = body.type === '/problems/invalid-input';
+    const isInvalid = ['/problems/invalid-input', '/problems/changed-since'].includes(body.type);
     assert.deepEqual(Object.keys(body), isInvalid ? [...members, 'errors'] : members);
     for (const error of body.errors ?? []) {
       assert.deepEqual(Object.keys(error), ['field', 'message']);
@@ -560,7 +573,7 @@ function assertContract(answer: Answer, { method, statuses, gives }: Shot, me: P
     const sequences: number[] = body.map(({ sequence }: { sequence: number }) => sequence);
     assert.deepEqual(
       sequences,
-      [...new Set(sequences)].sort((a, b) => b - a),
+      [...new Set(sequences)].sort((a, b) => (/[?&]after=\w/.test(path) ? a - b : b - a)),
     );
     for (const { userId } of body) assert.equal(userId, me.id);
   } else if (gives === 'Stats') {
@@ -582,15 +595,33 @@ for (const { name, declare, open } of hosts.filter(({ name }) => name !== 'memor
     await explore(2_000, shots, async (shots) => {
       const [me, other] = [await person(host), await person(host)];
       let task: string = (await me.create()).id;
+      const names = {
+        '{me}': async () => me.id,
+        '{other}': async () => other.id,
+        '{task}': async () => task,
+        '{event}': async () => (await me.call('GET', '/audit?limit=1')).body[0].id,
+        async '{deleted}'() {
+          const { id } = await me.create();
+          await me.call('DELETE', `/tasks/${id}`);
+          return id;
+        },
+      };
+      const filled = async (text: string) => {
+        let result = text;
+        for (const [name, valueOf] of Object.entries(names)) {
+          if (result.includes(name)) result = result.replaceAll(name, await valueOf());
+        }
+        return result;
+      };
       for (const shot of shots) {
-        const path = shot.path.replaceAll('{me}', me.id).replaceAll('{other}', other.id).replaceAll('{task}', task);
+        const path = await filled(shot.path);
         const Authorization = shot.headers.Authorization?.replace('{token}', me.token) ?? '';
-        const body = shot.json === undefined ? shot.body : Buffer.from(shot.json.replaceAll('{task}', task));
+        const body = shot.json === undefined ? shot.body : Buffer.from(await filled(shot.json));
         const sent = { ...shot, path, headers: { ...shot.headers, Authorization }, body };
         const answer = await send(host, sent);
         assertContract(answer, sent, me);
         if (answer.body?.id && answer.status === 201) task = answer.body.id;
-        const mayBeGone = answer.status < 300 && (shot.method === 'DELETE' || path.includes('/batch'));
+        const mayBeGone = answer.status < 300 && (shot.method === 'DELETE' || /batch|undo/.test(path));
         if (mayBeGone) task = (await me.create()).id;
         const outcome = `${shot.id ?? 'anything'} ${answer.status}`;
         seen.set(outcome, (seen.get(outcome) ?? 0) + 1);

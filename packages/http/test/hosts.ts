@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { journalUseCases, taskUseCases } from '@todo-backend/application';
+import { journalUseCases, localFeed, recoveryUseCases, taskUseCases } from '@todo-backend/application';
 import { InMemoryTaskRepository } from '@todo-backend/application/testing';
 import {
   type AppOptions,
@@ -77,10 +77,24 @@ const BODIES: Readonly<Record<string, (id: string) => object>> = {
   updateTask: () => ({ title: 'changed' }),
   batchTasks: (id) => ({ operations: [{ op: 'update', id, changes: { title: 'changed' } }] }),
   importTasks: () => ({ tasks: [{ title: 'a task', priority: 'low', category: 'work' }] }),
+  undo: (id) => ({ events: [id] }),
 };
 
+/** The routes whose id is that of a deleted task. */
+const OF_TRASH = new Set(['restoreTask', 'eraseTask']);
+
+/** A route with an id. */
+interface Operation {
+  readonly method: string;
+  readonly path: string;
+  readonly json?: object;
+  readonly namesTask: boolean;
+  /** Whether the id is that of a deleted task. */
+  readonly ofTrash: boolean;
+}
+
 /** Every route below `/api/{user_id}`, with this id as the task. */
-export function operations(id: string): { method: string; path: string; json?: object; namesTask: boolean }[] {
+export function operations(id: string): Operation[] {
   const prefix = '/api/{user_id}';
   const ofUser = routes.filter(({ path }: Route) => path.startsWith(prefix));
   return ofUser.map((route: Route) => {
@@ -90,7 +104,8 @@ export function operations(id: string): { method: string; path: string; json?: o
     const namesTask = [route.path, JSON.stringify(json)].some(
       (text) => text?.includes('{task_id}') || text?.includes(id),
     );
-    return { method: route.method.toUpperCase(), path, ...(json && { json }), namesTask };
+    const ofTrash = OF_TRASH.has(route.id);
+    return { method: route.method.toUpperCase(), path, ...(json && { json }), namesTask, ofTrash };
   });
 }
 
@@ -226,9 +241,13 @@ export async function onMemory({
 }: Partial<AppOptions & ServerOptions> = {}): Promise<Host> {
   const clock = () => new Date().toISOString();
   const repository = new InMemoryTaskRepository();
+  const feed = localFeed();
+  const ports = { tasks: repository, clock, newId: uuidv7, feed };
   const app = createApp({
-    tasks: taskUseCases({ tasks: repository, clock, newId: uuidv7 }),
+    tasks: taskUseCases(ports),
     journal: journalUseCases({ journal: repository }),
+    recovery: recoveryUseCases({ ...ports, journal: repository, retentionDays: 90 }),
+    feed,
     tokens: tokenVerifier({ secret: SECRET }),
     readiness: { check: async () => ({ rowSecurity: false }) },
     clock,

@@ -39,15 +39,18 @@ for (const { name, declare, open } of hosts) {
             const { method, path: below, json } = operations(id)[route] ?? assert.fail();
             answers.set(id, await path.call(method, below, { token: token.token, json, headers }));
           }
-          const { method, path: below, json, namesTask } = operations('{id}')[route] ?? assert.fail();
+          const { method, path: below, namesTask, ofTrash } = operations('{id}')[route] ?? assert.fail();
           // A batch has its task ids in the body, and is refused as a whole.
-          const [missing, fields] = json && namesTask && !below.includes('{id}') ? [422, ['operations.0.id']] : [404];
+          const [missing, fields] = below.endsWith('/batch') ? [422, ['operations.0.id']] : [404];
           const title = `${method} ${below}, ${token === path ? 'own' : 'foreign'} path`;
 
           const absent = answers.get(ABSENT) ?? assert.fail();
           for (const [id, answer] of answers) {
-            const own = id === tasks.get(token).id || !namesTask;
-            if (token === path && own) {
+            const isThere = id === tasks.get(token).id;
+            const own = !namesTask || (ofTrash ? id === deleted.id : isThere && below !== '/undo');
+            if (token === path && isThere && below.endsWith('/restore')) {
+              assertProblem(t, answer, 409);
+            } else if (token === path && own) {
               t.true(answer.status < 300, title);
               const other = token === alice ? bob : alice;
               t.false(answer.text.includes(other.id), title);
@@ -82,6 +85,8 @@ type Task = Answer['body'];
 /** The expected state of every user; users are numbers. */
 interface Model {
   readonly tasks: readonly Map<string, Task>[];
+  /** What was deleted, and neither restored nor erased. */
+  readonly trash: readonly Map<string, Task>[];
   /** The ids of all users' tasks, including deleted ones. */
   readonly ids: string[];
 }
@@ -192,8 +197,64 @@ const commands: fc.Arbitrary<Command>[] = [
     command(`deletes ${index}`, who, async (mine, me, model) => {
       const id = pick(model, index);
       const answer = await me.call('DELETE', `/tasks/${id}`);
-      if (mine.delete(id)) assert.equal(answer.status, 204);
+      const task = mine.get(id);
+      if (task === undefined) {
+        assertProblem(throwing, answer, 404);
+        return;
+      }
+      assert.equal(answer.status, 204);
+      mine.delete(id);
+      model.trash[who]?.set(id, task);
+    }),
+  ),
+  fc.tuple(user, index).map(([who, index]) =>
+    command(`restores ${index}`, who, async (mine, me, model) => {
+      const id = pick(model, index);
+      const task = model.trash[who]?.get(id);
+      const answer = await me.call('POST', `/tasks/${id}/restore`);
+      if (mine.has(id)) assertProblem(throwing, answer, 409);
+      else if (task === undefined) assertProblem(throwing, answer, 404);
+      else {
+        assert.ok(answer.body.updatedAt > task.updatedAt);
+        mine.set(id, { ...task, updatedAt: answer.body.updatedAt });
+        model.trash[who]?.delete(id);
+        expectTask(answer, mine.get(id));
+      }
+    }),
+  ),
+  fc.tuple(user, index).map(([who, index]) =>
+    command(`erases ${index}`, who, async (_, me, model) => {
+      const id = pick(model, index);
+      const answer = await me.call('DELETE', `/trash/${id}`);
+      if (model.trash[who]?.delete(id)) assert.equal(answer.status, 204);
       else assertProblem(throwing, answer, 404);
+    }),
+  ),
+  user.map((who) =>
+    command('looks into the trash', who, async (_, me, model) => {
+      const { body } = await me.call('GET', '/trash?limit=200');
+      const tasks = body.map(({ task }: { task: Task }) => task);
+      assert.deepEqual(tasks.reverse(), [...(model.trash[who]?.values() ?? [])]);
+    }),
+  ),
+  user.map((who) =>
+    command('reads all changes', who, async (mine, me) => {
+      const { body } = await me.call('GET', '/changes?since=000000000&limit=1000');
+      const present = body.changes.filter(({ task }: { task: Task | null }) => task !== null);
+      assert.deepEqual(
+        new Map(present.map(({ taskId, task }: { taskId: string; task: Task }) => [taskId, task])),
+        new Map(mine),
+      );
+    }),
+  ),
+  fc.tuple(user, fc.integer({ min: 1, max: USERS - 1 })).map(([who, further]) =>
+    command(`undoes the last event of ${(who + further) % USERS}`, who, async (_, me, __, people) => {
+      const other = people[(who + further) % USERS] ?? assert.fail();
+      const [event] = (await other.call('GET', '/audit?limit=1')).body;
+      if (event === undefined) return;
+      assertProblem(throwing, await me.call('POST', '/undo', { json: { events: [event.id] } }), 404);
+      const json = { correlationId: event.correlationId };
+      assertProblem(throwing, await me.call('POST', '/undo', { json }), 404);
     }),
   ),
   fc.tuple(user, filters).map(([who, query]) =>
@@ -275,7 +336,7 @@ for (const { name, declare, open } of hosts.filter(({ name }) => name !== 'PGlit
     const host = await opened();
     await explore(2_000, fc.commands(commands, { maxCommands: 60, size: 'max' }), async (steps) => {
       const people = await Promise.all(Array.from({ length: USERS }, () => person(host)));
-      const model: Model = { tasks: people.map(() => new Map()), ids: [] };
+      const model: Model = { tasks: people.map(() => new Map()), trash: people.map(() => new Map()), ids: [] };
       await fc.asyncModelRun(() => ({ model, real: people }), steps);
       return [...steps].length;
     });

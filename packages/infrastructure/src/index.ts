@@ -12,6 +12,7 @@ export { issueToken, type TokenRequest } from './auth/token-issuer.js';
 export { type TokenVerifierOptions, tokenVerifier } from './auth/token-verifier.js';
 export { cloudEventsSink } from './delivery/cloud-events.js';
 export { type DeadLetter, SqlOutbox } from './delivery/outbox.js';
+export { type RunningFeed, type ServerFeedOptions, serverFeed } from './feed/server-feed.js';
 export { SqlJournal } from './journal/journal.js';
 export { BETTER_AUTH_TABLES, type BetterAuthTables } from './postgres/better-auth.js';
 export {

@@ -24,6 +24,7 @@ const MIGRATIONS = [
   'Migration20261126IdempotencyExpiry',
   'Migration20261126JournalPositions',
   'Migration20261126TitleOrder',
+  'Migration20261126Recovery',
 ];
 const SHARED = { standaloneUsers: false };
 const STANDALONE = { standaloneUsers: true };

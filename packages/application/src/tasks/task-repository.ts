@@ -1,4 +1,4 @@
-import type { Task, TaskId, TaskTransition, UserId } from '@todo-backend/domain';
+import type { Task, TaskEvent, TaskId, TaskTransition, UserId } from '@todo-backend/domain';
 import type { JournalPosition } from '../position.js';
 import type { TaskQuery } from './query.js';
 
@@ -47,6 +47,17 @@ export interface Once {
   readonly fingerprint: string;
 }
 
+/** The tasks that a change is about, by id, and the events that were asked for, newest first. */
+export type Decide<Result> = (found: ReadonlyMap<TaskId, Task>, events: readonly TaskEvent[]) => Decision<Result>;
+
+/** What else a change needs. */
+export interface ChangeDetails {
+  /** The numbers of the owner's events that `decide` depends on. They are read when nobody else can change them any more. */
+  readonly sequences?: readonly number[] | undefined;
+  /** Called when the change is saved, with the position of its last event; not when nothing was changed. */
+  readonly onSaved?: ((position: JournalPosition) => void) | undefined;
+}
+
 /**
  * Stores tasks. Every method takes the owner, so that no query can omit it: another user's task is treated as if it did
  * not exist.
@@ -64,7 +75,7 @@ export interface TaskRepository {
   /**
    * Loads the tasks with these ids, saves what `decide` returns, and appends the events to the journal, in one atomic
    * step: no concurrent change is lost, and every change has its event. Nothing is saved when `decide` throws. A
-   * transition without an event changes nothing.
+   * transition without an event changes nothing. One that erases a task also makes its other events `blanked`.
    *
    * @param decide gets the tasks that exist, by id. It may be called again after a conflict with another change
    * @param once when the same key was used in the last {@link IDEMPOTENCY_HOURS} hours, and is one of the owner's last
@@ -76,7 +87,8 @@ export interface TaskRepository {
   change<Result>(
     owner: UserId,
     ids: readonly TaskId[],
-    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+    decide: Decide<Result>,
     once?: Once,
+    details?: ChangeDetails,
   ): Promise<Result>;
 }

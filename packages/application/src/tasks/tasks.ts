@@ -1,5 +1,4 @@
 import {
-  type Actor,
   completion,
   createTask,
   creation,
@@ -15,12 +14,11 @@ import {
   type Timestamp,
   type UserId,
 } from '@todo-backend/domain';
-import type { Clock } from '../clock.js';
-import type { IdGenerator } from '../ids.js';
 import type { JournalPosition } from '../position.js';
-import { TaskIdSchema } from '../task-id.js';
+import { checkTaskId, parseTaskId } from '../task-id.js';
 import { check, outputsOf, parse } from '../validation.js';
 import { type BatchInput, type OperationResult, planBatch } from './batch.js';
+import { type ChangeOptions, changesOver, type TaskPorts } from './change-context.js';
 import { type ImportInput, planImport } from './import.js';
 import {
   type CompletionInput,
@@ -31,24 +29,7 @@ import {
   TaskPatchSchema,
 } from './input.js';
 import { cursorAfter, type TaskQueryInput, TaskQuerySchema } from './query.js';
-import type { Decision, Once, TaskCounts, TaskListing, TaskRepository } from './task-repository.js';
-
-/** The ports that the use cases depend on. */
-export interface TaskPorts {
-  readonly tasks: TaskRepository;
-  readonly clock: Clock;
-  readonly newId: IdGenerator;
-}
-
-/** Options of every change. */
-export interface ChangeOptions {
-  /** Who makes the change, for the journal. Default: the owner. */
-  readonly actor?: Actor | undefined;
-  /** What the change is a part of, for the journal, such as the id of a request. */
-  readonly correlationId?: string | undefined;
-  /** Makes the change take effect only once, even if it is requested again with the same key. */
-  readonly once?: Once | undefined;
-}
+import type { Decision, TaskCounts, TaskListing } from './task-repository.js';
 
 /** Options of a change to an existing task. */
 export interface RevisionOptions extends ChangeOptions {
@@ -75,22 +56,25 @@ export type TaskUseCases = ReturnType<typeof taskUseCases>;
  * Besides the errors of the repository, each may throw `InvalidInputError` (`INVALID_INPUT`) with all problems at once,
  * and those that take a task id `TaskNotFoundError` (`TASK_NOT_FOUND`).
  */
-export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
+export function taskUseCases(ports: TaskPorts) {
+  const { tasks, clock, newId } = ports;
+  const { change, contextOf, originOf } = changesOver(ports);
+
   /** Changes an existing task of the owner. Returns the new state, or the last one of a deleted task. */
   function revise(
     owner: UserId,
     id: TaskId,
-    change: (task: Task, origin: EventOrigin) => TaskTransition,
+    transitionOf: (task: Task, origin: EventOrigin) => TaskTransition,
     { ifUpdatedAt, ...options }: RevisionOptions,
   ): Promise<Task> {
     const decide = (found: ReadonlyMap<TaskId, Task>): Decision<Task> => {
       const task = found.get(id);
       if (task === undefined) throw new TaskNotFoundError();
       if (ifUpdatedAt?.includes(task.updatedAt) === false) throw new TaskChangedError();
-      const transition = change(task, origin(owner, options));
+      const transition = transitionOf(task, originOf(owner, options));
       return { transitions: [transition], result: transition.after ?? task };
     };
-    return tasks.change(owner, [id], decide, options.once);
+    return change(owner, [id], decide, options);
   }
 
   async function stream(owner: UserId, input: TaskQueryInput = {}): Promise<TaskPage & Pick<TaskListing, 'rest'>> {
@@ -102,15 +86,6 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
     const page = found.slice(0, limit);
     const last = page.at(-1);
     return { tasks: page, position, next: last && found.length > limit ? cursorAfter(last, query) : undefined };
-  }
-
-  function origin(owner: UserId, { actor, correlationId }: ChangeOptions): EventOrigin {
-    return {
-      id: newId(),
-      time: clock(),
-      actor: actor ?? { type: 'user', id: owner },
-      correlationId: correlationId ?? null,
-    };
   }
 
   return {
@@ -140,8 +115,8 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
     async create(owner: UserId, input: NewTaskInput, options: ChangeOptions = {}): Promise<Task> {
       const content = parse(NewTaskSchema, input);
       const task = createTask(content, { id: newId(), userId: owner, now: clock() });
-      const transitions = [creation(task, origin(owner, options))];
-      return tasks.change(owner, [], () => ({ transitions, result: task }), options.once);
+      const transitions = [creation(task, originOf(owner, options))];
+      return change(owner, [], () => ({ transitions, result: task }), options);
     },
 
     /** Changes the fields that are given, and leaves the rest. */
@@ -166,8 +141,8 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
      * `atomic: false` each succeeds or fails on its own.
      */
     async batch(owner: UserId, input: BatchInput, options: ChangeOptions = {}): Promise<readonly OperationResult[]> {
-      const { ids, decide } = planBatch(input, { owner, newId, newOrigin: () => origin(owner, options) });
-      return tasks.change(owner, ids, decide, options.once);
+      const { ids, decide } = planBatch(input, contextOf(owner, options));
+      return change(owner, ids, decide, options);
     },
 
     /**
@@ -176,16 +151,8 @@ export function taskUseCases({ tasks, clock, newId }: TaskPorts) {
      * @returns the number of tasks
      */
     async import(owner: UserId, input: ImportInput, options: ChangeOptions = {}): Promise<number> {
-      const transitions = planImport(input, { owner, newId, newOrigin: () => origin(owner, options) });
-      return tasks.change(owner, [], () => ({ transitions, result: transitions.length }), options.once);
+      const transitions = planImport(input, contextOf(owner, options));
+      return change(owner, [], () => ({ transitions, result: transitions.length }), options);
     },
   };
-}
-
-function checkTaskId(id: unknown) {
-  return check(TaskIdSchema, id, 'taskId');
-}
-
-function parseTaskId(id: unknown): TaskId {
-  return outputsOf({ taskId: checkTaskId(id) }).taskId;
 }

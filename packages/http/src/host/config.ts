@@ -4,6 +4,7 @@ import { DEFAULT_MAX_TASKS } from '@todo-backend/application';
 import { BETTER_AUTH_TABLES, POSTGRES_DEFAULTS } from '@todo-backend/infrastructure';
 import * as v from 'valibot';
 import { PROXY_HEADERS } from '../middleware/address.js';
+import { DEFAULT_MAX_STREAMS } from '../middleware/live-streams.js';
 import {
   baseUrl,
   databaseUrlProblem,
@@ -38,6 +39,8 @@ export interface Config {
   readonly requestTimeout: number;
   /** Tasks that one user may have. */
   readonly maxTasks: number;
+  /** Streams of changes that one user may have open. */
+  readonly maxStreams: number;
   /** Connections of clients that may be open, in all and from one address. */
   readonly connections: { readonly most: number; readonly perAddress: number };
   readonly limits: {
@@ -136,6 +139,7 @@ export const EnvironmentSchema = v.object({
   LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
   REQUEST_TIMEOUT_MS: wholeNumber(10_000, 100, 600_000),
   MAX_TASKS_PER_USER: wholeNumber(DEFAULT_MAX_TASKS, 1, 1_000_000),
+  MAX_STREAMS_PER_USER: wholeNumber(DEFAULT_MAX_STREAMS, 1, 10_000),
   MAX_CONNECTIONS: wholeNumber(10_000, 1, 1_000_000),
   MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(1_000, 1, 1_000_000),
   RATE_LIMIT_PER_USER: wholeNumber(1_200, 1, 1_000_000),
@@ -275,6 +279,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     logLevel: env.LOG_LEVEL,
     requestTimeout: env.REQUEST_TIMEOUT_MS,
     maxTasks: env.MAX_TASKS_PER_USER,
+    maxStreams: env.MAX_STREAMS_PER_USER,
     connections: { most: env.MAX_CONNECTIONS, perAddress: env.MAX_CONNECTIONS_PER_ADDRESS },
     limits: {
       perUser: env.RATE_LIMIT_PER_USER,

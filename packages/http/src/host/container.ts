@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import {
+  type ChangeFeed,
   type Clock,
   type EventSink,
   eventRelay,
@@ -7,7 +8,10 @@ import {
   type Journal,
   type JournalUseCases,
   journalUseCases,
+  localFeed,
   type ReadinessProbe,
+  type RecoveryUseCases,
+  recoveryUseCases,
   type TaskRepository,
   type TaskUseCases,
   type TokenVerifier,
@@ -25,6 +29,7 @@ import {
   SqlJournal,
   SqlOutbox,
   SqlTaskRepository,
+  serverFeed,
   tokenVerifier,
 } from '@todo-backend/infrastructure';
 import type Koa from 'koa';
@@ -33,6 +38,7 @@ import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible';
 import { instanceCachingFactory, container as root } from 'tsyringe';
 import { uuidv7 } from 'uuidv7';
 import { createApp } from '../app.js';
+import { LiveStreams } from '../middleware/live-streams.js';
 import type { RateLimits } from '../middleware/rate-limit.js';
 import { version } from '../version.js';
 import type { Config } from './config.js';
@@ -59,6 +65,9 @@ export interface Parts extends Foundations {
   readonly tasks: TaskUseCases;
   readonly journalReader: Journal;
   readonly journal: JournalUseCases;
+  readonly recovery: RecoveryUseCases;
+  readonly feed: ChangeFeed & { readonly close?: () => Promise<void> };
+  readonly streams: LiveStreams;
   /** `undefined` where tokens are verified with a secret only. */
   readonly keys: KeySet | undefined;
   readonly tokens: TokenVerifier;
@@ -88,9 +97,20 @@ const factories: Factories = {
   clock: () => () => timestamp(new Date()),
   newId: () => uuidv7,
   taskRepository: ({ database, config }) => new SqlTaskRepository(database, config),
-  tasks: ({ taskRepository: tasks, clock, newId }) => taskUseCases({ tasks, clock, newId }),
+  tasks: ({ taskRepository: tasks, clock, newId, feed }) => taskUseCases({ tasks, clock, newId, feed }),
   journalReader: ({ database }) => new SqlJournal(database),
   journal: ({ journalReader: journal }) => journalUseCases({ journal }),
+  recovery: ({ taskRepository: tasks, journalReader: journal, clock, newId, feed, config: { events } }) =>
+    recoveryUseCases({ tasks, journal, clock, newId, feed, retentionDays: events.retentionDays }),
+  feed({ config: { postgres }, database, logger }) {
+    // The embedded database belongs to one process, which knows of all changes.
+    if (postgres === undefined) return localFeed();
+    return serverFeed(database, {
+      pollsOnly: postgres.transactionPooler,
+      onProblem: (err) => logger.warn({ err }, 'could not look for changes of other servers'),
+    });
+  },
+  streams: ({ config }) => new LiveStreams(config.maxStreams),
   keys({ config, database, logger }) {
     const { auth } = config;
     if (auth.keys === undefined) return undefined;
@@ -129,19 +149,20 @@ const factories: Factories = {
   outbox: ({ database }) => new SqlOutbox(database),
   sink: ({ config: { events } }) => (events.sinkUrl === undefined ? undefined : cloudEventsSink(events.sinkUrl)),
   relay: ({ outbox, sink }) => sink && eventRelay({ outbox, sink }),
-  metrics: ({ createMetrics, logger, database, connections, sink, outbox }) =>
+  metrics: ({ createMetrics, logger, database, connections, streams, sink, outbox }) =>
     createMetrics?.({
       logger,
       pool: database.pool,
       droppedLogLines,
       refusedConnections: () => connections.refused,
+      openStreams: () => streams.open,
       // Without a sink no event is waiting.
       ...(sink && {
         eventsWaiting: async () => (await outbox.backlog()).waiting,
         eventsDead: async () => (await outbox.backlog()).dead,
       }),
     }),
-  shutdown() {
+  shutdown({ streams }) {
     let hasBegun = false;
     return {
       get hasBegun() {
@@ -149,6 +170,7 @@ const factories: Factories = {
       },
       begin: () => {
         hasBegun = true;
+        streams.end();
       },
     };
   },
@@ -167,8 +189,9 @@ const factories: Factories = {
 };
 
 /** The parts that the app takes as they are. */
-function pick({ tasks, journal, tokens, limits, readiness, clock, logger, activeTraceId }: Parts) {
-  return { tasks, journal, tokens, limits, readiness, clock, logger, activeTraceId };
+function pick(parts: Parts) {
+  const { tasks, journal, recovery, feed, streams, tokens, limits, readiness, clock, logger, activeTraceId } = parts;
+  return { tasks, journal, recovery, feed, streams, tokens, limits, readiness, clock, logger, activeTraceId };
 }
 
 /** Wires the system. Every part is made when it is first asked for, once. */

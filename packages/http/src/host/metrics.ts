@@ -16,6 +16,8 @@ export interface MetricsOptions {
   readonly droppedLogLines?: () => number;
   /** The number of refused connections, by the limit that they exceeded. */
   readonly refusedConnections?: () => Readonly<Record<string, number>>;
+  /** The number of open streams of changes. */
+  readonly openStreams?: () => number;
   /** The number of undelivered events. */
   readonly eventsWaiting?: () => Promise<number>;
   /** The number of dead letters. */
@@ -65,7 +67,7 @@ const READ_TIMEOUT = 2_000;
 
 /** Metrics of one app, in its own registry. */
 export function createMetrics(options: MetricsOptions): Metrics {
-  const { logger, pool, droppedLogLines, refusedConnections, eventsWaiting, eventsDead } = options;
+  const { logger, pool, droppedLogLines, refusedConnections, openStreams, eventsWaiting, eventsDead } = options;
   const registry = new Registry();
   const registers = [registry];
   const requests = new Counter({
@@ -102,6 +104,16 @@ export function createMetrics(options: MetricsOptions): Metrics {
       collect() {
         this.reset();
         this.inc(droppedLogLines());
+      },
+    });
+  }
+  if (openStreams) {
+    new Gauge({
+      name: 'todo_streams_open',
+      help: 'Streams of changes that are open.',
+      registers,
+      collect() {
+        this.set(openStreams());
       },
     });
   }

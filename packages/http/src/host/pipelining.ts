@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { isLive } from '../middleware/live-streams.js';
 
 /** Handles a request, and never rejects. */
 type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -17,7 +18,7 @@ const CHECKS = 6;
  * Limits the concurrent requests of one connection (HTTP/1.1 pipelining, RFC 9112, section 9.3.2). A request counts
  * until its response has been sent, so that responses the client does not read count too. The rest are queued, and the
  * connection is not read meanwhile. When the client disconnects, its queue is dropped. A connection on which no response
- * is sent to its end for a time, such as that of a client who does not read, is closed.
+ * is sent to its end for a time, such as that of a client who does not read, is closed; streams look after that themselves.
  *
  * @param answerTimeout that time, in milliseconds
  */
@@ -66,7 +67,7 @@ class Connection {
 
   /** Closes the connection when a response is under way, and none has been sent for too long. */
   check(): void {
-    if (this.#underWay.every(({ closed }) => closed)) this.#since = this.#all.checks;
+    if (this.#underWay.every((response) => response.closed || isLive(response))) this.#since = this.#all.checks;
     else if (this.#all.checks - this.#since > CHECKS) this.#socket.destroy();
   }
 

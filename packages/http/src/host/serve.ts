@@ -111,7 +111,7 @@ export async function serve(given: Config, options: ServeOptions = {}): Promise<
         clearInterval(sweeping);
         await Promise.all([server.close(), relay?.stop()]);
         await metrics?.close();
-        await Promise.race([closeDatabase(), sleep(DATABASE_CLOSE_TIMEOUT)]);
+        await Promise.race([Promise.resolve(parts.feed.close?.()).then(closeDatabase), sleep(DATABASE_CLOSE_TIMEOUT)]);
         logger.info('stopped');
         await flushLog(logger);
       },

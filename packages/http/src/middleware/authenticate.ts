@@ -16,6 +16,11 @@ export async function authenticate(ctx: RouterContext, tokens: TokenVerifier): P
   return tokens.verify(bearerToken(ctx.req.headersDistinct.authorization));
 }
 
+/** When the token of a request that was let in expires, in milliseconds since 1970. */
+export function expiryOf(ctx: RouterContext, tokens: TokenVerifier): number {
+  return tokens.expiresAt(bearerToken(ctx.req.headersDistinct.authorization));
+}
+
 function bearerToken([header = '', ...more]: readonly string[] = []): string {
   // Another scheme counts as a missing token, not as an invalid one (RFC 6750, section 3.1).
   if (more.length === 0 && !/^Bearer(?![\w-])/i.test(header)) {

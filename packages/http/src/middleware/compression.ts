@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Middleware } from 'koa';
 import compress from 'koa-compress';
+import { isLive } from './live-streams.js';
 
 /** Characters from which on an answer is compressed. */
 const THRESHOLD = 1024;
@@ -14,7 +15,7 @@ const compressAnswer = compress();
 export const compressed: Middleware = async (ctx, next) => {
   await next();
   const { body } = ctx;
-  const isLong = typeof body === 'string' ? body.length >= THRESHOLD : body instanceof Readable;
+  const isLong = typeof body === 'string' ? body.length >= THRESHOLD : body instanceof Readable && !isLive(ctx.res);
   if (!isLong) return;
   if (ctx.headers['accept-encoding'] === undefined) {
     ctx.vary('Accept-Encoding');

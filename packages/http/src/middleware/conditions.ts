@@ -22,11 +22,12 @@ export function isNotModified(ctx: ParameterizedContext, tag: string): boolean {
   return true;
 }
 
-/** The options of a change from the headers: the request id and `Idempotency-Key`. */
+/** The options of a change from the headers: the request id and `Idempotency-Key`. Its position goes into the answer. */
 export function changeOptions(ctx: Context): ChangeOptions {
   const key = idempotencyKey(ctx);
   return {
     correlationId: ctx.state.requestId,
+    onSaved: (position) => ctx.set('Journal-Position', position),
     ...(key !== undefined && { once: { key, fingerprint: fingerprint(ctx) } }),
   };
 }

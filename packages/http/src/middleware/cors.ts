@@ -4,6 +4,9 @@ import type { Middleware } from 'koa';
 /** The request headers that the API reads. */
 const OWN_HEADERS = ['Authorization', 'Content-Type', 'X-Request-Id', 'If-Match', 'If-None-Match', 'Idempotency-Key'];
 
+/** Request headers that only some pages send. */
+const OTHER_HEADERS = ['Last-Event-ID'];
+
 /** What tracing in browsers adds to requests: W3C Trace Context and Baggage, and the headers of common tools. */
 const TRACE_HEADERS = [
   'traceparent',
@@ -41,7 +44,7 @@ const ALLOW_HEADERS = 'Access-Control-Allow-Headers';
  */
 export function crossOrigin(origins: readonly string[], headers: readonly string[] = []): Middleware {
   const isAllowed = originMatcher(origins);
-  const more = new Set([...TRACE_HEADERS, ...headers].map((name) => name.toLowerCase()));
+  const more = new Set([...OTHER_HEADERS, ...TRACE_HEADERS, ...headers].map((name) => name.toLowerCase()));
   const answerPage = cors({
     origin: (ctx) => (isAllowed(ctx.get('Origin')) ? ctx.get('Origin') : ''),
     credentials: true,
@@ -51,6 +54,7 @@ export function crossOrigin(origins: readonly string[], headers: readonly string
       'Location',
       'Link',
       'ETag',
+      'Journal-Position',
       'Content-Disposition',
       'X-Request-Id',
       'Retry-After',

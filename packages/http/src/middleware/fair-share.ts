@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Context, Middleware } from 'koa';
+import { isLive } from './live-streams.js';
 
 /** Reads of one user that are under way at once. There are more connections for reads than that. */
 const READS = 2;
@@ -44,9 +45,16 @@ export class FairShare {
  * Calls back when a long answer has been taken by the client, or there is no client any more: until then it is in
  * memory. For a short answer that is now.
  */
-export function whenTaken({ body, res, req: { socket } }: Context, callback: () => void): void {
-  const isLong = typeof body === 'string' ? body.length > SHORT_ANSWER : body instanceof Readable;
-  if (!isLong || res.closed || socket.destroyed) {
+export function whenTaken(ctx: Context, callback: () => void): void {
+  const { body, res } = ctx;
+  const isLong = typeof body === 'string' ? body.length > SHORT_ANSWER : body instanceof Readable && !isLive(res);
+  if (isLong) whenClosed(ctx, callback);
+  else callback();
+}
+
+/** Calls back when the response is at its end, or there is no client any more. */
+export function whenClosed({ res, req: { socket } }: Pick<Context, 'res' | 'req'>, callback: () => void): void {
+  if (res.closed || socket.destroyed) {
     callback();
     return;
   }

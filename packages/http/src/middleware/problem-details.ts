@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { type ApplicationError, UnauthenticatedError } from '@todo-backend/application';
+import { type ApplicationError, ChangedSinceError, UnauthenticatedError } from '@todo-backend/application';
 import { InvalidInputError, type Problem, TodoError } from '@todo-backend/domain';
 import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
@@ -13,10 +13,14 @@ const STATUS_BY_CODE: Record<ApplicationError['code'] | RequestError['code'] | '
   USER_UNKNOWN: 401,
   FORBIDDEN: 403,
   TASK_NOT_FOUND: 404,
+  EVENT_NOT_FOUND: 404,
   ROUTE_NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
   REQUEST_TIMEOUT: 408,
   TASK_LIMIT_REACHED: 409,
+  TASK_EXISTS: 409,
+  CHANGED_SINCE: 409,
+  RESYNC_REQUIRED: 410,
   TASK_CHANGED: 412,
   BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
@@ -61,7 +65,7 @@ export function problemType(code: ProblemCode): string {
 const RETRY_AFTER = 1;
 
 /** Headers of an answer that is not given after all. */
-const HEADERS_OF_ANSWERS = ['ETag', 'Link', 'Location', 'Content-Disposition', 'Content-Encoding'];
+const HEADERS_OF_ANSWERS = ['ETag', 'Link', 'Location', 'Content-Disposition', 'Content-Encoding', 'Journal-Position'];
 
 /**
  * Converts errors to problem details (RFC 9457), and logs those that matter to an operator.
@@ -88,7 +92,7 @@ export function problemDetails(logger: Logger, publicPath = ''): Middleware {
           detail: code === 'INTERNAL_ERROR' ? INTERNAL_DETAIL : (error as Error).message,
           instance: publicPath + pathOf(ctx),
           requestId,
-          ...(error instanceof InvalidInputError && { errors: error.problems }),
+          ...((error instanceof InvalidInputError || error instanceof ChangedSinceError) && { errors: error.problems }),
         }),
       );
     }

@@ -1,4 +1,4 @@
-import { IDEMPOTENCY_HOURS, TaskIdSchema } from '@todo-backend/application';
+import { IDEMPOTENCY_HOURS, POSITION_PATTERN, TaskIdSchema } from '@todo-backend/application';
 import type { AnswerHeader, RequestHeader, Schema, Tag } from '../routes/route.js';
 import { schemaOf } from './schemas.js';
 
@@ -51,6 +51,12 @@ export const parameters = {
     description: `A name for this request, such as a UUID. Sent again with the same name within ${IDEMPOTENCY_HOURS} hours, it is not done again, and answered as it was the first time.`,
     schema: { type: 'string', pattern: '^"?[\\x21\\x23-\\x7e]{1,255}"?$' },
   },
+  'Last-Event-ID': {
+    in: 'header',
+    required: false,
+    description: 'As `since`, for a stream: the `id` of the last event that came.',
+    schema: { type: 'string' },
+  },
   'X-Request-Id': {
     in: 'header',
     required: false,
@@ -72,11 +78,17 @@ export const headers = {
     description: 'The name of this version, for `If-None-Match` and `If-Match`.',
     schema: { type: 'string', pattern: '^(?:W/)?"[\\da-z]+"$' },
   },
+  'Journal-Position': {
+    required: true,
+    description: 'How far the journal of the user had come, with this change in it: for `since` of the changes.',
+    schema: { type: 'string', pattern: POSITION_PATTERN },
+    example: '21f5c5de001',
+  },
   Link: {
     required: false,
     description: 'Where there is more: the address of the next part, relative to this one (RFC 8288).',
     schema: { type: 'string', pattern: '^<\\?[^<>]+>; rel="next"$' },
-    example: '<?limit=50&cursor=17>; rel="next"',
+    example: '<?limit=50&cursor=11f5c5de001>; rel="next"',
   },
   Location: {
     required: true,

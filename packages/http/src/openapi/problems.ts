@@ -1,6 +1,10 @@
 import {
+  ChangedSinceError,
   DEFAULT_MAX_TASKS,
+  EventNotFoundError,
   IdempotencyKeyReusedError,
+  ResyncRequiredError,
+  TaskExistsError,
   TaskLimitError,
   UserUnknownError,
 } from '@todo-backend/application';
@@ -31,6 +35,10 @@ export const problems: Record<ProblemCode, { readonly when: string; readonly det
     when: "The user has no such task; somebody else's looks just the same.",
     detail: new TaskNotFoundError().message,
   },
+  EVENT_NOT_FOUND: {
+    when: 'The journal has no such event, or not any more.',
+    detail: new EventNotFoundError().message,
+  },
   ROUTE_NOT_FOUND: { when: 'There is nothing at this address.', detail: 'There is nothing at this address.' },
   METHOD_NOT_ALLOWED: {
     when: 'The address has other methods: see `Allow`.',
@@ -43,6 +51,18 @@ export const problems: Record<ProblemCode, { readonly when: string; readonly det
   TASK_LIMIT_REACHED: {
     when: 'The user would have more tasks than a user may have (`MAX_TASKS_PER_USER`).',
     detail: new TaskLimitError(DEFAULT_MAX_TASKS).message,
+  },
+  TASK_EXISTS: {
+    when: 'The task is to be restored, and was not deleted, or is back.',
+    detail: new TaskExistsError().message,
+  },
+  CHANGED_SINCE: {
+    when: 'What is to be undone was changed since: `errors` names the fields, and nothing was undone.',
+    detail: new ChangedSinceError([]).message,
+  },
+  RESYNC_REQUIRED: {
+    when: 'The position is of another history, such as before a backup was restored, or what followed it was pruned: load everything again.',
+    detail: new ResyncRequiredError().message,
   },
   TASK_CHANGED: {
     when: 'The task is not the version that `If-Match` names.',

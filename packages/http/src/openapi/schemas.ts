@@ -1,4 +1,4 @@
-import { TaskIdSchema } from '@todo-backend/application';
+import { POSITION_PATTERN, TaskIdSchema } from '@todo-backend/application';
 import {
   CATEGORIES,
   DESCRIPTION_MAX_LENGTH,
@@ -91,19 +91,39 @@ const stored = {
   userId: { type: 'string', description: "Whose task it is: Better Auth's `user.id`." },
 } satisfies Record<keyof Task, Schema>;
 
+/** A task in the journal: erased ones have no title. */
+const keptTask = { ...stored, title: { ...stored.title, minLength: 0 } };
+
+const actor = object('Who did it.', { type: { type: 'string', enum: ['user', 'agent'] }, id: { type: 'string' } });
+
+const correlationId = { type: ['string', 'null'], description: 'The `X-Request-Id` of the request that did it.' };
+
+const position = { type: 'string', pattern: POSITION_PATTERN, description: 'A position in the journal.' };
+
+/** The task as it is now, or null. */
+const taskOrNull = {
+  oneOf: [{ $ref: componentOf('Task') }, { type: 'null' }],
+  description: 'The task as it is now; null where there is none any more.',
+};
+
+const change = { taskId: stored.id, task: taskOrNull, position };
+
 /** A journal entry of these types, with their own properties. */
 function entry(description: string, types: readonly TaskEventType[], more: Record<string, Schema>): Schema {
-  return object(description, {
+  const properties = {
     sequence: { type: 'integer', minimum: 1, description: "Counts the user's entries, without a gap." },
     id: { type: 'string', format: 'uuid' },
     type: { type: 'string', enum: types },
     time: instant,
     userId: stored.userId,
     taskId: stored.id,
-    actor: object('Who did it.', { type: { type: 'string', enum: ['user', 'agent'] }, id: { type: 'string' } }),
-    correlationId: { type: ['string', 'null'], description: 'The `X-Request-Id` of the request that did it.' },
+    actor,
+    correlationId,
+    undoes: { type: 'string', format: 'uuid', description: 'The id of the event that this one takes back.' },
+    erased: { type: 'boolean', const: true, description: 'The task was erased: its title and description are blank.' },
     ...more,
-  });
+  };
+  return object(description, properties, ['undoes', 'erased']);
 }
 
 /** The types of events with this payload. */
@@ -126,20 +146,21 @@ const answers = {
     description: 'Something that happened to a task.',
     oneOf: [
       entry(`A task was ${inWords(carrying('task'))}.`, carrying('task'), {
-        task: object('The whole task, as it was made or as it last was.', stored),
+        task: object('The whole task, as it was made or restored, or as it last was.', keptTask),
       }),
       entry('A task was changed.', carrying('changes'), {
         changes: object(
           'Each field that differs.',
           Object.fromEntries(
-            Object.entries(stored).map(([name, schema]) => [
+            Object.entries(keptTask).map(([name, schema]) => [
               name,
               object('Before and after.', { before: schema, after: schema }),
             ]),
           ),
-          Object.keys(stored),
+          Object.keys(keptTask),
         ),
       }),
+      entry('A deleted task was erased for good.', carrying('nothing'), {}),
     ],
   },
   OperationResult: {
@@ -150,6 +171,41 @@ const answers = {
       object('Not done.', { status: { type: 'integer', enum: [404, 422] }, errors: fieldProblems }),
     ],
   },
+  Change: object('A task that has changed.', change),
+  Changes: object('What has changed since a position.', {
+    changes: { type: 'array', items: { $ref: componentOf('Change') } },
+    position: { ...position, description: 'The position up to which these are all changes.' },
+    more: { type: 'boolean', description: 'Whether there are more after that position.' },
+  }),
+  StreamedChange: object('The data of an event of the stream.', {
+    ...change,
+    type: { type: 'string', enum: TASK_EVENT_TYPES, description: 'What its last change was.' },
+    actor,
+    correlationId,
+  }),
+  UndoResult: object('What became of one event.', {
+    eventId: { type: 'string', format: 'uuid' },
+    taskId: stored.id,
+    outcome: {
+      type: 'string',
+      enum: ['undone', 'nothing', 'conflict'],
+      description:
+        'It was taken back; there is nothing to take back (any more); or the `fields` were changed since. With `atomic` false, the other fields of a conflict went back.',
+    },
+    fields: {
+      type: 'array',
+      items: { type: 'string', enum: ['title', 'description', 'priority', 'category', 'dueDate', 'status'] },
+      description: 'The fields that went back, or that were changed since; empty for whole tasks.',
+    },
+    task: { ...taskOrNull, description: 'The task after that; null where there is none.' },
+  }),
+  TrashedTask: object('A deleted task that can be restored.', {
+    eventId: { type: 'string', format: 'uuid', description: 'The event that deleted it.' },
+    task: { $ref: componentOf('Task') },
+    deletedAt: instant,
+    deletedBy: actor,
+    restorableUntil: { ...instant, description: 'How long it can be restored, at the least.' },
+  }),
   Stats: object('How many tasks a user has.', {
     total: count('The other two together.'),
     pending: count('Still to be done.'),

@@ -41,6 +41,7 @@ export const batchTasks: Route = {
   answers: {
     200: {
       description: 'What became of the operations, in their order.',
+      headers: ['Journal-Position'],
       content: json(
         {
           type: 'object',

@@ -18,7 +18,7 @@ export const milk = {
 /** The time of its change. */
 export const later = '2026-11-23T10:02:44.018Z';
 
-/** A response with a task. */
+/** A response with a task that was changed. */
 export function taskAnswer(description: string, example: object): Answer {
-  return { description, headers: ['ETag'], content: json(ref('Task'), { task: example }) };
+  return { description, headers: ['ETag', 'Journal-Position'], content: json(ref('Task'), { task: example }) };
 }

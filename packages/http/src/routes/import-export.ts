@@ -52,7 +52,7 @@ export const exportTasks: Route = {
   answers: {
     200: {
       description: 'The file.',
-      headers: ['Content-Disposition'],
+      headers: ['Content-Disposition', 'Journal-Position'],
       content: {
         ...json(
           {
@@ -78,6 +78,7 @@ export const exportTasks: Route = {
       const { format } = parse(ExportQuerySchema, decode(ctx.querystring));
       const found = await tasks.stream(ctx.state.userId, { sortOrder: 'asc' });
       ctx.attachment(`tasks.${format}`);
+      ctx.set('Journal-Position', found.position);
       sendTasks(ctx, found, FORMATS[format]);
     };
   },
@@ -114,6 +115,7 @@ export const importTasks: Route = {
   answers: {
     201: {
       description: 'They are created.',
+      headers: ['Journal-Position'],
       content: json(
         {
           type: 'object',

@@ -1,7 +1,9 @@
 import { batchTasks } from './batch.js';
+import { listChanges } from './changes.js';
 import { docsRoutes } from './docs.js';
 import { exportTasks, importTasks } from './import-export.js';
 import { listJournal } from './journal.js';
+import { recoveryRoutes } from './recovery.js';
 import type { Route } from './route.js';
 import { systemRoutes } from './system.js';
 import { taskRoutes } from './tasks.js';
@@ -17,6 +19,8 @@ export const routes: readonly Route[] = [
   importTasks,
   ...Object.values(ofOneTask),
   listJournal,
+  listChanges,
+  ...Object.values(recoveryRoutes),
   ...Object.values(systemRoutes),
   ...Object.values(docsRoutes),
 ];

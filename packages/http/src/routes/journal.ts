@@ -7,7 +7,7 @@ import { json, type Query, type Route, ref } from './route.js';
 const journalQuery: Query = {
   schema: JournalQuerySchema,
   names: { task_id: 'taskId' },
-  emptyIsAbsent: ['taskId', 'type', 'since', 'until', 'cursor'],
+  emptyIsAbsent: ['taskId', 'type', 'since', 'until', 'cursor', 'after'],
   mistake: { since: 'yesterday', limit: '1000' },
 };
 
@@ -17,7 +17,8 @@ export const listJournal: Route = {
   path: '/api/{user_id}/audit',
   tag: 'Journal',
   summary: 'Read the journal',
-  description: 'What happened to the tasks of the user, newest first, in parts, each of which links to the next.',
+  description:
+    'What happened to the tasks of the user, newest first, in parts, each of which links to the next. With `after` it is what happened after a position, oldest first.',
   query: journalQuery,
   isLong: true,
   answers: {
@@ -47,11 +48,13 @@ export const listJournal: Route = {
       ),
     },
   },
+  errors: ['RESYNC_REQUIRED'],
   handle({ journal }) {
     const decode = decoder(journalQuery);
     return async (ctx) => {
-      const { entries, next } = await journal.list(ctx.state.userId, unchecked(decode(ctx.querystring)));
-      linkToNext(ctx, next);
+      const query = decode(ctx.querystring);
+      const { entries, next } = await journal.list(ctx.state.userId, unchecked(query));
+      linkToNext(ctx, next, query.after === undefined ? 'cursor' : 'after');
       ctx.type = 'json';
       ctx.body = JSON.stringify(entries);
     };

@@ -75,9 +75,13 @@ async function* partsOf(
 }
 
 /** Links to the next page (RFC 8288). Relative, because the public URL behind a proxy is unknown. */
-export function linkToNext(ctx: ParameterizedContext, cursor: string | undefined): void {
-  if (cursor === undefined) return;
+export function linkToNext(
+  ctx: ParameterizedContext,
+  next: string | undefined,
+  parameter: 'cursor' | 'after' = 'cursor',
+): void {
+  if (next === undefined) return;
   const parameters = new URLSearchParams(ctx.querystring);
-  parameters.set('cursor', cursor);
+  parameters.set(parameter, next);
   ctx.set('Link', `<?${parameters}>; rel="next"`);
 }

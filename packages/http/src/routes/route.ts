@@ -1,6 +1,7 @@
 import type { RouterContext } from '@koa/router';
 import {
   BatchSchema,
+  type ChangeFeed,
   type Clock,
   CompletionSchema,
   ImportedTaskSchema,
@@ -9,16 +10,24 @@ import {
   NewTaskSchema,
   OperationSchema,
   type ReadinessProbe,
+  type RecoveryUseCases,
   TaskPatchSchema,
   type TaskUseCases,
+  type TokenVerifier,
+  UndoSchema,
 } from '@todo-backend/application';
 import { type GenericSchema, unwrap } from 'valibot';
+import type { LiveStreams } from '../middleware/live-streams.js';
 import type { ProblemCode } from '../middleware/problem-details.js';
 
 /** The dependencies of route handlers. */
 export interface RouteParts {
   readonly tasks: TaskUseCases;
   readonly journal: JournalUseCases;
+  readonly recovery: RecoveryUseCases;
+  readonly feed: ChangeFeed;
+  readonly streams: LiveStreams;
+  readonly tokens: TokenVerifier;
   readonly readiness: ReadinessProbe;
   readonly clock: Clock;
   readonly version: string;
@@ -43,6 +52,7 @@ export const bodies = {
   BatchOperation: OperationSchema,
   Import: ImportSchema,
   ImportedTask: ImportedTaskSchema,
+  Undo: UndoSchema,
 } satisfies Record<string, GenericSchema>;
 
 /** The names of response schemas in the document. */
@@ -50,6 +60,11 @@ export type AnswerSchema =
   | 'Task'
   | 'JournalEntry'
   | 'OperationResult'
+  | 'Change'
+  | 'Changes'
+  | 'StreamedChange'
+  | 'UndoResult'
+  | 'TrashedTask'
   | 'Stats'
   | 'Info'
   | 'Health'
@@ -69,10 +84,10 @@ export function ref(name: SchemaName): Schema {
 export type Tag = 'Tasks' | 'Journal' | 'System' | 'Documentation';
 
 /** Request headers that only some routes read. */
-export type RequestHeader = 'If-None-Match' | 'If-Match' | 'Idempotency-Key';
+export type RequestHeader = 'If-None-Match' | 'If-Match' | 'Idempotency-Key' | 'Last-Event-ID';
 
 /** Response headers that only some routes send. */
-export type AnswerHeader = 'ETag' | 'Link' | 'Location' | 'Content-Disposition';
+export type AnswerHeader = 'ETag' | 'Journal-Position' | 'Link' | 'Location' | 'Content-Disposition';
 
 export type Examples = Readonly<Record<string, unknown>>;
 
@@ -140,3 +155,6 @@ export function json(schema: Schema, examples?: Examples): Content {
 }
 
 export const notModified: Answer = { description: 'Nothing has changed.', headers: ['ETag'] };
+
+/** As {@link notModified}, for what is of a position in the journal. */
+export const unchanged: Answer = { ...notModified, headers: ['ETag', 'Journal-Position'] };

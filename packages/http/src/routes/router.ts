@@ -41,11 +41,17 @@ function isAlsoTask(path: string): boolean {
   return path.startsWith(`${USER_PATH}/tasks/`) && !path.includes('{task_id}');
 }
 
-function handlerOf({ handle, query }: Route, parts: RouteParts, shares: FairShare): RouterMiddleware {
+function handlerOf(route: Route, parts: RouteParts, shares: FairShare): RouterMiddleware {
+  const { handle, query, method } = route;
   const handler = handle(parts);
+  const isChange = needsToken(route) && method !== 'get';
   const answer: RouterMiddleware = async (ctx) => {
     try {
       await handler(ctx);
+      // Nothing was changed, or not by this request: then what it says is true up to here at the least.
+      if (isChange && !ctx.res.hasHeader('Journal-Position')) {
+        ctx.set('Journal-Position', await parts.journal.position(ctx.state.userId));
+      }
     } catch (error) {
       throw onTheWire(error, query, ctx.querystring);
     }

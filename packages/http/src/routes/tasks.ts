@@ -11,7 +11,7 @@ import { changeOptions, isNotModified, revisionOptions, taskTag } from '../middl
 import { later, milk, taskAnswer } from './examples.js';
 import { decoder } from './query.js';
 import { JSON_ARRAY, linkToNext, sendTask, sendTasks } from './responses.js';
-import { json, notModified, type Query, type Route, ref } from './route.js';
+import { json, notModified, type Query, type Route, ref, unchanged } from './route.js';
 
 const listQuery: Query = {
   schema: TaskQuerySchema,
@@ -34,10 +34,10 @@ const listTasks: Route = {
   answers: {
     200: {
       description: 'The tasks; none is no error.',
-      headers: ['ETag', 'Link'],
+      headers: ['ETag', 'Link', 'Journal-Position'],
       content: json({ type: 'array', items: ref('Task') }, { some: [milk], none: [] }),
     },
-    304: notModified,
+    304: unchanged,
   },
   handle({ tasks }) {
     const decode = decoder(listQuery);
@@ -47,9 +47,12 @@ const listTasks: Route = {
       if (ctx.get('If-None-Match') !== '') {
         // An invalid query is an error even if the client's version is current.
         parse(TaskQuerySchema, query);
-        if (isNotModified(ctx, (await tasks.count(userId)).position)) return;
+        const { position } = await tasks.count(userId);
+        ctx.set('Journal-Position', position);
+        if (isNotModified(ctx, position)) return;
       }
       const page = await tasks.stream(userId, query);
+      ctx.set('Journal-Position', page.position);
       ctx.set('ETag', `"${page.position}"`);
       linkToNext(ctx, page.next);
       sendTasks(ctx, page, JSON_ARRAY);
@@ -80,7 +83,7 @@ const createTask: Route = {
     },
     mistake: { title: ' ', priority: 'urgent', category: 'home' },
   },
-  answers: { 201: { ...taskAnswer('The new task.', milk), headers: ['ETag', 'Location'] } },
+  answers: { 201: { ...taskAnswer('The new task.', milk), headers: ['ETag', 'Location', 'Journal-Position'] } },
   errors: ['TASK_LIMIT_REACHED'],
   handle:
     ({ tasks, publicPath = '' }) =>
@@ -100,7 +103,7 @@ const getTask: Route = {
   summary: 'Get a task',
   description: 'One task, by its id.',
   headers: ['If-None-Match'],
-  answers: { 200: taskAnswer('The task.', milk), 304: notModified },
+  answers: { 200: { ...taskAnswer('The task.', milk), headers: ['ETag'] }, 304: notModified },
   handle:
     ({ tasks }) =>
     async (ctx) => {
@@ -167,9 +170,9 @@ const deleteTask: Route = {
   path: '/api/{user_id}/tasks/{task_id}',
   tag: 'Tasks',
   summary: 'Delete a task',
-  description: 'Deletes a task for good. The second time there is no such task.',
+  description: 'Moves a task to the trash, from where it can be restored. The second time there is no such task.',
   headers: ['If-Match'],
-  answers: { 204: { description: 'The task is gone.' } },
+  answers: { 204: { description: 'The task is gone.', headers: ['Journal-Position'] } },
   handle:
     ({ tasks }) =>
     async (ctx) => {
@@ -191,15 +194,16 @@ const getStats: Route = {
   answers: {
     200: {
       description: 'The counts.',
-      headers: ['ETag'],
+      headers: ['ETag', 'Journal-Position'],
       content: json(ref('Stats'), { counts: { total: 3, pending: 2, completed: 1 } }),
     },
-    304: notModified,
+    304: unchanged,
   },
   handle:
     ({ tasks }) =>
     async (ctx) => {
       const { position, ...counts } = await tasks.count(ctx.state.userId);
+      ctx.set('Journal-Position', position);
       if (!isNotModified(ctx, position)) ctx.body = counts;
     },
 };

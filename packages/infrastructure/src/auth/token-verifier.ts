@@ -1,7 +1,15 @@
 import { hash } from 'node:crypto';
 import { type TokenVerifier, UnauthenticatedError, UnavailableError } from '@todo-backend/application';
 import { textProblem, type UserId } from '@todo-backend/domain';
-import { type CryptoKey, decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import {
+  type CryptoKey,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
 import { LRUCache } from 'lru-cache';
 import * as v from 'valibot';
 import type { KeySet } from './jwks.js';
@@ -125,6 +133,8 @@ export function tokenVerifier({
       remembered.set(name, { userId: sub, until: exp * 1000, generation });
       return sub;
     },
+
+    expiresAt: (token) => Number(decodeJwt(token).exp) * 1000,
   };
 }
 

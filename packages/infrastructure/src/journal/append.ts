@@ -1,4 +1,5 @@
-import { isCompleted, type Task, type TaskTransition } from '@todo-backend/domain';
+import { type JournalPosition, journalPosition } from '@todo-backend/application';
+import { isCompleted, type Task, type TaskEventType, type TaskTransition } from '@todo-backend/domain';
 import { type QueryCreator, type RawBuilder, sql } from 'kysely';
 import { rowOfValues, rowsOfJson, value } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
@@ -65,3 +66,46 @@ export function appendEvents(db: QueryCreator<Tables>, events: RawBuilder<unknow
       select ${value('owner')}, "ledger"."sequence" - ${moreEvents} + "event"."position"::int, ${columns}
       from "ledger", ${events} as "event"`);
 }
+
+/** The position that a statement with {@link updateLedger} has reached. `undefined` when it wrote nothing. */
+export function positionOf(
+  [ledger]: readonly (readonly [sequence: number])[],
+  transitions: readonly TaskTransition[],
+): JournalPosition | undefined {
+  return ledger && journalPosition(ledger[0], transitions.at(-1)?.event?.id);
+}
+
+/** Entries that one statement of {@link blankEvents} looks at. */
+export const BLANKED_AT_ONCE = 50_000;
+
+/** The texts of an event, and what they become, as `blanked` does it. */
+const BLANK = [
+  ['{task,title}', '""'],
+  ['{task,description}', 'null'],
+  ['{changes,title}', '{"before": "", "after": ""}'],
+  ['{changes,description}', '{"before": null, "after": null}'],
+] as const;
+
+const withoutTexts = BLANK.reduce(
+  (data, [path, blank]) => sql`jsonb_set(${data}, ${sql.lit(path)}, ${sql.lit(blank)}, false)`,
+  sql`"data"::jsonb`,
+);
+
+/**
+ * Removes the texts from the events of erased tasks, up to {@link BLANKED_AT_ONCE} from a sequence on. A policy allows
+ * it for the tasks that the transaction names in `app.erased_tasks`, and the rights are to that column only.
+ */
+export function blankEvents(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
+  const from = sql<number>`${value('from')}::int`;
+  return db
+    .updateTable('task_events')
+    .set({ data: sql<object>`(${withoutTexts} || '{"erased": true}')::json` })
+    .where(isOwn)
+    .where('taskId', '=', sql<string>`any(${value('tasks')}::uuid[])`)
+    .where('type', '<>', sql.lit(ERASED))
+    .where('sequence', '>=', from)
+    .where('sequence', '<', sql<number>`${from} + ${sql.lit(BLANKED_AT_ONCE)}`);
+}
+
+/** The type of the events that record an erasure. */
+export const ERASED = 'todo.task.erased.v1' satisfies TaskEventType;

@@ -1,11 +1,25 @@
-import type { Journal, JournalEntry, JournalQuery } from '@todo-backend/application';
-import type { UserId } from '@todo-backend/domain';
-import { type ExpressionBuilder, type RawBuilder, sql } from 'kysely';
+import {
+  CHANGES_MAX_ENTRIES,
+  type DeletionEntry,
+  type EventSelection,
+  type Journal,
+  type JournalEntry,
+  type JournalPosition,
+  type JournalQuery,
+  type JournalSpan,
+  journalPosition,
+  placeOf,
+  type TaskChange,
+  type TrashQuery,
+} from '@todo-backend/application';
+import type { Actor, TaskEventType, TaskId, UserId } from '@todo-backend/domain';
+import { type ExpressionBuilder, type Kysely, type RawBuilder, sql } from 'kysely';
 import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
 import type { Database } from '../postgres/database.js';
-import { Statements, value } from '../postgres/statements.js';
+import { type Statement, Statements, value } from '../postgres/statements.js';
+import { type StoredTask, storedTask, toTask } from '../tasks/task-row.js';
 import { type StoredEntry, storedEntry, toEntry } from './entry.js';
-import { selectLedger } from './ledger.js';
+import { ledgerPosition, selectLedger } from './ledger.js';
 
 /** The most entries of a user that a filter reads on a connection that others wait behind. */
 const LONG_JOURNAL = 10_000;
@@ -32,8 +46,8 @@ export class SqlJournal implements Journal {
               eb
                 .selectFrom('task_events')
                 .select(storedEntry.as('entry'))
-                .where((eb) => eb.and([this.ownedBy(), knowsCaller, ...filters.map((name) => FILTERS[name](eb))]))
-                .orderBy('sequence', 'desc')
+                .where((eb) => eb.and([this.#isOwn(), ...filters.map((name) => FILTERS[name](eb))]))
+                .orderBy('sequence', query.after === undefined ? 'desc' : 'asc')
                 .limit(value<number>('limit'))
                 .offset(noOffset)
                 .as('found'),
@@ -43,28 +57,289 @@ export class SqlJournal implements Journal {
       { owner, ...query },
     );
     // A filter reads past everything that it does not match.
-    const isSlow = filters.some((name) => name !== 'before') && (await this.#sequence(owner)) > LONG_JOURNAL;
-    const rows = isSlow
-      ? await this.#database.readSlowly<readonly [StoredEntry]>(statement)
-      : await this.#database.read<readonly [StoredEntry]>(statement);
+    const isSlow = filters.some((name) => name !== 'before' && name !== 'after');
+    const rows = await this.#readPast<readonly [StoredEntry]>(owner, statement, isSlow);
     return rows.map(([entry]) => toEntry(entry));
   }
 
+  async position(owner: UserId): Promise<JournalPosition> {
+    const statement = this.#statements.get(
+      'position',
+      (db) => selectLedger(db, [ledgerPosition], this.ownedBy('task_ledgers')),
+      { owner },
+    );
+    const [row] = await this.#database.read<readonly [JournalPosition]>(statement);
+    return row?.[0] ?? journalPosition(0);
+  }
+
+  async idAt(owner: UserId, sequence: number): Promise<string | undefined> {
+    const statement = this.#statements.get(
+      'id',
+      (db) =>
+        asCaller(db)
+          .selectFrom('caller')
+          .innerJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('task_events')
+                .select('eventId')
+                .where('sequence', '=', value<number>('sequence'))
+                .where(this.#isOwn())
+                .offset(noOffset)
+                .as('found'),
+            (join) => join.onTrue(),
+          )
+          .select('found.eventId'),
+      { owner, sequence },
+    );
+    const [row] = await this.#database.read<readonly [string]>(statement);
+    return row?.[0];
+  }
+
+  async select(owner: UserId, selection: EventSelection, limit: number): Promise<JournalEntry[]> {
+    const byIds = 'ids' in selection;
+    const statement = this.#statements.get(
+      `select ${byIds}`,
+      (db) =>
+        asCaller(db)
+          .selectFrom('caller')
+          .innerJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('task_events')
+                .select(storedEntry.as('entry'))
+                .where(this.#isOwn())
+                .where(
+                  byIds
+                    ? sql<boolean>`"eventId" = any(${value('ids')}::uuid[])`
+                    : sql<boolean>`"correlationId" = ${value('correlationId')}`,
+                )
+                .orderBy('sequence', 'desc')
+                .limit(value<number>('limit'))
+                .offset(noOffset)
+                .as('found'),
+            (join) => join.onTrue(),
+          )
+          .select('found.entry'),
+      // The scan ends early once it has found so many as there can be.
+      { owner, ...selection, limit: byIds ? Math.min(limit, selection.ids.length) : limit },
+    );
+    const rows = await this.#readPast<readonly [StoredEntry]>(owner, statement, true);
+    return rows.map(([entry]) => toEntry(entry));
+  }
+
+  async changes(owner: UserId, { after, limit }: { after: number; limit: number }): Promise<JournalSpan> {
+    const statement = this.#statements.get(
+      'changes',
+      (db) =>
+        asCaller(db)
+          .with(
+            (cte) => cte('span').materialized(),
+            (db) =>
+              (db as Kysely<CallerTables>)
+                .selectFrom('caller')
+                .innerJoinLateral(
+                  (eb) =>
+                    eb
+                      .selectFrom('task_events')
+                      .select(['sequence', 'taskId'])
+                      .where('sequence', '>', value<number>('after'))
+                      .where(this.#isOwn())
+                      .orderBy('sequence')
+                      .limit(sql.lit(CHANGES_MAX_ENTRIES))
+                      .offset(noOffset)
+                      .as('found'),
+                  (join) => join.onTrue(),
+                )
+                .select(['found.sequence', 'found.taskId']),
+          )
+          .selectFrom('caller')
+          .leftJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('task_ledgers')
+                .select(ledgerPosition)
+                .where(this.#isOwn('task_ledgers'))
+                .offset(noOffset)
+                .as('ledger'),
+            (join) => join.onTrue(),
+          )
+          .leftJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('task_events')
+                .select('eventId')
+                .where('sequence', '=', value<number>('after'))
+                .where(this.#isOwn())
+                .offset(noOffset)
+                .as('start'),
+            (join) => join.onTrue(),
+          )
+          .leftJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('span')
+                .select(['taskId', sql<number>`max("sequence")`.as('last')])
+                .groupBy('taskId')
+                .orderBy('last')
+                .limit(value<number>('limit'))
+                .as('changed'),
+            (join) => join.onTrue(),
+          )
+          .leftJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('task_events')
+                .select(['eventId', 'type', 'actorType', 'actorId', 'correlationId'])
+                .whereRef('sequence', '=', 'changed.last')
+                .where(this.#isOwn())
+                .offset(noOffset)
+                .as('event'),
+            (join) => join.onTrue(),
+          )
+          .leftJoinLateral(
+            (eb) =>
+              eb
+                .selectFrom('tasks')
+                .select(storedTask)
+                .whereRef('tasks.id', '=', 'changed.taskId')
+                .where(this.#isOwn('tasks'))
+                .offset(noOffset)
+                .as('task'),
+            (join) => join.onTrue(),
+          )
+          .select([
+            'facts',
+            'title',
+            'description',
+            'ledger.position',
+            'start.eventId as startId',
+            sql<number>`(select count(*)::int from "span")`.as('entries'),
+            sql<number | null>`(select max("sequence") from "span")`.as('end'),
+            'changed.taskId',
+            'changed.last',
+            'event.eventId',
+            'event.type',
+            'event.actorType',
+            'event.actorId',
+            'event.correlationId',
+          ])
+          .orderBy('changed.last'),
+      { owner, after, limit },
+    );
+    return toSpan(owner, after, await this.#database.read<StoredChange>(statement));
+  }
+
+  async trash(owner: UserId, { taskId, before, limit }: TrashQuery): Promise<DeletionEntry[]> {
+    const statement = this.#statements.get(
+      `trash ${taskId !== undefined} ${before !== undefined}`,
+      (db) =>
+        asCaller(db)
+          .selectFrom('caller')
+          .innerJoinLateral(
+            (eb) => {
+              let query = eb.selectFrom('task_events as deletion').where(this.#isOwn('deletion')).where(isDeletion);
+              if (taskId !== undefined) query = query.where('taskId', '=', value<string>('taskId'));
+              if (before !== undefined) query = query.where('sequence', '<', value<number>('before'));
+              return query
+                .where(({ not, exists, selectFrom }) =>
+                  not(
+                    exists(
+                      selectFrom('tasks')
+                        .whereRef('tasks.userId', '=', 'deletion.userId')
+                        .whereRef('tasks.id', '=', 'deletion.taskId')
+                        .select(sql.lit(1).as('one')),
+                    ),
+                  ),
+                )
+                .where(({ not, exists, selectFrom }) =>
+                  not(
+                    exists(
+                      selectFrom('task_events as later')
+                        .whereRef('later.userId', '=', 'deletion.userId')
+                        .whereRef('later.taskId', '=', 'deletion.taskId')
+                        .whereRef('later.sequence', '>', 'deletion.sequence')
+                        .where(
+                          sql<boolean>`later."type" = 'todo.task.deleted.v1' and (later."data" ->> 'erased') is null`,
+                        )
+                        .select(sql.lit(1).as('one')),
+                    ),
+                  ),
+                )
+                .select(storedEntry.as('entry'))
+                .orderBy('sequence', 'desc')
+                .limit(value<number>('limit'))
+                .offset(noOffset)
+                .as('found');
+            },
+            (join) => join.onTrue(),
+          )
+          .select('found.entry'),
+      { owner, taskId, before, limit },
+    );
+    const rows = await this.#readPast<readonly [StoredEntry]>(owner, statement, true);
+    return rows.map(([entry]) => toEntry(entry) as DeletionEntry);
+  }
+
+  /** Reads with a filter, which reads past everything that it does not match. */
+  async #readPast<Row extends readonly unknown[]>(
+    owner: UserId,
+    statement: Statement,
+    filters: boolean,
+  ): Promise<Row[]> {
+    const isSlow = filters && placeOf(await this.position(owner)).sequence > LONG_JOURNAL;
+    return isSlow ? this.#database.readSlowly<Row>(statement) : this.#database.read<Row>(statement);
+  }
+
   /** The owner predicate, in addition to row level security. */
-  protected ownedBy(table: 'task_events' | 'task_ledgers' = 'task_events'): RawBuilder<boolean> {
+  protected ownedBy(table: OwnedTable = 'task_events'): RawBuilder<boolean> {
     return sql<boolean>`${sql.ref(`${table}.userId`)} = ${value('owner')}`;
   }
 
-  /** The sequence of the newest entry. */
-  async #sequence(owner: UserId): Promise<number> {
-    const statement = this.#statements.get(
-      'sequence',
-      (db) => selectLedger(db, [sql.ref('sequence').as('sequence')], this.ownedBy('task_ledgers')),
-      { owner },
-    );
-    const [row] = await this.#database.read<readonly [sequence: number]>(statement);
-    return row?.[0] ?? 0;
+  #isOwn(table: OwnedTable = 'task_events'): RawBuilder<boolean> {
+    return sql<boolean>`${this.ownedBy(table)} and ${knowsCaller}`;
   }
+}
+
+/** The tables of the statements here. */
+type OwnedTable = 'task_events' | 'task_ledgers' | 'tasks' | 'deletion';
+
+/** What the indexes of deletions have: those that were not erased since. */
+const isDeletion = sql<boolean>`"type" = 'todo.task.deleted.v1' and ("data" ->> 'erased') is null`;
+
+/** A row of the changes. Without changes, there is one row with only the facts about the journal. */
+type StoredChange = readonly [
+  ...(StoredTask | readonly [null, null, null]),
+  position: JournalPosition | null,
+  startId: string | null,
+  entries: number,
+  end: number | null,
+  taskId: TaskId | null,
+  last: number,
+  eventId: string,
+  type: TaskEventType,
+  actorType: Actor['type'],
+  actorId: string,
+  correlationId: string | null,
+];
+
+function toSpan(owner: UserId, after: number, rows: readonly StoredChange[]): JournalSpan {
+  const [, , , position, startId, entries, end] = rows[0] ?? [];
+  return {
+    position: position ?? journalPosition(0),
+    startId: startId ?? undefined,
+    entries: entries ?? 0,
+    end: end ?? after,
+    changes: rows.flatMap((row) => toChange(owner, row)),
+  };
+}
+
+function toChange(owner: UserId, row: StoredChange): TaskChange[] {
+  const [facts, title, description, , , , , taskId, last, eventId, type, actorType, actorId, correlationId] = row;
+  if (taskId === null) return [];
+  const task = facts === null ? undefined : toTask(owner, [facts, title, description]);
+  const actor = { type: actorType, id: actorId };
+  return [{ taskId, task, position: journalPosition(last, eventId), type, actor, correlationId }];
 }
 
 type Filter = Exclude<keyof JournalQuery, 'limit'>;
@@ -77,6 +352,7 @@ const FILTERS: { readonly [Name in Filter]: (eb: Filtered) => ReturnType<Filtere
   since: (eb) => eb('time', '>=', value<string>('since')),
   until: (eb) => eb('time', '<', value<string>('until')),
   before: (eb) => eb('sequence', '<', value<number>('before')),
+  after: (eb) => eb('sequence', '>', value<number>('after')),
 };
 
 function filtersOf(query: JournalQuery): Filter[] {

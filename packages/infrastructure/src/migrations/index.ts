@@ -9,6 +9,7 @@ import { Migration20261124RequeuedAttempts } from './migration-20261124-requeued
 import { Migration20261124SettingReadOnce } from './migration-20261124-setting-read-once.js';
 import { Migration20261126IdempotencyExpiry } from './migration-20261126-idempotency-expiry.js';
 import { Migration20261126JournalPositions } from './migration-20261126-journal-positions.js';
+import { Migration20261126Recovery } from './migration-20261126-recovery.js';
 import { Migration20261126TitleOrder } from './migration-20261126-title-order.js';
 import type { MigrationFor, UserTable } from './owner.js';
 
@@ -26,6 +27,7 @@ const MIGRATIONS = {
   Migration20261126IdempotencyExpiry: always(Migration20261126IdempotencyExpiry),
   Migration20261126JournalPositions: always(Migration20261126JournalPositions),
   Migration20261126TitleOrder: always(Migration20261126TitleOrder),
+  Migration20261126Recovery: always(Migration20261126Recovery),
 } as const satisfies Record<string, MigrationFor>;
 
 /** The names of all migrations. */

@@ -5,6 +5,12 @@ import { MikroORM } from '@mikro-orm/sql';
 import { UnavailableError } from '@todo-backend/application';
 import { entities, UNMANAGED_TABLES } from '../schema/index.js';
 import { warnOfOtherDrivers } from './drivers.js';
+import {
+  type NotificationClient,
+  type NotificationListener,
+  type Notifications,
+  openNotifications,
+} from './notifications.js';
 import { DatabaseSetupError } from './permissions.js';
 import { type Client, startSession, useSchema } from './session.js';
 import { SharedConnections } from './shared-connections.js';
@@ -72,6 +78,8 @@ export interface Connections {
     /** Opens connections that keep the role of the login, which migrates and prunes. */
     readonly openLogin: () => Promise<MikroORM>;
     readonly pool: () => PoolState;
+    /** Opens one more connection, for notifications. */
+    readonly openNotifications: (listener: NotificationListener) => Promise<Notifications>;
   };
   close(): Promise<void>;
 }
@@ -158,6 +166,11 @@ export async function connectToServer(options: PostgresOptions): Promise<Connect
       // One connection for the lock, one for the migrations.
       openLogin: () =>
         open({ max: 2, ...(schema !== undefined && { onConnect: (client: Client) => useSchema(client, schema) }) }),
+      openNotifications(listener) {
+        const limits = { statement_timeout: statementTimeout, query_timeout: patience, keepAlive: true };
+        // Its types do not know of `processID`.
+        return openNotifications(new pg.Client({ ...client, ...limits }) as object as NotificationClient, listener);
+      },
       pool: () => poolState(poolSize, pool, shared ? [shared.reading, shared.writing] : []),
     },
     async close() {

@@ -13,6 +13,7 @@ import {
   type SingleStatements,
 } from './connections.js';
 import { grantKeys, type MigrateOptions, migrate } from './migrate.js';
+import type { NotificationListener, Notifications } from './notifications.js';
 import { type MissingRight, missingRightToBecomeApiRole } from './permissions.js';
 import { checkReadiness } from './readiness.js';
 import { runIn, type Statement } from './statements.js';
@@ -139,6 +140,17 @@ export class Database implements ReadinessProbe {
       });
     }
     return retried(() => inTransaction(this.#connections.orm, scoped));
+  }
+
+  /**
+   * Opens a connection of its own for notifications.
+   *
+   * @throws `Error` on the embedded database, which has one connection and one process
+   */
+  openNotifications(listener: NotificationListener): Promise<Notifications> {
+    const { server } = this.#connections;
+    if (server === undefined) throw new Error('The embedded database has no second connection.');
+    return translated(() => server.openNotifications(listener));
   }
 
   /** The database as libraries know it that speak to the driver `pg`. */

@@ -182,7 +182,7 @@ export async function grantToApiRole(
   await sql`grant select, insert, update, delete on "tasks" to todo_api`.execute(db);
   await sql`grant select, insert, update, delete on "rate_limits" to todo_api`.execute(db);
   // The journal is append-only.
-  await sql`grant select, insert on "task_events" to todo_api`.execute(db);
+  await sql`grant select, insert, update ("data") on "task_events" to todo_api`.execute(db);
   await sql`grant select, insert, update on "task_ledgers" to todo_api`.execute(db);
   await sql`grant select, insert, update, delete on "dead_letters" to todo_api`.execute(db);
   await sql`grant select, insert, update, delete on "idempotency_keys" to todo_api`.execute(db);

@@ -8,7 +8,7 @@ import { runIn, type Statement } from './statements.js';
 export type Run<T> = (db: Kysely<Tables>) => Promise<T>;
 
 /** Whose rows a transaction may see: those of one user, or those that a background task of the server needs. */
-export type Scope = { readonly user: string } | { readonly task: 'delivery' | 'pruning' | 'expiry' };
+export type Scope = { readonly user: string } | { readonly task: 'delivery' | 'pruning' | 'expiry' | 'feed' };
 
 /** Maximum attempts of a transaction that conflicts with others. */
 const MAX_ATTEMPTS = 3;

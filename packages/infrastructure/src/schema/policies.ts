@@ -2,7 +2,7 @@
 const CURRENT_USER = `current_setting('app.user_id'::text, true)`;
 
 /** Tasks of the server that read the rows of all users. */
-type ServerTask = 'delivery' | 'pruning' | 'expiry';
+type ServerTask = 'delivery' | 'pruning' | 'expiry' | 'feed';
 
 const CURRENT_TASK = `current_setting('app.task'::text, true)`;
 
@@ -20,3 +20,9 @@ export const IS_OWN_READ_ONCE = `("userId" = ( SELECT ${CURRENT_USER} AS current
 export function isTaskReadOnce(task: ServerTask): string {
   return `(( SELECT ${CURRENT_TASK} AS current_setting) = '${task}'::text)`;
 }
+
+/** The tasks that a transaction erases. */
+const ERASED_TASKS = `( SELECT (unnest(string_to_array(current_setting('app.erased_tasks'::text, true), ','::text)))::uuid AS unnest)`;
+
+/** Own rows that are about tasks which the transaction erases. */
+export const IS_OWN_ERASED = `(${IS_OWN_READ_ONCE} AND ("taskId" IN ${ERASED_TASKS}))`;

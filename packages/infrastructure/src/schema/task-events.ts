@@ -1,9 +1,11 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import { text } from './columns.js';
-import { IS_OWN, IS_OWN_READ_ONCE, isTaskReadOnce } from './policies.js';
+import { IS_OWN, IS_OWN_ERASED, IS_OWN_READ_ONCE, isTaskReadOnce } from './policies.js';
 import { TaskLedgerRow } from './task-ledgers.js';
 
-/** The journal. The policies allow no update, and deletion only by pruning. */
+const ofDeletions = `where "type" = 'todo.task.deleted.v1' and ("data" ->> 'erased') is null`;
+
+/** The journal. The policies allow an update only to erase texts, and deletion only by pruning. */
 export const TaskEventRow = defineEntity({
   name: 'TaskEventRow',
   tableName: 'task_events',
@@ -35,11 +37,21 @@ export const TaskEventRow = defineEntity({
       name: 'task_events_time_index',
       expression: `create index "task_events_time_index" on "task_events" using brin ("time")`,
     },
+    // Only deletions are in these, so that other changes cost nothing more.
+    {
+      name: 'task_events_deletions_index',
+      expression: `create index "task_events_deletions_index" on "task_events" ("userId", "sequence") ${ofDeletions}`,
+    },
+    {
+      name: 'task_events_deleted_tasks_index',
+      expression: `create index "task_events_deleted_tasks_index" on "task_events" ("userId", "taskId", "sequence") ${ofDeletions}`,
+    },
   ],
   rowLevelSecurity: 'force',
   policies: [
     { name: 'events_of_the_user', command: 'select', using: IS_OWN_READ_ONCE },
     { name: 'new_events_of_the_user', command: 'insert', check: IS_OWN },
+    { name: 'erased_events', command: 'update', using: IS_OWN_ERASED, check: IS_OWN_ERASED },
     { name: 'events_for_delivery', command: 'select', using: isTaskReadOnce('delivery') },
     { name: 'events_for_pruning', command: 'select', using: isTaskReadOnce('pruning') },
     { name: 'pruned_events', command: 'delete', using: isTaskReadOnce('pruning') },

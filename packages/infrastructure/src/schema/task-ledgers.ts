@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import { owner, text } from './columns.js';
-import { IS_OWN, isTask } from './policies.js';
+import { IS_OWN, isTask, isTaskReadOnce } from './policies.js';
 
 /** One row for each user who ever had a task: the journal's sequence, the task counts and the delivery progress. */
 export const TaskLedgerRow = defineEntity({
@@ -32,5 +32,6 @@ export const TaskLedgerRow = defineEntity({
     { name: 'ledger_of_the_user', using: IS_OWN, check: IS_OWN },
     { name: 'ledgers_for_delivery', using: isTask('delivery') },
     { name: 'ledgers_for_pruning', command: 'select', using: isTask('pruning') },
+    { name: 'ledgers_for_the_feed', command: 'select', using: isTaskReadOnce('feed') },
   ],
 });

@@ -1,10 +1,11 @@
 import {
+  type ChangeDetails,
   DEFAULT_MAX_TASKS,
-  type Decision,
+  type Decide,
   type JournalPosition,
   journalPosition,
   type Once,
-  POSITION_ID_LENGTH,
+  placeOf,
   type TaskCounts,
   TaskLimitError,
   type TaskListing,
@@ -12,11 +13,11 @@ import {
   type TaskRepository,
   UserUnknownError,
 } from '@todo-backend/application';
-import type { Task, TaskId, UserId } from '@todo-backend/domain';
+import type { Task, TaskEvent, TaskId, UserId } from '@todo-backend/domain';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { ledgerChanges } from '../journal/append.js';
-import { toEventRow } from '../journal/entry.js';
-import { selectLedger } from '../journal/ledger.js';
+import { BLANKED_AT_ONCE, blankEvents, ERASED, ledgerChanges, positionOf } from '../journal/append.js';
+import { type StoredEntry, storedEntry, toEntry, toEventRow } from '../journal/entry.js';
+import { ledgerPosition, selectLedger } from '../journal/ledger.js';
 import { BETTER_AUTH_TABLES, type BetterAuthTables } from '../postgres/better-auth.js';
 import { asCaller, knowsCaller, noOffset } from '../postgres/caller.js';
 import type { Database } from '../postgres/database.js';
@@ -43,11 +44,11 @@ type ListedTask = readonly [...StoredTask, position: JournalPosition | null];
 /** Instead of a position: the user has too many tasks for a statement that others wait for. */
 const TOO_MANY = '';
 
-/** The same as {@link journalPosition}. */
-const ledgerPosition = sql<JournalPosition>`
-  to_hex("sequence") || coalesce(right("lastEventId"::text, ${sql.lit(POSITION_ID_LENGTH)}), ${sql.lit('0'.repeat(POSITION_ID_LENGTH))})`.as(
-  'position',
-);
+/** What a change returns, and the position that it has reached; `undefined` when nothing was to be saved. */
+interface Changed<Result> {
+  readonly result: Result;
+  readonly position: JournalPosition | undefined;
+}
 
 /** What {@link SqlTaskRepository.count} reads of the ledger. */
 const COUNTS = [sql.ref('tasks').as('tasks'), sql.ref('completed').as('completed'), ledgerPosition];
@@ -166,21 +167,30 @@ export class SqlTaskRepository implements TaskRepository {
   async change<Result>(
     owner: UserId,
     ids: readonly TaskId[],
-    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+    decide: Decide<Result>,
     once?: Once,
+    { sequences = [], onSaved }: ChangeDetails = {},
   ): Promise<Result> {
-    if (once === undefined && ids.length <= 1) {
+    if (once === undefined && ids.length <= 1 && sequences.length === 0) {
       const done = await this.#changeOptimistically(owner, ids[0], decide);
+      if (done?.position !== undefined) onSaved?.(done.position);
       if (done !== undefined) return done.result;
     }
-    return this.#database.transaction({ user: owner }, (db) => {
-      const run = () => this.#changeLocked(db, owner, ids, decide);
+    let position: JournalPosition | undefined;
+    const result = await this.#database.transaction({ user: owner }, (db) => {
+      const run = async () => {
+        const changed = await this.#changeLocked(db, owner, ids, sequences, decide);
+        position = changed.position;
+        return changed.result;
+      };
       return once === undefined ? run() : onlyOnce(db, owner, once, run);
     });
+    if (position !== undefined) onSaved?.(position);
+    return result;
   }
 
   /** The owner predicate of every statement, in addition to row level security. */
-  protected ownedBy(table: 'tasks' | 'task_ledgers'): RawBuilder<boolean> {
+  protected ownedBy(table: 'tasks' | 'task_ledgers' | 'task_events'): RawBuilder<boolean> {
     return sql<boolean>`${sql.ref(`${table}.userId`)} = ${value('owner')}`;
   }
 
@@ -198,13 +208,13 @@ export class SqlTaskRepository implements TaskRepository {
   async #changeOptimistically<Result>(
     owner: UserId,
     id: TaskId | undefined,
-    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
-  ): Promise<{ result: Result } | undefined> {
+    decide: Decide<Result>,
+  ): Promise<Changed<Result> | undefined> {
     const found = id === undefined ? undefined : await this.find(owner, id);
     if (id !== undefined && found === undefined) return undefined;
-    const { transitions, result } = decide(new Map(found && [[found.id, found]]));
+    const { transitions, result } = decide(new Map(found && [[found.id, found]]), []);
     const [transition, ...more] = transitions.filter(hasEvent);
-    if (transition === undefined) return { result };
+    if (transition === undefined) return { result, position: undefined };
     const { before, after, event } = transition;
     if (more.length > 0 || after === undefined) return undefined;
     const { data, ...eventRow } = toEventRow(event);
@@ -223,7 +233,8 @@ export class SqlTaskRepository implements TaskRepository {
       },
     );
     try {
-      return (await this.#database.write(statement)).length === 0 ? undefined : { result };
+      const position = positionOf(await this.#database.write<readonly [number]>(statement), [transition]);
+      return position === undefined ? undefined : { result, position };
     } catch (error) {
       if (isInTheWay(error)) return undefined;
       throw error;
@@ -235,14 +246,15 @@ export class SqlTaskRepository implements TaskRepository {
     db: Kysely<Tables>,
     owner: UserId,
     ids: readonly TaskId[],
-    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
-  ): Promise<Result> {
+    sequences: readonly number[],
+    decide: Decide<Result>,
+  ): Promise<Changed<Result>> {
     const found = ids.length === 0 ? [] : await this.#lock(db, owner, ids);
     if (found.length < ids.length) await this.#requireUser(db, owner);
-    const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])));
+    const events = sequences.length === 0 ? [] : await this.#lockJournal(db, owner, sequences);
+    const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])), events);
     const real = transitions.filter(hasEvent);
-    if (real.length > 0) await this.#save(db, owner, real);
-    return result;
+    return { result, position: real.length === 0 ? undefined : await this.#save(db, owner, real) };
   }
 
   /** Locks in the order of the ids, to avoid deadlocks. */
@@ -262,8 +274,30 @@ export class SqlTaskRepository implements TaskRepository {
     return (await runIn<StoredTask>(db, statement)).map((row) => toTask(owner, row));
   }
 
-  /** Writes tasks and journal in one statement. */
-  async #save(db: Kysely<Tables>, owner: UserId, transitions: readonly RecordedTransition[]): Promise<void> {
+  /** Locks the owner's ledger, without which nobody adds to the journal or erases from it, and reads events. */
+  async #lockJournal(db: Kysely<Tables>, owner: UserId, sequences: readonly number[]): Promise<TaskEvent[]> {
+    const ledger = this.#statements.get(
+      'lock ledger',
+      (db) => db.selectFrom('task_ledgers').select('sequence').where(this.ownedBy('task_ledgers')).forUpdate(),
+      { owner },
+    );
+    await runIn(db, ledger);
+    const events = this.#statements.get(
+      'events',
+      (db) =>
+        db
+          .selectFrom('task_events')
+          .select(storedEntry.as('entry'))
+          .where('sequence', '=', sql<number>`any(${value('sequences')}::int[])`)
+          .where(this.ownedBy('task_events'))
+          .orderBy('sequence', 'desc'),
+      { owner, sequences },
+    );
+    return (await runIn<readonly [StoredEntry]>(db, events)).map(([entry]) => toEntry(entry));
+  }
+
+  /** Writes tasks and journal in one statement; a second one removes the texts of erased tasks. */
+  async #save(db: Kysely<Tables>, owner: UserId, transitions: readonly RecordedTransition[]): Promise<JournalPosition> {
     const { created, updated, deleted } = outcomeOf(transitions);
     const [creates = false, updates = false, deletes = false] = [created, updated, deleted].map(
       ({ length }) => length > 0,
@@ -281,7 +315,24 @@ export class SqlTaskRepository implements TaskRepository {
         ...ledgerChanges(transitions),
       },
     );
-    if ((await runIn(db, statement)).length === 0) throw new TaskLimitError(this.#maxTasks);
+    const position = positionOf(await runIn<readonly [number]>(db, statement), transitions);
+    if (position === undefined) throw new TaskLimitError(this.#maxTasks);
+    const erased = transitions.filter(({ event }) => event.type === ERASED).map(({ event }) => event.taskId);
+    if (erased.length > 0) await this.#blank(db, owner, erased, placeOf(position).sequence);
+    return position;
+  }
+
+  /** Removes the texts from the events of erased tasks, wherever in the journal they are. */
+  async #blank(db: Kysely<Tables>, owner: UserId, tasks: readonly TaskId[], sequence: number): Promise<void> {
+    await sql`select set_config('app.erased_tasks', ${tasks.join()}, true)`.execute(db);
+    for (let from = 1; from <= sequence; from += BLANKED_AT_ONCE) {
+      const statement = this.#statements.get('blank', (db) => blankEvents(db, this.ownedBy('task_events')), {
+        owner,
+        tasks,
+        from,
+      });
+      await runIn(db, statement);
+    }
   }
 
   /** When tasks are missing, checks whether their owner was deleted too. */

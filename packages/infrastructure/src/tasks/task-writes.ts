@@ -13,6 +13,9 @@ export function standInEmail(owner: UserId): string {
 
 type Part = typeof insertStandIn;
 
+/** What the statements return: the sequence that the journal has reached. */
+const LEDGER_SEQUENCE = sql<number>`"sequence"`.as('sequence');
+
 /** Creates one task, with its event. Returns a row unless the owner has too many tasks. */
 export function createOne(db: Kysely<Tables>, standIn: Part | undefined, maxTasks: number) {
   const caller = sql.table('caller');
@@ -21,7 +24,9 @@ export function createOne(db: Kysely<Tables>, standIn: Part | undefined, maxTask
     ledger: (db) => updateLedger(db, caller, maxTasks),
     created: (db) => insertTasks(db, sql.table('ledger'), ONE_ROW),
     appended: (db) => appendEvents(db, ONE_EVENT),
-  }).selectFrom('ledger');
+  })
+    .selectFrom('ledger')
+    .select(LEDGER_SEQUENCE);
 }
 
 /** Updates one task, with its event, if it is unchanged. Returns a row if it was. */
@@ -31,7 +36,9 @@ export function updateOne(db: Kysely<Tables>, isOwn: RawBuilder<boolean>) {
     updated: (db) => updateLocked(db, sql.table('locked')),
     ledger: (db) => updateLedger(db, sql.table('updated')),
     appended: (db) => appendEvents(db, ONE_EVENT),
-  }).selectFrom('ledger');
+  })
+    .selectFrom('ledger')
+    .select(LEDGER_SEQUENCE);
 }
 
 /**
@@ -52,7 +59,9 @@ export function saveMany(
     deleted: deletes ? (db) => deleteTasks(db, isOwn) : undefined,
     ledger: (db) => updateLedger(db, ONCE, creates ? maxTasks : undefined),
     appended: (db) => appendEvents(db, EVENTS_OF_JSON),
-  }).selectFrom('ledger');
+  })
+    .selectFrom('ledger')
+    .select(LEDGER_SEQUENCE);
 }
 
 /** A source of one row, for unconditional writes. */

@@ -1,0 +1,149 @@
+import { type ChangeFeed, type JournalPosition, journalPosition, localFeed } from '@todo-backend/application';
+import type { UserId } from '@todo-backend/domain';
+import { sql } from 'kysely';
+import { ledgerPosition } from '../journal/ledger.js';
+import type { Database } from '../postgres/database.js';
+import type { Notifications } from '../postgres/notifications.js';
+
+/** Options of {@link serverFeed}. */
+export interface ServerFeedOptions {
+  /** Milliseconds between two looks at the ledgers of watched users. Default 2 seconds. */
+  readonly pollInterval?: number | undefined;
+  /** Milliseconds for which changes are collected before other servers are told of them. Default 200. */
+  readonly notifyInterval?: number | undefined;
+  /** Whether there are no notifications, as behind a transaction pooler: then looking at the ledgers is all there is. */
+  readonly pollsOnly?: boolean | undefined;
+  /** Called when the database cannot be asked, and not again until it could be. */
+  readonly onProblem?: ((error: unknown) => void) | undefined;
+}
+
+/** A feed that runs in the background. */
+export interface RunningFeed extends ChangeFeed {
+  close(): Promise<void>;
+}
+
+/** Users whose ledgers one statement looks at. */
+const POLLED_AT_ONCE = 5_000;
+
+/** Users that other servers are told of at once. The others are left to the poll. */
+const NOTIFIED_AT_ONCE = 1_000;
+
+/**
+ * The feed of servers that share a database. Those who wait on the same server hear of a change at once. Between servers,
+ * a notification goes out after the commit, on a connection of its own: in the transaction of the change it would make
+ * all commits wait for each other. Notifications may be lost, so every few seconds the ledgers of the watched users are
+ * looked at, which alone would be right.
+ */
+export function serverFeed(database: Database, options: ServerFeedOptions = {}): RunningFeed {
+  const { pollInterval = 2_000, notifyInterval = 200, pollsOnly = false, onProblem } = options;
+  const local = localFeed();
+  const changed = new Set<UserId>();
+  let notifications: Notifications | undefined;
+  let isListening = false;
+  let hasProblem = false;
+  let isClosed = false;
+  let work = Promise.resolve();
+  let notifying: NodeJS.Timeout | undefined;
+
+  const lose = (error?: unknown) => {
+    notifications = undefined;
+    isListening = false;
+    if (error !== undefined) tell(error);
+  };
+
+  function tell(error: unknown): void {
+    if (!hasProblem && !isClosed) onProblem?.(error);
+    hasProblem = true;
+  }
+
+  /** Runs steps one after the other; one that fails is told of, and the next poll makes up for it. */
+  function next(step: () => Promise<void>): Promise<void> {
+    work = work.then(step).then(
+      () => {
+        hasProblem = false;
+      },
+      (error) => tell(error),
+    );
+    return work;
+  }
+
+  /** Listens where somebody waits, and tells other servers what has changed here. */
+  async function notify(): Promise<void> {
+    const wantsToListen = local.watched().length > 0;
+    if (pollsOnly || isClosed || (changed.size === 0 && wantsToListen === isListening)) return;
+    notifications ??= await database.openNotifications({
+      onPayload: (owner) => local.announce(owner),
+      onLost: lose,
+    });
+    if (wantsToListen !== isListening) {
+      await notifications.listen(wantsToListen);
+      isListening = wantsToListen;
+    }
+    if (changed.size > 0) {
+      const owners = [...changed];
+      changed.clear();
+      await notifications.send(owners);
+    }
+  }
+
+  async function poll(): Promise<void> {
+    const watched = local.watched();
+    for (let start = 0; start < watched.length && !isClosed; start += POLLED_AT_ONCE) {
+      const owners = watched.slice(start, start + POLLED_AT_ONCE);
+      const positions = await positionsOf(database, owners);
+      // Who has no ledger had no task yet, or was deleted.
+      for (const owner of owners) local.announce(owner, positions.get(owner) ?? journalPosition(0));
+    }
+  }
+
+  const notifySoon = () => {
+    if (pollsOnly || isClosed) return;
+    notifying ??= setTimeout(() => {
+      notifying = undefined;
+      void next(notify);
+    }, notifyInterval).unref();
+  };
+
+  let isPolling = false;
+  const polling = setInterval(() => {
+    if (isPolling) return;
+    isPolling = true;
+    void next(notify);
+    void next(poll).then(() => {
+      isPolling = false;
+    });
+  }, pollInterval).unref();
+
+  return {
+    announce(owner, position) {
+      local.announce(owner, position);
+      if (pollsOnly || changed.size >= NOTIFIED_AT_ONCE) return;
+      changed.add(owner);
+      notifySoon();
+    },
+    subscribe(owner, wake) {
+      const unsubscribe = local.subscribe(owner, wake);
+      if (!isListening) notifySoon();
+      return unsubscribe;
+    },
+    async close() {
+      isClosed = true;
+      clearInterval(polling);
+      clearTimeout(notifying);
+      await work;
+      await notifications?.close();
+    },
+  };
+}
+
+/** How far the journals of these users have come. */
+async function positionsOf(database: Database, owners: readonly UserId[]): Promise<Map<UserId, JournalPosition>> {
+  const rows = await database.transaction({ task: 'feed' }, (db) =>
+    db
+      .selectFrom('task_ledgers')
+      .select(['userId', ledgerPosition])
+      .where('userId', '=', sql<UserId>`any(${owners}::text[])`)
+      .execute(),
+  );
+  return new Map(rows.map(({ userId, position }) => [userId, position]));
+}

@@ -1,0 +1,58 @@
+/** The channel of `NOTIFY` that servers tell each other of changes on. */
+const CHANNEL = 'todo_changes';
+
+/** Bytes that PostgreSQL takes for a payload. */
+const LONGEST_PAYLOAD = 7_999;
+
+/** A connection of its own for `LISTEN` and `NOTIFY`. It touches no table. */
+export interface Notifications {
+  /** Sends texts to all who listen, in one transaction. Those that are too long are left out. */
+  send(payloads: readonly string[]): Promise<void>;
+  /** Begins or ends to receive what others send. */
+  listen(isListening: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Who hears of notifications. */
+export interface NotificationListener {
+  /** Something that another connection has sent. */
+  readonly onPayload: (payload: string) => void;
+  /** The connection is lost. */
+  readonly onLost: (error: Error | undefined) => void;
+}
+
+/** The part of the driver's client that is used here. */
+export interface NotificationClient {
+  connect(): Promise<unknown>;
+  query(text: string, values?: unknown[]): Promise<unknown>;
+  end(): Promise<void>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'end', listener: () => void): unknown;
+  on(event: 'notification', listener: (message: { processId: number; payload?: string }) => void): unknown;
+  readonly processID: number | null;
+}
+
+/** Connects for notifications. */
+export async function openNotifications(
+  client: NotificationClient,
+  { onPayload, onLost }: NotificationListener,
+): Promise<Notifications> {
+  client.on('error', onLost);
+  client.on('end', () => onLost(undefined));
+  client.on('notification', ({ processId, payload = '' }) => {
+    if (processId !== client.processID) onPayload(payload);
+  });
+  await client.connect();
+  // Hints may be lost, so nobody has to wait for the disk.
+  await client.query('set synchronous_commit = off');
+  return {
+    async send(payloads) {
+      const fitting = payloads.filter((payload) => Buffer.byteLength(payload) <= LONGEST_PAYLOAD);
+      await client.query('select pg_notify($1, payload) from unnest($2::text[]) as payload', [CHANNEL, fitting]);
+    },
+    async listen(isListening) {
+      await client.query(`${isListening ? 'listen' : 'unlisten'} ${CHANNEL}`);
+    },
+    close: () => client.end(),
+  };
+}
