@@ -80,6 +80,7 @@ const allowed = [
     from: { path: '^packages/infrastructure/src/auth/' },
     to: { path: [...library('jose', 'valibot', 'lru-cache'), ...node('crypto', 'timers/promises')] },
   },
+  { from: { path: '^packages/infrastructure/src/delivery/' }, to: { path: library('standardwebhooks') } },
 
   // http: host → app → routes → middleware. The document reads the routes. Only the host knows infrastructure.
   { from: { path: '^packages/http/src/index[.]ts$' }, to: { path: '^packages/http/src/' } },

@@ -10,7 +10,7 @@ export {
 } from './auth/jwks.js';
 export { issueToken, type TokenRequest } from './auth/token-issuer.js';
 export { type TokenVerifierOptions, tokenVerifier } from './auth/token-verifier.js';
-export { cloudEventsSink } from './delivery/cloud-events.js';
+export { type CloudEventsSinkOptions, cloudEventsSink } from './delivery/cloud-events.js';
 export { type DeadLetter, SqlOutbox } from './delivery/outbox.js';
 export { type RunningFeed, type ServerFeedOptions, serverFeed } from './feed/server-feed.js';
 export { SqlJournal } from './journal/journal.js';

@@ -252,7 +252,7 @@ for (const [poison, reason] of [
       const isPoison = ({ partitionkey, sequence }: CloudEvent<unknown>) =>
         partitionkey === 'alice' && Number(sequence) === 2;
       sink.answer = (event) => (isPoison(event) ? poison : 204);
-      const to = { outbox, sink: cloudEventsSink(await sink.start(), 2_000) };
+      const to = { outbox, sink: cloudEventsSink(await sink.start(), { timeout: 2_000 }) };
       const patient = eventRelay(to, { ...FAST, maxAttempts: Number.POSITIVE_INFINITY });
       const reasons = new Set<string | undefined>();
       while ((await outbox.backlog()).waiting > 3) {
@@ -287,7 +287,7 @@ serverTest(
     sink.answer = () => 'hang';
     const url = await sink.start();
     const relay = eventRelay(
-      { outbox, sink: cloudEventsSink(url, 300) },
+      { outbox, sink: cloudEventsSink(url, { timeout: 300 }) },
       { firstDelay: 600_000, longestDelay: 600_000 },
     );
     const tried = [];
