@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { issueToken } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
+import { Webhook } from 'standardwebhooks';
 import { documentedFetch } from '../packages/http/test/conformance.ts';
 import { databases, execute, freePort, postgresTest } from './postgres.ts';
 
@@ -104,6 +106,41 @@ serverTest('an operator connects a sink, finds a dead letter, requeues it, and p
 
   t.is(await stop(), 0);
   t.notRegex(log(), /planted-title/);
+  sink.close();
+});
+
+serverTest('with a secret, the program signs events, and the secret is in no log', async (t) => {
+  const [old, next] = [0, 1].map(() => `whsec_${randomBytes(32).toString('base64')}`) as [string, string];
+  const verified: number[] = [];
+  const sink = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const isFrom = (secret: string) => {
+      try {
+        new Webhook(secret).verify(Buffer.concat(chunks), request.headers as Record<string, string>);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    verified.push([old, next].filter(isFrom).length);
+    // Refused once, so that the log has something to say.
+    response.writeHead(verified.length === 1 ? 401 : 204).end();
+  }).listen(0, '127.0.0.1');
+  await once(sink, 'listening');
+
+  const cwd = await mkdtemp(join(tmpdir(), 'todo-events-'));
+  const file = join(cwd, 'secrets');
+  await writeFile(file, `${old}\n${next}\n`);
+  const env = environment(await newDatabase(), (sink.address() as AddressInfo).port);
+  const more = { EVENTS_SINK_SECRET_FILE: file, LOG_LEVEL: 'trace' };
+  const { create, log, stop } = await startServer(t, { ...env, ...more }, cwd);
+  t.is((await create('signed')).status, 201);
+  await until(() => verified.length === 2);
+  t.deepEqual(verified, [2, 2], 'by both secrets, each time');
+  t.is(await stop(), 0);
+  t.regex(log(), /The sink answered 401/);
+  for (const secret of [old, next]) t.false(log().includes(secret.slice('whsec_'.length)));
   sink.close();
 });
 

@@ -5,6 +5,9 @@ import { loadConfig, withFiles } from '@todo-backend/http';
 import test from 'ava';
 
 const SECRET = 'a secret for tests, long enough to be one';
+/** A secret of Standard Webhooks with a key of so many bytes. */
+const sinkSecret = (bytes: number, fill = 1) => `whsec_${Buffer.alloc(bytes, fill).toString('base64')}`;
+const SINK_SECRET = sinkSecret(32);
 const DATABASE_URL = 'postgres://me@db.example/todo';
 
 test('an empty configuration is valid: embedded, with a generated secret', (t) => {
@@ -24,7 +27,7 @@ test('an empty configuration is valid: embedded, with a generated secret', (t) =
     corsHeaders: [],
     publicPath: '',
     dataDirectory: resolve('.data'),
-    events: { retentionDays: 90 },
+    events: { sinkSecrets: [], retentionDays: 90 },
     requireRowSecurity: false,
     standaloneUsers: true,
     startTimeout: 60_000,
@@ -92,6 +95,7 @@ test('everything can be set', (t) => {
     LOG_LEVEL: 'debug',
     REQUEST_TIMEOUT_MS: '5000',
     EVENTS_SINK_URL: 'http://localhost:3500/v1.0/publish/kafka/tasks',
+    EVENTS_SINK_SECRET: SINK_SECRET,
     JOURNAL_RETENTION_DAYS: '365',
   });
   t.deepEqual(config, {
@@ -120,7 +124,11 @@ test('everything can be set', (t) => {
       statementTimeout: 2_000,
       transactionPooler: true,
     },
-    events: { sinkUrl: 'http://localhost:3500/v1.0/publish/kafka/tasks', retentionDays: 365 },
+    events: {
+      sinkUrl: 'http://localhost:3500/v1.0/publish/kafka/tasks',
+      sinkSecrets: [SINK_SECRET],
+      retentionDays: 365,
+    },
     requireRowSecurity: true,
     standaloneUsers: true,
     startTimeout: 5_000,
@@ -154,6 +162,7 @@ test('every problem is reported at once', (t) => {
         STANDALONE_USERS: 'maybe',
         DATABASE_POOL_SIZE: '1.5',
         EVENTS_SINK_URL: 'http://user:password@sink.example',
+        EVENTS_SINK_SECRET: 'short',
         JOURNAL_RETENTION_DAYS: '0',
       }),
     { name: 'ConfigError' },
@@ -170,6 +179,7 @@ test('every problem is reported at once', (t) => {
     'STANDALONE_USERS',
     'DATABASE_POOL_SIZE',
     'EVENTS_SINK_URL',
+    'EVENTS_SINK_SECRET',
     'JOURNAL_RETENTION_DAYS',
   ];
   for (const name of names) t.regex(error?.message ?? '', new RegExp(`^  - ${name} `, 'm'), name);
@@ -228,12 +238,49 @@ test('a port that a platform sets counts where none is set for this server', (t)
   t.is(loadConfig({ PORT: '3001', API_PORT: '3002' }).port, 3_002);
 });
 
+test('events are signed with one secret, or with two while they are rotated', (t) => {
+  const secrets = (text: string) =>
+    loadConfig({ EVENTS_SINK_URL: 'https://sink.example', EVENTS_SINK_SECRET: text }).events.sinkSecrets;
+  for (const bytes of [24, 25, 26, 64]) t.deepEqual(secrets(sinkSecret(bytes)), [sinkSecret(bytes)]);
+  const next = sinkSecret(64, 2);
+  for (const between of [' ', ',', ', ', '\n']) {
+    t.deepEqual(secrets(`${SINK_SECRET}${between}${next}`), [SINK_SECRET, next], JSON.stringify(between));
+  }
+  const wrong = {
+    'no prefix': SINK_SECRET.slice('whsec_'.length),
+    'another prefix': SINK_SECRET.replace('whsec_', 'whsk_'),
+    'no key': 'whsec_',
+    'too short': sinkSecret(23),
+    'too long': sinkSecret(65),
+    'not base64': `${SINK_SECRET.slice(0, -2)}!=`,
+    'no padding': SINK_SECRET.replace(/=+$/, ''),
+    base64url: `whsec_${Buffer.alloc(32, 0xff).toString('base64url')}`,
+    'three secrets': [SINK_SECRET, next, sinkSecret(24)].join(' '),
+    'a bad second one': `${SINK_SECRET} ${sinkSecret(23)}`,
+    'an empty second one': `${SINK_SECRET},`,
+  };
+  for (const [what, text] of Object.entries(wrong)) {
+    const error = t.throws(() => secrets(text), { name: 'ConfigError' }, what);
+    t.is(
+      error?.message,
+      'The configuration is not valid:\n' +
+        '  - EVENTS_SINK_SECRET must be whsec_ and 24 to 64 bytes in base64 (openssl rand -base64 32), or two of these ' +
+        'with a space or a comma between them',
+      what,
+    );
+  }
+  t.throws(() => loadConfig({ EVENTS_SINK_SECRET: SINK_SECRET }), {
+    message: /EVENTS_SINK_SECRET needs EVENTS_SINK_URL, which says where the signed events go/,
+  });
+});
+
 test('a secret may lie in a file', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'todo-secrets-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const file = join(directory, 'secret');
   await writeFile(file, `${SECRET}\n`);
   t.like(withFiles({ BETTER_AUTH_SECRET_FILE: file }), { BETTER_AUTH_SECRET: SECRET });
+  t.like(withFiles({ EVENTS_SINK_SECRET_FILE: file }), { EVENTS_SINK_SECRET: SECRET });
   t.throws(() => withFiles({ BETTER_AUTH_SECRET_FILE: file, BETTER_AUTH_SECRET: SECRET }), {
     message: /BETTER_AUTH_SECRET and BETTER_AUTH_SECRET_FILE are both set: choose one/,
   });
@@ -247,6 +294,7 @@ test('a problem never repeats a password', (t) => {
     loadConfig({
       DATABASE_URL: 'postgres://me:hunter2@db.example/todo?sslmode=no-verify',
       BETTER_AUTH_SECRET: 'hunter2',
+      EVENTS_SINK_SECRET: 'whsec_hunter2',
       OTEL_EXPORTER_OTLP_ENDPOINT: 'https://me:hunter2@collector.example',
     }),
   );

@@ -15,6 +15,7 @@ import {
   list,
   originProblem,
   tableName,
+  webhookSecrets,
   wholeNumber,
 } from './validators.js';
 
@@ -74,6 +75,8 @@ export interface Config {
   readonly events: {
     /** Where events are handed on to, as CloudEvents. */
     readonly sinkUrl?: string;
+    /** What signs them, as Standard Webhooks; two while they are rotated. */
+    readonly sinkSecrets: readonly string[];
     /** Days that the journal is kept, at the least. */
     readonly retentionDays: number;
   };
@@ -189,6 +192,8 @@ export const EnvironmentSchema = v.object({
   EVENTS_SINK_URL: v.optional(
     v.pipe(v.string(), v.check(isPlainUrl, 'must be an http(s) URL without user and password')),
   ),
+  EVENTS_SINK_SECRET: v.optional(webhookSecrets()),
+  EVENTS_SINK_SECRET_FILE: v.optional(v.string()),
   JOURNAL_RETENTION_DAYS: wholeNumber(90, 1, 36_500),
 });
 
@@ -203,7 +208,7 @@ export function loadEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Settings that may lie in a file, as platforms hand out secrets. */
-const SECRETS = ['DATABASE_URL', 'BETTER_AUTH_SECRET'] as const;
+const SECRETS = ['DATABASE_URL', 'BETTER_AUTH_SECRET', 'EVENTS_SINK_SECRET'] as const;
 
 /**
  * Reads secrets that lie in files: the content of the file that `BETTER_AUTH_SECRET_FILE` names is `BETTER_AUTH_SECRET`.
@@ -263,6 +268,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   if (isSet('AUTH_USER_TABLE') && (environment.STANDALONE_USERS ?? String(isEmbedded)) === 'true') {
     problems.push('AUTH_USER_TABLE names the table of Better Auth, and STANDALONE_USERS=true does without: choose one');
   }
+  if (isSet('EVENTS_SINK_SECRET') && !isSet('EVENTS_SINK_URL')) {
+    problems.push('EVENTS_SINK_SECRET needs EVENTS_SINK_URL, which says where the signed events go');
+  }
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
 
   const env = result.output;
@@ -303,6 +311,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     keysTable: env.AUTH_JWKS_TABLE,
     events: {
       ...(env.EVENTS_SINK_URL !== undefined && { sinkUrl: env.EVENTS_SINK_URL }),
+      sinkSecrets: env.EVENTS_SINK_SECRET ?? [],
       retentionDays: env.JOURNAL_RETENTION_DAYS,
     },
     requireRowSecurity: (env.ROW_SECURITY ?? (isProduction ? 'required' : 'optional')) === 'required',

@@ -147,7 +147,8 @@ const factories: Factories = {
     );
   },
   outbox: ({ database }) => new SqlOutbox(database),
-  sink: ({ config: { events } }) => (events.sinkUrl === undefined ? undefined : cloudEventsSink(events.sinkUrl)),
+  sink: ({ config: { events }, clock }) =>
+    events.sinkUrl === undefined ? undefined : cloudEventsSink(events.sinkUrl, { secrets: events.sinkSecrets, clock }),
   relay: ({ outbox, sink }) => sink && eventRelay({ outbox, sink }),
   metrics: ({ createMetrics, logger, database, connections, streams, sink, outbox }) =>
     createMetrics?.({

@@ -61,6 +61,26 @@ export function originProblem(text: string): string {
   );
 }
 
+/** One secret of Standard Webhooks, or two while they are rotated. */
+export function webhookSecrets() {
+  return v.pipe(
+    v.string(),
+    v.transform((text) => text.trim().split(/[\s,]+/)),
+    v.check(
+      (secrets) => secrets.length <= 2 && secrets.every(isWebhookSecret),
+      'must be whsec_ and 24 to 64 bytes in base64 (openssl rand -base64 32), or two of these with a space or a comma ' +
+        'between them',
+    ),
+  );
+}
+
+function isWebhookSecret(text: string): boolean {
+  const encoded = text.replace(/^whsec_/, '');
+  const key = Buffer.from(encoded, 'base64');
+  // Node.js skips what is not base64; the libraries of receivers do not.
+  return encoded !== text && key.toString('base64') === encoded && key.length >= 24 && key.length <= 64;
+}
+
 /** The name of a header (RFC 9110, section 5.1). */
 export function headerName() {
   return v.pipe(v.string(), v.regex(/^[\w!#$%&'*+.^`|~-]+$/, 'must be a comma-separated list of names of headers'));
