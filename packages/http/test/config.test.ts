@@ -287,6 +287,8 @@ test('a secret may lie in a file', async (t) => {
   t.throws(() => withFiles({ DATABASE_URL_FILE: join(directory, 'nothing') }), {
     message: /DATABASE_URL_FILE cannot be read: ENOENT/,
   });
+  await writeFile(file, ' \n');
+  t.throws(() => withFiles({ EVENTS_SINK_SECRET_FILE: file }), { message: /EVENTS_SINK_SECRET_FILE is an empty file/ });
 });
 
 test('a problem never repeats a password', (t) => {

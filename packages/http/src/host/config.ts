@@ -213,7 +213,7 @@ const SECRETS = ['DATABASE_URL', 'BETTER_AUTH_SECRET', 'EVENTS_SINK_SECRET'] as 
 /**
  * Reads secrets that lie in files: the content of the file that `BETTER_AUTH_SECRET_FILE` names is `BETTER_AUTH_SECRET`.
  *
- * @throws {@link ConfigError} where a file cannot be read, or a secret is given twice
+ * @throws {@link ConfigError} where a file cannot be read or is empty, or a secret is given twice
  */
 export function withFiles(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const problems: string[] = [];
@@ -223,7 +223,9 @@ export function withFiles(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     if (!file) return [name, value];
     if (value) problems.push(`${name} and ${name}_FILE are both set: choose one`);
     try {
-      return [name, readFileSync(file, 'utf8').trim()];
+      const content = readFileSync(file, 'utf8').trim();
+      if (!content) problems.push(`${name}_FILE is an empty file: without a value the setting would be ignored`);
+      return [name, content];
     } catch (error) {
       problems.push(`${name}_FILE cannot be read: ${(error as Error).message}`);
       return [name, value];
