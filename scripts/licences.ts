@@ -5,7 +5,17 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const ACCEPTED = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD', 'BlueOak-1.0.0', 'PostgreSQL'];
+const ACCEPTED = [
+  'MIT',
+  'ISC',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'Apache-2.0',
+  '0BSD',
+  'Unlicense',
+  'BlueOak-1.0.0',
+  'PostgreSQL',
+];
 
 interface Entry {
   readonly version: string;
