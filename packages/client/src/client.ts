@@ -1,73 +1,20 @@
 import { newIdempotencyKey } from './idempotency-key.js';
-import { errorOf, overNetwork, read, sleep } from './transport.js';
+import type { TrashedTask, UndoResult, WatchedChange } from './journal-types.js';
 import type {
-  Batch,
-  Completion,
-  ImportedTask,
-  JournalEntry,
-  JournalQuery,
-  NewTask,
-  OperationResult,
-  Stats,
-  Task,
-  TaskChanges,
-  TaskQuery,
-} from './types.js';
-
-/** How to reach the API. */
-export interface TodoClientOptions {
-  /** The base URL of the API, such as `https://api.example.com`. */
-  readonly baseUrl: string;
-  /**
-   * Returns the bearer token; called before each request. Called with `refresh` when the API has refused that token: if
-   * it then returns another one, the request is retried with it.
-   */
-  readonly getToken: (options: { readonly refresh: boolean }) => string | Promise<string>;
-  /** Used instead of the global `fetch`. */
-  readonly fetch?: typeof fetch;
-  /** How often a request is retried after 429 or 503. Default 2. */
-  readonly retries?: number;
-  /** The maximum seconds to wait for a retry; when the server asks for more, there is no retry. Default 10. */
-  readonly longestWait?: number;
-}
-
-/** Options of every request. */
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-}
-
-/** Options of a request that changes something. */
-export interface ChangeCallOptions extends CallOptions {
-  /** Makes retries take effect only once. Default: a new key for each call. */
-  readonly idempotencyKey?: string;
-}
-
-/** Options of a request that changes an existing task. */
-export interface TaskCallOptions extends ChangeCallOptions {
-  /** Changes the task only if it still has this version; otherwise status 412. */
-  readonly unchangedSince?: Pick<Task, 'updatedAt'>;
-}
-
-/** A page of a list of tasks. */
-export interface TaskPage {
-  readonly tasks: Task[];
-  /** The `cursor` of the next page, if there is one. */
-  readonly next: string | undefined;
-}
-
-/** A page of the journal, newest first. */
-export interface JournalPage {
-  readonly entries: JournalEntry[];
-  /** The `cursor` of the next, older page, if there is one. */
-  readonly next: number | undefined;
-}
-
-/** A typed client of the API; see {@link createTodoClient}. */
-export type TodoClient = ReturnType<typeof createTodoClient>;
+  CallOptions,
+  TaskCallOptions,
+  TodoClient,
+  TodoClientOptions,
+  WatchHandlers,
+  WatchOptions,
+} from './todo-client.js';
+import { errorOf, overNetwork, read, sleep } from './transport.js';
+import type { ImportedTask, JournalEntry, OperationResult, Task } from './types.js';
 
 interface PageQuery {
   readonly limit?: number | undefined;
-  readonly cursor?: string | number | undefined;
+  readonly cursor?: string | undefined;
+  readonly after?: string | undefined;
 }
 
 interface Request extends TaskCallOptions {
@@ -85,18 +32,22 @@ interface Request extends TaskCallOptions {
  * Responses with 429 or 503 are retried after their `Retry-After`. That is safe: requests that change something carry
  * an `Idempotency-Key`, so that they take effect only once.
  */
-export function createTodoClient(options: TodoClientOptions) {
+export function createTodoClient(options: TodoClientOptions): TodoClient {
   const { getToken, retries = 2, longestWait = 10 } = options;
   const baseUrl = options.baseUrl.replace(/\/+$/, '');
   const send = options.fetch ?? ((input, init) => fetch(input, init));
 
+  const urlOf = (userId: string, path: string, query?: object) =>
+    `${baseUrl}/api/${encodeURIComponent(userId)}${path}${searchOf(query)}`;
+
   async function call(method: string, userId: string, path: string, request: Request = {}): Promise<Response> {
-    const { query, body, unchangedSince, isKeyed = false, idempotencyKey, signal = null } = request;
-    const url = `${baseUrl}/api/${encodeURIComponent(userId)}${path}${searchOf(query)}`;
+    const { query, body, unchangedSince, isKeyed = false, idempotencyKey, requestId, signal = null } = request;
+    const url = urlOf(userId, path, query);
     const headers: Record<string, string> = {
       ...(body !== undefined && { 'Content-Type': 'application/json' }),
       ...(isKeyed && { 'Idempotency-Key': idempotencyKey ?? newIdempotencyKey() }),
       ...(unchangedSince && { 'If-Match': tagOf(unchangedSince) }),
+      ...(requestId !== undefined && { 'X-Request-Id': requestId }),
     };
     const init = { method, signal, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
     // Whether an earlier attempt may have succeeded and only its response was lost.
@@ -104,7 +55,11 @@ export function createTodoClient(options: TodoClientOptions) {
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted();
       const response = await sendWithToken(url, init);
-      if (response.ok || (mayBeDone && method === 'DELETE' && response.status === 404)) return response;
+      if (response.ok || (mayBeDone && method === 'DELETE' && response.status === 404)) {
+        const position = response.headers.get('Journal-Position');
+        if (position !== null) request.onPosition?.(position);
+        return response;
+      }
       const error = await errorOf(response);
       signal?.throwIfAborted();
       const wait = error.retryAfter ?? 1;
@@ -137,90 +92,89 @@ export function createTodoClient(options: TodoClientOptions) {
     const response = await call('GET', userId, path, request);
     const items = await read(() => response.json() as Promise<T[]>, options);
     const link = /<\?([^>]*)>; *rel="next"/.exec(response.headers.get('Link') ?? '')?.[1];
-    return { items, next: new URLSearchParams(link).get('cursor') ?? undefined };
+    const next = new URLSearchParams(link);
+    return { items, next: next.get(wayOf(query)) ?? undefined };
   }
 
   /** The items of a list, page by page. */
   async function* items<T>(userId: string, path: string, query: PageQuery, options: CallOptions): AsyncGenerator<T> {
-    let { cursor } = query;
+    const way = wayOf(query);
+    let from = query[way];
     do {
-      const part = await page<T>(userId, path, { ...query, cursor }, options);
+      const part = await page<T>(userId, path, { ...query, [way]: from }, options);
       yield* part.items;
-      cursor = part.next;
-    } while (cursor !== undefined);
+      from = part.next;
+    } while (from !== undefined);
+  }
+
+  function watch(userId: string, options: WatchHandlers): Promise<void>;
+  function watch(userId: string, options?: WatchOptions): AsyncGenerator<WatchedChange, void>;
+  function watch(userId: string, options: WatchOptions & Partial<WatchHandlers> = {}) {
+    const { onChange } = options;
+    const changes = follow(userId, options);
+    if (onChange === undefined) return changes;
+    return (async () => {
+      for await (const change of changes) await onChange(change);
+    })();
+  }
+
+  async function* follow(userId: string, options: WatchOptions): AsyncGenerator<WatchedChange, void> {
+    // A part of its own: who does not watch does not load it.
+    const { watchChanges } = await import('./watch.js');
+    yield* watchChanges(
+      {
+        open: async (since, signal) => {
+          const headers = { Accept: 'text/event-stream' };
+          const response = await sendWithToken(urlOf(userId, '/changes', { since }), { signal, headers });
+          if (!response.ok) throw await errorOf(response);
+          return response;
+        },
+        present: async (signal) => (await client.changes(userId, {}, { signal })).position,
+      },
+      options,
+    );
   }
 
   const task = (id: string) => `/tasks/${encodeURIComponent(id)}`;
 
-  return {
-    /** The tasks that match `query`; by default all of them, newest first. */
-    listTasks(userId: string, query: TaskQuery = {}, options: CallOptions = {}): Promise<Task[]> {
-      return json('GET', userId, '/tasks', { ...options, query });
-    },
+  const client: TodoClient = {
+    listTasks: (userId, query = {}, options = {}) => json('GET', userId, '/tasks', { ...options, query }),
 
-    /** The same, loaded in pages of `query.limit` (default 100) as consumed: `for await (const task of …)`. */
-    iterateTasks(userId: string, query: TaskQuery = {}, options: CallOptions = {}): AsyncGenerator<Task> {
-      return items(userId, '/tasks', query, options);
-    },
+    iterateTasks: (userId, query = {}, options = {}) => items(userId, '/tasks', query, options),
 
-    /** One page of the same, of `query.limit` tasks (default 100), from `query.cursor` (the previous `next`) on. */
-    async listTaskPage(userId: string, query: TaskQuery = {}, options: CallOptions = {}): Promise<TaskPage> {
+    async listTaskPage(userId, query = {}, options = {}) {
       const { items: tasks, next } = await page<Task>(userId, '/tasks', query, options);
       return { tasks, next };
     },
 
-    getTask(userId: string, id: string, options: CallOptions = {}): Promise<Task> {
-      return json('GET', userId, task(id), options);
-    },
+    getTask: (userId, id, options = {}) => json('GET', userId, task(id), options),
 
-    createTask(userId: string, body: NewTask, options: ChangeCallOptions = {}): Promise<Task> {
-      return json('POST', userId, '/tasks', { ...options, body, isKeyed: true });
-    },
+    createTask: (userId, body, options = {}) => json('POST', userId, '/tasks', { ...options, body, isKeyed: true }),
 
-    /** Changes the fields in `body` and leaves the rest. */
-    updateTask(userId: string, id: string, body: TaskChanges, options: TaskCallOptions = {}): Promise<Task> {
-      return json('PUT', userId, task(id), { ...options, body, isKeyed: true });
-    },
+    updateTask: (userId, id, body, options = {}) => json('PUT', userId, task(id), { ...options, body, isKeyed: true }),
 
-    /** Completes or reopens a task, or toggles it when `body` is omitted. */
-    completeTask(userId: string, id: string, body?: Completion, options: TaskCallOptions = {}): Promise<Task> {
-      return json('PATCH', userId, `${task(id)}/complete`, { ...options, body, isKeyed: true });
-    },
+    completeTask: (userId, id, body, options = {}) =>
+      json('PATCH', userId, `${task(id)}/complete`, { ...options, body, isKeyed: true }),
 
-    async deleteTask(userId: string, id: string, options: Omit<TaskCallOptions, 'idempotencyKey'> = {}): Promise<void> {
+    async deleteTask(userId, id, options = {}) {
       await call('DELETE', userId, task(id), options);
     },
 
-    getStats(userId: string, options: CallOptions = {}): Promise<Stats> {
-      return json('GET', userId, '/stats', options);
-    },
+    getStats: (userId, options = {}) => json('GET', userId, '/stats', options),
 
-    /** Carries out several operations in one request; if one fails, none is done unless `atomic` is false. */
-    async batchTasks(userId: string, body: Batch, options: ChangeCallOptions = {}): Promise<OperationResult[]> {
+    async batchTasks(userId, body, options = {}) {
       const request = { ...options, body, isKeyed: true };
       return (await json<{ results: OperationResult[] }>('POST', userId, '/tasks/batch', request)).results;
     },
 
-    /** All tasks, in the format of {@link importTasks}. */
-    exportTasks(userId: string, options: CallOptions = {}): Promise<{ tasks: Task[] }> {
-      return json('GET', userId, '/tasks/export', options);
-    },
+    exportTasks: (userId, options = {}) => json('GET', userId, '/tasks/export', options),
 
-    /** All tasks as CSV, for a spreadsheet. */
-    async exportTasksAsCsv(userId: string, options: CallOptions = {}): Promise<string> {
+    async exportTasksAsCsv(userId, options = {}) {
       const response = await call('GET', userId, '/tasks/export?format=csv', options);
       return read(() => response.text(), options);
     },
 
-    /**
-     * Creates tasks, with their status and times. More than one request may have are sent in several: then those before
-     * one that fails are created.
-     */
-    async importTasks(
-      userId: string,
-      { tasks }: { readonly tasks: readonly ImportedTask[] },
-      { idempotencyKey = newIdempotencyKey(), ...options }: ChangeCallOptions = {},
-    ): Promise<{ imported: number }> {
+    async importTasks(userId, { tasks }, { idempotencyKey = newIdempotencyKey(), ...options } = {}) {
       let imported = 0;
       for (const [index, part] of partsOf(tasks).entries()) {
         const key = index === 0 ? idempotencyKey : `${idempotencyKey}.${index}`;
@@ -230,22 +184,42 @@ export function createTodoClient(options: TodoClientOptions) {
       return { imported };
     },
 
-    /** What happened to the tasks, newest first. */
-    listJournal(userId: string, query: JournalQuery = {}, options: CallOptions = {}): Promise<JournalEntry[]> {
-      return json('GET', userId, '/audit', { ...options, query });
-    },
+    listJournal: (userId, query = {}, options = {}) => json('GET', userId, '/audit', { ...options, query }),
 
-    /** One page of the same, of `query.limit` entries (default 100), from `query.cursor` on. */
-    async listJournalPage(userId: string, query: JournalQuery = {}, options: CallOptions = {}): Promise<JournalPage> {
+    async listJournalPage(userId, query = {}, options = {}) {
       const { items: entries, next } = await page<JournalEntry>(userId, '/audit', query, options);
-      return { entries, next: next === undefined ? undefined : Number(next) };
+      return { entries, next };
     },
 
-    /** The same, loaded in pages as it is consumed. */
-    iterateJournal(userId: string, query: JournalQuery = {}, options: CallOptions = {}): AsyncGenerator<JournalEntry> {
-      return items(userId, '/audit', query, options);
+    iterateJournal: (userId, query = {}, options = {}) => items(userId, '/audit', query, options),
+
+    changes: (userId, query = {}, options = {}) => json('GET', userId, '/changes', { ...options, query }),
+
+    watch,
+
+    async undo(userId, body, options = {}) {
+      const request = { ...options, body, isKeyed: true };
+      return (await json<{ results: UndoResult[] }>('POST', userId, '/undo', request)).results;
     },
+
+    trash: (userId, query = {}, options = {}) => json('GET', userId, '/trash', { ...options, query }),
+
+    async listTrashPage(userId, query = {}, options = {}) {
+      const { items: tasks, next } = await page<TrashedTask>(userId, '/trash', query, options);
+      return { tasks, next };
+    },
+
+    iterateTrash: (userId, query = {}, options = {}) => items(userId, '/trash', query, options),
+
+    restore: (userId, id, options = {}) => json('POST', userId, `${task(id)}/restore`, { ...options, isKeyed: true }),
+
+    async erase(userId, id, options = {}) {
+      await call('DELETE', userId, `/trash/${encodeURIComponent(id)}`, options);
+    },
+
+    emptyTrash: (userId, options = {}) => json('DELETE', userId, '/trash', options),
   };
+  return client;
 }
 
 /** The most tasks of one import, and bytes of its tasks, less than the 10 MB of its body. */
@@ -266,6 +240,11 @@ function partsOf(tasks: readonly ImportedTask[]): (readonly ImportedTask[])[] {
     parts.at(-1)?.push(task);
   }
   return parts;
+}
+
+/** The parameter by which the pages of a list follow each other. */
+function wayOf({ after }: PageQuery): 'after' | 'cursor' {
+  return after === undefined ? 'cursor' : 'after';
 }
 
 /** The entity tag of this version of a task. */

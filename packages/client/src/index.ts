@@ -1,4 +1,7 @@
-export * from './client.js';
+export { createTodoClient } from './client.js';
 export * from './errors.js';
 export * from './idempotency-key.js';
-export * from './types.js';
+export type * from './journal-types.js';
+export type { JournalQuery } from './journal-types.js';
+export type * from './todo-client.js';
+export type * from './types.js';
