@@ -38,15 +38,12 @@ export async function* watchChanges(
       if (isLost) {
         position = await connection.until(present);
       } else {
-        const from = position;
         const parser = new EventStreamParser();
-        for await (const piece of connection.read((until) => open(from, until))) {
+        for await (const piece of connection.read((until) => open(position, until))) {
           for (const { type, data } of parser.push(piece)) {
-            position = parser.lastEventId || position;
-            failures = 0;
             if (type === 'change') yield changeOf(data);
           }
-          // A stream begins with a position that comes without data.
+          // All of the piece is consumed, or this is over. A stream begins with a position that comes without data.
           position = parser.lastEventId || position;
           retry = parser.retry ?? retry;
           if (parser.lastEventId !== '') failures = 0;

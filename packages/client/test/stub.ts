@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Task, WatchedChange } from '@todo-backend/client';
+import type { Batch, OperationResult, Task, WatchedChange } from '@todo-backend/client';
 
 /** A request that came. */
 export interface Asked {
@@ -29,7 +29,7 @@ export async function startStub() {
   const asked: Asked[] = [];
   /** Answers of the next requests, in the place of the stub's own: by `GET /tasks`, or `STREAM` for streams. */
   const answers: Record<string, Answer[]> = {};
-  const settings = { retry: 10, pruned: 0 };
+  const settings = { retry: 10, pruned: 0, delay: 0 };
 
   const position = () => `${log.length}`;
   const write = (response: ServerResponse, change: WatchedChange) =>
@@ -65,22 +65,47 @@ export async function startStub() {
       return problem(response, 410, 'resync-required');
     }
     const missed = log.slice(Number(since ?? log.length));
+    const last = new Map(missed.map((change) => [change.taskId, change]));
+    const changed = missed.filter((change) => last.get(change.taskId) === change);
     if (headers.accept !== 'text/event-stream') {
-      const last = new Map(missed.map((change) => [change.taskId, change]));
-      const changed = missed.filter((change) => last.get(change.taskId) === change);
       const some = changed.slice(0, Number(query.limit ?? 200));
       const more = some.length < changed.length;
       return json(response, 200, {
-        changes: some.map(({ taskId, position }) => ({ taskId, task: tasks.get(taskId) ?? null, position })),
+        changes: some.map(({ taskId, task, position }) => ({ taskId, task, position })),
         position: (more && some.at(-1)?.position) || position(),
         more,
       });
     }
     response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
     response.write(`retry: ${settings.retry}\nid: ${since ?? position()}\n\n`);
-    for (const change of missed) write(response, change);
+    for (const change of changed) write(response, change);
     streams.add(response);
     response.on('close', () => streams.delete(response));
+  }
+
+  function batch(response: ServerResponse, { body }: Asked) {
+    const { operations } = body as Batch;
+    const refused = operations.some((operation) => operation.op === 'create' && operation.task.title === '');
+    if (refused) return problem(response, 422, 'invalid-input');
+    const results = operations.map((operation): OperationResult => {
+      if (operation.op === 'create') {
+        const { task } = put(`t${log.length + 1}`, operation.task.title, operation.task as Task);
+        return { status: 201, task: task as Task };
+      }
+      const { title } = tasks.get(operation.id) as Task;
+      if (operation.op === 'update') {
+        return { status: 200, task: put(operation.id, operation.changes.title ?? title).task as Task };
+      }
+      if (operation.op === 'complete') {
+        return {
+          status: 200,
+          task: put(operation.id, title, { completed: operation.completed === true }).task as Task,
+        };
+      }
+      drop(operation.id);
+      return { status: 204 };
+    });
+    json(response, 200, { results });
   }
 
   function answer(response: ServerResponse, request: Asked): void {
@@ -88,7 +113,8 @@ export async function startStub() {
     const id = path.split('/')[2] ?? '';
     const name = headers['x-request-id'] as string | undefined;
     const fields = body as Partial<Task>;
-    if (path === '/changes') changes(response, request);
+    if (path === '/changes') setTimeout(() => changes(response, request), settings.delay);
+    else if (path === '/tasks/batch') batch(response, request);
     else if (method === 'GET' && path === '/tasks') json(response, 200, [...tasks.values()].reverse());
     else if (method === 'POST' && path === '/tasks') {
       json(response, 201, put(`t${log.length + 1}`, fields.title, fields, name).task);
