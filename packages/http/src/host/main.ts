@@ -82,7 +82,7 @@ async function main(): Promise<void> {
     tracing = config.tracesTo === undefined ? undefined : await trace(config.tracesTo, config);
     const { serve } = await import('./serve.js');
     starting = serve(config, { activeTraceId: tracing?.activeTraceId, signal: stopping.signal });
-    await starting.catch((error) => {
+    await starting.then(watchdog.started, (error) => {
       if (error !== STOPPED && error?.cause !== STOPPED) throw error;
     });
   }
