@@ -27,10 +27,21 @@ const SCHEMAS = [
   'ImportedTask',
   'Stats',
   'JournalEntry',
+  'Change',
+  'ChangesPage',
+  'StreamedChange',
+  'Undo',
+  'UndoResult',
+  'TrashedTask',
   'FieldProblem',
   'Problem',
 ];
-const QUERIES: Record<string, string> = { listTasks: 'TaskQuery', listJournal: 'JournalQuery' };
+const QUERIES: Record<string, string> = {
+  listTasks: 'TaskQuery',
+  listJournal: 'JournalQuery',
+  listChanges: 'ChangesQuery',
+  listTrash: 'TrashQuery',
+};
 
 const root = join(import.meta.dirname, '..');
 const document: Document = JSON.parse(await readFile(join(root, 'docs', 'openapi.json'), 'utf8'));

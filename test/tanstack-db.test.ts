@@ -1,6 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { createTodoClient, type NewTask, type Task } from '@todo-backend/client';
-import { routes } from '@todo-backend/http';
 import test, { type ExecutionContext } from 'ava';
 import { taskCollection } from '../examples/tanstack-db/src/tasks.ts';
 import { refusal, startStub } from '../packages/client/test/stub.ts';
@@ -52,10 +51,7 @@ async function until(t: ExecutionContext, holds: () => boolean) {
   }
 }
 
-/** The server, once it has the routes. */
-const places = routes.some(({ path }) => path.endsWith('/changes')) ? { 'the server': onServer } : {};
-
-for (const [name, start] of Object.entries({ 'the stub': onStub, ...places })) {
+for (const [name, start] of Object.entries({ 'the stub': onStub, 'the server': onServer })) {
   test(`on ${name}: the collection has the tasks, and what other devices do to them`, async (t) => {
     const { todo, id, tasks, titles } = opened(t, await start(t));
     const first = await todo.createTask(id, milk);

@@ -1,5 +1,4 @@
 import { newIdempotencyKey } from './idempotency-key.js';
-import type { TrashedTask, UndoResult, WatchedChange } from './journal-types.js';
 import type {
   CallOptions,
   TaskCallOptions,
@@ -9,7 +8,15 @@ import type {
   WatchOptions,
 } from './todo-client.js';
 import { errorOf, overNetwork, read, sleep } from './transport.js';
-import type { ImportedTask, JournalEntry, OperationResult, Task } from './types.js';
+import type {
+  ImportedTask,
+  JournalEntry,
+  OperationResult,
+  StreamedChange,
+  Task,
+  TrashedTask,
+  UndoResult,
+} from './types.js';
 
 interface PageQuery {
   readonly limit?: number | undefined;
@@ -108,7 +115,7 @@ export function createTodoClient(options: TodoClientOptions): TodoClient {
   }
 
   function watch(userId: string, options: WatchHandlers): Promise<void>;
-  function watch(userId: string, options?: WatchOptions): AsyncGenerator<WatchedChange, void>;
+  function watch(userId: string, options?: WatchOptions): AsyncGenerator<StreamedChange, void>;
   function watch(userId: string, options: WatchOptions & Partial<WatchHandlers> = {}) {
     const { onChange } = options;
     const changes = follow(userId, options);
@@ -118,7 +125,7 @@ export function createTodoClient(options: TodoClientOptions): TodoClient {
     })();
   }
 
-  async function* follow(userId: string, options: WatchOptions): AsyncGenerator<WatchedChange, void> {
+  async function* follow(userId: string, options: WatchOptions): AsyncGenerator<StreamedChange, void> {
     // A part of its own: who does not watch does not load it.
     const { watchChanges } = await import('./watch.js');
     yield* watchChanges(

@@ -1,7 +1,5 @@
 export { createTodoClient } from './client.js';
 export * from './errors.js';
 export * from './idempotency-key.js';
-export type * from './journal-types.js';
-export type { JournalQuery } from './journal-types.js';
 export type * from './todo-client.js';
 export type * from './types.js';

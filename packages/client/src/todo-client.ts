@@ -1,24 +1,22 @@
 import type {
+  Batch,
   ChangesPage,
   ChangesQuery,
+  Completion,
+  ImportedTask,
+  JournalEntry,
   JournalQuery,
+  NewTask,
+  OperationResult,
+  Stats,
+  StreamedChange,
+  Task,
+  TaskChanges,
+  TaskQuery,
   TrashedTask,
   TrashQuery,
   Undo,
   UndoResult,
-  WatchedChange,
-} from './journal-types.js';
-import type {
-  Batch,
-  Completion,
-  ImportedTask,
-  JournalEntry,
-  NewTask,
-  OperationResult,
-  Stats,
-  Task,
-  TaskChanges,
-  TaskQuery,
 } from './types.js';
 
 /** How to reach the API. */
@@ -81,7 +79,7 @@ export interface WatchOptions {
 /** The same, with a function that is called for each change. */
 export interface WatchHandlers extends WatchOptions {
   /** The next change waits for it. */
-  readonly onChange: (change: WatchedChange) => void | Promise<void>;
+  readonly onChange: (change: StreamedChange) => void | Promise<void>;
 }
 
 /** A page of a list of tasks. */
@@ -172,7 +170,7 @@ export interface TodoClient {
   watch(userId: string, options: WatchHandlers): Promise<void>;
 
   /** The same changes, to be consumed: `for await (const change of …)`. It ends with the loop. */
-  watch(userId: string, options?: WatchOptions): AsyncGenerator<WatchedChange, void>;
+  watch(userId: string, options?: WatchOptions): AsyncGenerator<StreamedChange, void>;
 
   /** Takes back events, newest first, where nobody has changed the same since; by default all or none (status 409). */
   undo(userId: string, body: Undo, options?: ChangeCallOptions): Promise<UndoResult[]>;

@@ -487,6 +487,141 @@ export interface Stats {
   completed: number;
 }
 /**
+ * A task that has changed.
+ */
+export interface Change {
+  /**
+   * Made by the server, in the order of time (UUID version 7).
+   */
+  taskId: string;
+  /**
+   * The task as it is now; null where there is none any more.
+   */
+  task: Task | null;
+  /**
+   * A position in the journal.
+   */
+  position: string;
+}
+/**
+ * What has changed since a position.
+ */
+export interface ChangesPage {
+  changes: Change[];
+  /**
+   * The position up to which these are all changes.
+   */
+  position: string;
+  /**
+   * Whether there are more after that position.
+   */
+  more: boolean;
+}
+/**
+ * The data of an event of the stream.
+ */
+export interface StreamedChange {
+  /**
+   * Made by the server, in the order of time (UUID version 7).
+   */
+  taskId: string;
+  /**
+   * The task as it is now; null where there is none any more.
+   */
+  task: Task | null;
+  /**
+   * A position in the journal.
+   */
+  position: string;
+  /**
+   * What its last change was.
+   */
+  type:
+    | 'todo.task.created.v1'
+    | 'todo.task.updated.v1'
+    | 'todo.task.completed.v1'
+    | 'todo.task.reopened.v1'
+    | 'todo.task.deleted.v1'
+    | 'todo.task.restored.v1'
+    | 'todo.task.erased.v1';
+  /**
+   * Who did it.
+   */
+  actor: {
+    type: 'user' | 'agent';
+    id: string;
+  };
+  /**
+   * The `X-Request-Id` of the request that did it.
+   */
+  correlationId: string | null;
+}
+export interface Undo {
+  /**
+   * The ids of the events to take back, as the journal has them.
+   *
+   * @minItems 1
+   * @maxItems 1000
+   */
+  events?: string[];
+  /**
+   * All that one request did: its `X-Request-Id`. Instead of `events`.
+   */
+  correlationId?: string;
+  /**
+   * Whether nothing is done, and the answer only says what would be.
+   */
+  dryRun?: boolean;
+  /**
+   * Whether all of it is taken back or nothing. Otherwise what can go back does.
+   */
+  atomic?: boolean;
+}
+/**
+ * What became of one event.
+ */
+export interface UndoResult {
+  eventId: string;
+  /**
+   * Made by the server, in the order of time (UUID version 7).
+   */
+  taskId: string;
+  /**
+   * It was taken back; there is nothing to take back (any more); or the `fields` were changed since. With `atomic` false, the other fields of a conflict went back.
+   */
+  outcome: 'undone' | 'nothing' | 'conflict';
+  /**
+   * The fields that went back, or that were changed since; empty for whole tasks.
+   */
+  fields: ('title' | 'description' | 'priority' | 'category' | 'dueDate' | 'status')[];
+  /**
+   * The task after that; null where there is none.
+   */
+  task: Task | null;
+}
+/**
+ * A deleted task that can be restored.
+ */
+export interface TrashedTask {
+  /**
+   * The event that deleted it.
+   */
+  eventId: string;
+  task: Task;
+  deletedAt: string;
+  /**
+   * Who did it.
+   */
+  deletedBy: {
+    type: 'user' | 'agent';
+    id: string;
+  };
+  /**
+   * How long it can be restored, at the least.
+   */
+  restorableUntil: string;
+}
+/**
  * What went wrong (RFC 9457).
  */
 export interface Problem {
@@ -612,6 +747,26 @@ export interface JournalQuery {
   after?: string;
   /**
    * At the most so many entries.
+   */
+  limit?: number;
+}
+export interface ChangesQuery {
+  /**
+   * The position up to which the changes are known. Without it, there are no changes; an empty value is as if absent.
+   */
+  since?: string;
+  /**
+   * At the most so many changes.
+   */
+  limit?: number;
+}
+export interface TrashQuery {
+  /**
+   * Where to go on, as the link to the next part of an earlier answer has it; an empty value is as if absent.
+   */
+  cursor?: string;
+  /**
+   * At the most so many tasks.
    */
   limit?: number;
 }

@@ -1,8 +1,8 @@
 import { TodoApiError, TodoNetworkError } from './errors.js';
 import { EventStreamParser } from './event-stream.js';
-import type { WatchedChange } from './journal-types.js';
 import type { WatchOptions } from './todo-client.js';
 import { overNetwork, sleep } from './transport.js';
+import type { StreamedChange } from './types.js';
 
 /** What watching needs of the API. */
 interface Feed {
@@ -26,7 +26,7 @@ class UnreadableError extends TodoNetworkError {}
 export async function* watchChanges(
   { open, present }: Feed,
   { since, onResync, signal, longestSilence = 60 }: WatchOptions,
-): AsyncGenerator<WatchedChange, void> {
+): AsyncGenerator<StreamedChange, void> {
   let position = since;
   let retry = RETRY;
   let failures = 0;
@@ -80,7 +80,7 @@ function isPassing(error: unknown): boolean {
   return (error instanceof TodoNetworkError && !(error instanceof UnreadableError)) || error instanceof TypeError;
 }
 
-function changeOf(data: string): WatchedChange {
+function changeOf(data: string): StreamedChange {
   try {
     return JSON.parse(data);
   } catch (cause) {

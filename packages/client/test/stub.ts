@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Batch, OperationResult, Task, WatchedChange } from '@todo-backend/client';
+import type { Batch, OperationResult, StreamedChange, Task } from '@todo-backend/client';
 
 /** A request that came. */
 export interface Asked {
@@ -24,7 +24,7 @@ export type Stub = Awaited<ReturnType<typeof startStub>>;
  */
 export async function startStub() {
   const tasks = new Map<string, Task>();
-  const log: WatchedChange[] = [];
+  const log: StreamedChange[] = [];
   const streams = new Set<ServerResponse>();
   const asked: Asked[] = [];
   /** Answers of the next requests, in the place of the stub's own: by `GET /tasks`, or `STREAM` for streams. */
@@ -32,10 +32,15 @@ export async function startStub() {
   const settings = { retry: 10, pruned: 0, delay: 0 };
 
   const position = () => `${log.length}`;
-  const write = (response: ServerResponse, change: WatchedChange) =>
+  const write = (response: ServerResponse, change: StreamedChange) =>
     response.write(`id: ${change.position}\nevent: change\ndata: ${JSON.stringify(change)}\n\n`);
 
-  function record(taskId: string, task: Task | null, type: string, correlationId: string | null = null) {
+  function record(
+    taskId: string,
+    task: Task | null,
+    type: StreamedChange['type'],
+    correlationId: string | null = null,
+  ) {
     if (task === null) tasks.delete(taskId);
     else tasks.set(taskId, task);
     const actor = { type: 'user', id: 'alice' } as const;

@@ -2,10 +2,10 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as after } from 'node:timers/promises';
 import {
   createTodoClient,
+  type StreamedChange,
   TodoApiError,
   type TodoClientOptions,
   TodoNetworkError,
-  type WatchedChange,
   type WatchOptions,
 } from '@todo-backend/client';
 import test, { type ExecutionContext } from 'ava';
@@ -22,8 +22,8 @@ async function connected(t: ExecutionContext, options: Partial<TodoClientOptions
 async function watching(t: ExecutionContext, options: WatchOptions = {}, client: Partial<TodoClientOptions> = {}) {
   const { stub, todo } = await connected(t, client);
   const controller = new AbortController();
-  const seen: WatchedChange[] = [];
-  const onChange = (change: WatchedChange) => void seen.push(change);
+  const seen: StreamedChange[] = [];
+  const onChange = (change: StreamedChange) => void seen.push(change);
   const start = (more: WatchOptions = {}) => {
     const ended = todo.watch('alice', { signal: controller.signal, ...options, ...more, onChange });
     ended.catch(() => {});
@@ -54,7 +54,7 @@ test('the changes since a position, and then those that happen, as they are cons
   stub.put('a');
   const first = stub.put('b');
   stub.put('a', 'A');
-  const seen: WatchedChange[] = [];
+  const seen: StreamedChange[] = [];
   for await (const change of todo.watch('alice', { since: '1' })) {
     if (seen.push(change) === 2) stub.drop('b', 'request');
     if (seen.length === 3) break;
@@ -359,7 +359,7 @@ test('what a function of the caller throws ends it', async (t) => {
   stub.put('b');
   for (const failure of [new TypeError('mine'), new TodoNetworkError('mine')]) {
     const seen: string[] = [];
-    const failing = async ({ taskId }: WatchedChange) => {
+    const failing = async ({ taskId }: StreamedChange) => {
       seen.push(taskId);
       await after(1);
       throw failure;

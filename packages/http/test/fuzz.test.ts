@@ -608,8 +608,8 @@ for (const { name, declare, open } of hosts.filter(({ name }) => name !== 'memor
       };
       const filled = async (text: string) => {
         let result = text;
-        for (const [name, valueOf] of Object.entries(names)) {
-          if (result.includes(name)) result = result.replaceAll(name, await valueOf());
+        for (const [name, find] of Object.entries(names)) {
+          if (result.includes(name)) result = result.replaceAll(name, await find());
         }
         return result;
       };

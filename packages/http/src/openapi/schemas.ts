@@ -172,7 +172,7 @@ const answers = {
     ],
   },
   Change: object('A task that has changed.', change),
-  Changes: object('What has changed since a position.', {
+  ChangesPage: object('What has changed since a position.', {
     changes: { type: 'array', items: { $ref: componentOf('Change') } },
     position: { ...position, description: 'The position up to which these are all changes.' },
     more: { type: 'boolean', description: 'Whether there are more after that position.' },

@@ -45,7 +45,7 @@ With \`Accept: ${EVENT_STREAM}\` it is a stream of server-sent events, which goe
       description: 'The changes.',
       headers: ['Journal-Position'],
       content: {
-        ...json(ref('Changes'), {
+        ...json(ref('ChangesPage'), {
           changed: { changes: [{ ...example, task: milk }], position: example.position, more: false },
           deleted: { changes: [{ ...example, task: null }], position: example.position, more: false },
         }),

@@ -61,7 +61,7 @@ export type AnswerSchema =
   | 'JournalEntry'
   | 'OperationResult'
   | 'Change'
-  | 'Changes'
+  | 'ChangesPage'
   | 'StreamedChange'
   | 'UndoResult'
   | 'TrashedTask'
