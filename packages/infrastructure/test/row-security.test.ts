@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { recoveryUseCases } from '@todo-backend/application';
 import { taskWriter } from '@todo-backend/application/testing';
 import { createTask, editTask, type Task } from '@todo-backend/domain';
 import { Database, SqlJournal, SqlTaskRepository } from '@todo-backend/infrastructure';
@@ -65,9 +66,66 @@ async function assertRowSecurity(t: ExecutionContext, database: Database): Promi
     ),
     { message: /row-level security/ },
   );
+  await assertErasureIsWalledIn(t, database, { alice, bob });
   const unset = await database.query((db) => db.selectFrom('tasks').select('id').execute());
   t.deepEqual(unset, [], 'who does not say whose tasks gets none');
   t.deepEqual(await tasks.find(bob, his.id), his);
+}
+
+/** Reading changes and the trash, undoing, and erasing, with no wall but the database's. */
+async function assertErasureIsWalledIn(
+  t: ExecutionContext,
+  database: Database,
+  { alice, bob }: { readonly alice: string; readonly bob: string },
+): Promise<void> {
+  const tasks = new WithoutOwnerPredicate(database, STANDALONE);
+  const journal = new JournalWithoutOwnerPredicate(database);
+  const ports = { tasks, journal, clock: () => new Date().toISOString(), newId: randomUUID, retentionDays: 90 };
+  const recovery = recoveryUseCases(ports);
+  const writer = taskWriter(tasks);
+  const [hers, his] = [taskOf(alice, 'her secret'), taskOf(bob, 'his secret')];
+  for (const task of [hers, his]) {
+    await writer.add(task);
+    await writer.delete(task.userId, task.id);
+  }
+  const trashOf = async (user: string) => (await recovery.trash(user)).tasks.map(({ task }) => task.id);
+  t.deepEqual([await trashOf(alice), await trashOf(bob)], [[hers.id], [his.id]]);
+  const changed = await journal.changes(alice, { after: 0, limit: 10 });
+  t.false(changed.changes.some(({ taskId }) => taskId === his.id));
+  t.true(changed.changes.some(({ taskId }) => taskId === hers.id));
+  const [deletion] = await journal.entries(bob, { limit: 1 });
+  t.deepEqual(await journal.select(alice, { ids: [deletion?.id ?? ''] }, 10), []);
+  t.not(await journal.idAt(alice, deletion?.sequence ?? 0), deletion?.id);
+  await t.throwsAsync(recovery.undo(alice, { events: [deletion?.id ?? ''] }), { code: 'EVENT_NOT_FOUND' });
+  await t.throwsAsync(recovery.restore(alice, his.id), { code: 'TASK_NOT_FOUND' });
+  await t.throwsAsync(recovery.erase(alice, his.id), { code: 'TASK_NOT_FOUND' });
+  t.is(await recovery.emptyTrash(alice), 1);
+  t.deepEqual([await trashOf(alice), await trashOf(bob)], [[], [his.id]]);
+  t.regex(JSON.stringify(await journal.entries(bob, { limit: 10 })), /his secret/);
+  t.notRegex(JSON.stringify(await journal.entries(alice, { limit: 10 })), /her secret/);
+
+  const update = (what: string, erased?: string) =>
+    database.transaction({ user: alice }, async (db) => {
+      if (erased !== undefined) await sql`select set_config('app.erased_tasks', ${erased}, true)`.execute(db);
+      const { numAffectedRows } = await sql`update task_events set ${sql.raw(what)}`.execute(db);
+      return Number(numAffectedRows);
+    });
+  t.is(await update(`"data" = '{}'`), 0, 'only what the transaction erases');
+  t.is(await update(`"data" = '{}'`, his.id), 0, "only the user's own");
+  t.is(await update(`"data" = "data"`, hers.id), 3, 'that can be, and nothing else');
+  for (const column of [
+    '"userId" = \'x\'',
+    '"sequence" = 99',
+    '"time" = now()',
+    '"actorId" = \'x\'',
+    '"type" = \'x\'',
+  ]) {
+    await t.throwsAsync(update(column, hers.id), { message: /permission denied/ }, column);
+  }
+  await t.throwsAsync(
+    database.transaction({ user: alice }, (db) => sql`delete from task_events`.execute(db)),
+    { message: /permission denied/ },
+  );
 }
 
 /** Many concurrent users on few connections: no one gets the setting of the connection's previous user. */
