@@ -17,7 +17,7 @@ import { type ExpressionBuilder, type Kysely, type RawBuilder, sql } from 'kysel
 import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
 import type { Database } from '../postgres/database.js';
 import { type Statement, Statements, value } from '../postgres/statements.js';
-import { type StoredTask, storedTask, toTask } from '../tasks/task-row.js';
+import { type StoredTask, storedTask, toTask } from '../schema/task-row.js';
 import { type StoredEntry, storedEntry, toEntry } from './entry.js';
 import { ledgerPosition, selectLedger } from './ledger.js';
 

@@ -24,10 +24,10 @@ import type { Database } from '../postgres/database.js';
 import { isInTheWay, isOfAnotherType } from '../postgres/errors.js';
 import { runIn, type Statement, Statements, value } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
+import { type StoredTask, storedTask, toRow, toTask } from '../schema/task-row.js';
 import { onlyOnce } from './idempotency.js';
 import { hasEvent, outcomeOf, type RecordedTransition } from './outcome.js';
 import { growsWithTasks, listShape, listValues, MANY_TASKS, selectTasks } from './task-list.js';
-import { type StoredTask, storedTask, toRow, toTask } from './task-row.js';
 import { createOne, insertStandIn, saveMany, standInEmail, updateOne } from './task-writes.js';
 
 /** How to store tasks. */

@@ -4,7 +4,7 @@ import { appendEvents, EVENTS_OF_JSON, ONE_EVENT, updateLedger } from '../journa
 import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
 import { rowOfValues, rowsOfJson, value, withParts } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
-import { CONTENT_COLUMNS, type NewRow, ROW_COLUMNS, ROW_TYPES } from './task-row.js';
+import { CONTENT_COLUMNS, type NewRow, ROW_COLUMNS, ROW_TYPES } from '../schema/task-row.js';
 
 /** A placeholder address, because the column is required and unique. */
 export function standInEmail(owner: UserId): string {

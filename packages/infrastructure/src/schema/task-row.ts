@@ -1,6 +1,6 @@
 import { type DueDate, isFloating, type Task, type UserId } from '@todo-backend/domain';
 import { type Insertable, sql } from 'kysely';
-import type { Tables } from '../schema/tables.js';
+import type { Tables } from './tables.js';
 
 /** A task as a row to insert. */
 export type NewRow = Required<Insertable<Tables['tasks']>>;
