@@ -64,6 +64,7 @@ const HEADERS: Record<string, readonly string[]> = {
   'If-Match': ['', 'a,', 'W/"a', '"a-'],
   'If-None-Match': ['', 'a,', 'W/"a', '"a-'],
   'Idempotency-Key': ['', '"a'],
+  'Last-Event-ID': ['', '1'],
   Cookie: ['', 'a="'],
   Range: ['', 'bytes=0-'],
   Upgrade: ['', 'h2c,'],
@@ -78,6 +79,9 @@ const QUERIES = [
   ...[
     '/api/alice/audit?cursor=',
     '/api/alice/audit?since=',
+    '/api/alice/audit?after=',
+    '/api/alice/changes?since=',
+    '/api/alice/trash?cursor=',
     '/api/alice/tasks/export?format=',
     '/docs/initializer.js?v=',
   ],
@@ -100,6 +104,7 @@ for (const trustedProxies of [0, 1, 2]) {
           (line) => !line.startsWith(`${name}:`) && !(name.startsWith('Tr') && line.endsWith('2')),
         );
         const asked = name.startsWith('Access') ? [`Origin: ${ORIGIN}`] : [];
+        if (name === 'Last-Event-ID') asked.push('Accept: text/event-stream');
         const bytes = request(linesFor(name), [...others, ...asked, `${name}: ${value}`], '{}');
         if (await isSlow(await host(), bytes)) slow.push(`${name}: ${prefix}${JSON.stringify(run)}…${end}`);
       }
@@ -144,6 +149,7 @@ test.serial('no text in a body takes more than linear time', async (t) => {
 /** A request that uses the header. */
 function linesFor(name: string): string {
   if (name.startsWith('Access')) return 'OPTIONS /api/alice/tasks';
+  if (name === 'Accept' || name === 'Last-Event-ID') return 'GET /api/alice/changes';
   if (name === 'If-None-Match') return 'GET /openapi.json';
   if (name === 'If-Match') return 'DELETE /api/alice/tasks/00000000-0000-7000-8000-000000000000';
   return 'POST /api/alice/tasks';
