@@ -124,9 +124,11 @@ export function environment(env: Record<string, string>): Record<string, string>
   };
 }
 
-/** Polls `isSo` every 10 ms, without a limit other than the timeout of the test. */
+/** Polls `isSo` every 10 ms. Fails after so long that no busy machine needs it. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await sleep(10);
+  for (const end = performance.now() + 100_000; !(await isSo()); await sleep(10)) {
+    if (performance.now() > end) throw new Error(`It did not happen within 100 s: ${isSo}`);
+  }
 }
 
 /** Formats the median and the maximum. */

@@ -13,10 +13,11 @@ import {
   type TrashQuery,
 } from '@todo-backend/application';
 import type { Actor, TaskEventType, TaskId, UserId } from '@todo-backend/domain';
-import { type ExpressionBuilder, type Kysely, type RawBuilder, sql } from 'kysely';
+import { type ExpressionBuilder, type Kysely, type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
 import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
 import type { Database } from '../postgres/database.js';
 import { type Statement, Statements, value } from '../postgres/statements.js';
+import type { Tables } from '../schema/tables.js';
 import { type StoredTask, storedTask, toTask } from '../schema/task-row.js';
 import { type StoredEntry, storedEntry, toEntry } from './entry.js';
 import { ledgerPosition, selectLedger } from './ledger.js';
@@ -36,24 +37,13 @@ export class SqlJournal implements Journal {
 
   async entries(owner: UserId, query: JournalQuery): Promise<JournalEntry[]> {
     const filters = filtersOf(query);
+    const order = query.after === undefined ? 'desc' : 'asc';
     const statement = this.#statements.get(
       `entries ${filters}`,
       (db) =>
-        asCaller(db)
-          .selectFrom('caller')
-          .innerJoinLateral(
-            (eb) =>
-              eb
-                .selectFrom('task_events')
-                .select(storedEntry.as('entry'))
-                .where((eb) => eb.and([this.#isOwn(), ...filters.map((name) => FILTERS[name](eb))]))
-                .orderBy('sequence', query.after === undefined ? 'desc' : 'asc')
-                .limit(value<number>('limit'))
-                .offset(noOffset)
-                .as('found'),
-            (join) => join.onTrue(),
-          )
-          .select('found.entry'),
+        this.#selectEntries(db, (events) =>
+          events.where((eb) => eb.and(filters.map((name) => FILTERS[name](eb)))).orderBy('sequence', order),
+        ),
       { owner, ...query },
     );
     // A filter reads past everything that it does not match.
@@ -101,26 +91,7 @@ export class SqlJournal implements Journal {
     const statement = this.#statements.get(
       `select ${byIds}`,
       (db) =>
-        asCaller(db)
-          .selectFrom('caller')
-          .innerJoinLateral(
-            (eb) =>
-              eb
-                .selectFrom('task_events')
-                .select(storedEntry.as('entry'))
-                .where(this.#isOwn())
-                .where(
-                  byIds
-                    ? sql<boolean>`"eventId" = any(${value('ids')}::uuid[])`
-                    : sql<boolean>`"correlationId" = ${value('correlationId')}`,
-                )
-                .orderBy('sequence', 'desc')
-                .limit(value<number>('limit'))
-                .offset(noOffset)
-                .as('found'),
-            (join) => join.onTrue(),
-          )
-          .select('found.entry'),
+        this.#selectEntries(db, (events) => events.where(byIds ? HAS_ID : HAS_CORRELATION).orderBy('sequence', 'desc')),
       // The scan ends early once it has found so many as there can be.
       { owner, ...selection, limit: byIds ? Math.min(limit, selection.ids.length) : limit },
     );
@@ -234,47 +205,12 @@ export class SqlJournal implements Journal {
     const statement = this.#statements.get(
       `trash ${taskId !== undefined} ${before !== undefined}`,
       (db) =>
-        asCaller(db)
-          .selectFrom('caller')
-          .innerJoinLateral(
-            (eb) => {
-              let query = eb.selectFrom('task_events as deletion').where(this.#isOwn('deletion')).where(isDeletion);
-              if (taskId !== undefined) query = query.where('taskId', '=', value<string>('taskId'));
-              if (before !== undefined) query = query.where('sequence', '<', value<number>('before'));
-              return query
-                .where(({ not, exists, selectFrom }) =>
-                  not(
-                    exists(
-                      selectFrom('tasks')
-                        .whereRef('tasks.userId', '=', 'deletion.userId')
-                        .whereRef('tasks.id', '=', 'deletion.taskId')
-                        .select(sql.lit(1).as('one')),
-                    ),
-                  ),
-                )
-                .where(({ not, exists, selectFrom }) =>
-                  not(
-                    exists(
-                      selectFrom('task_events as later')
-                        .whereRef('later.userId', '=', 'deletion.userId')
-                        .whereRef('later.taskId', '=', 'deletion.taskId')
-                        .whereRef('later.sequence', '>', 'deletion.sequence')
-                        .where(
-                          sql<boolean>`later."type" = 'todo.task.deleted.v1' and (later."data" ->> 'erased') is null`,
-                        )
-                        .select(sql.lit(1).as('one')),
-                    ),
-                  ),
-                )
-                .select(storedEntry.as('entry'))
-                .orderBy('sequence', 'desc')
-                .limit(value<number>('limit'))
-                .offset(noOffset)
-                .as('found');
-            },
-            (join) => join.onTrue(),
-          )
-          .select('found.entry'),
+        this.#selectEntries(db, (events) => {
+          let deletions = events.where(isDeletion('task_events')).where(isGone).where(isLastDeletion);
+          if (taskId !== undefined) deletions = deletions.where('taskId', '=', value<string>('taskId'));
+          if (before !== undefined) deletions = deletions.where('sequence', '<', value<number>('before'));
+          return deletions.orderBy('sequence', 'desc');
+        }),
       { owner, taskId, before, limit },
     );
     const rows = await this.#readPast<readonly [StoredEntry]>(owner, statement, true);
@@ -296,16 +232,48 @@ export class SqlJournal implements Journal {
     return sql<boolean>`${sql.ref(`${table}.userId`)} = ${value('owner')}`;
   }
 
+  /** Selects entries of the owner, at most the parameter `limit`. */
+  #selectEntries(db: Kysely<Tables>, narrow: (events: Events) => Events) {
+    return asCaller(db)
+      .selectFrom('caller')
+      .innerJoinLateral(
+        (eb) =>
+          narrow(eb.selectFrom('task_events').select(storedEntry.as('entry')).where(this.#isOwn()))
+            .limit(value<number>('limit'))
+            .offset(noOffset)
+            .as('found'),
+        (join) => join.onTrue(),
+      )
+      .select('found.entry');
+  }
+
   #isOwn(table: OwnedTable = 'task_events'): RawBuilder<boolean> {
     return sql<boolean>`${this.ownedBy(table)} and ${knowsCaller}`;
   }
 }
 
 /** The tables of the statements here. */
-type OwnedTable = 'task_events' | 'task_ledgers' | 'tasks' | 'deletion';
+type OwnedTable = 'task_events' | 'task_ledgers' | 'tasks';
+
+type Events = SelectQueryBuilder<CallerTables, 'task_events' | 'caller', { entry: StoredEntry }>;
+
+const HAS_ID = sql<boolean>`"eventId" = any(${value('ids')}::uuid[])`;
+const HAS_CORRELATION = sql<boolean>`"correlationId" = ${value('correlationId')}`;
 
 /** What the indexes of deletions have: those that were not erased since. */
-const isDeletion = sql<boolean>`"type" = 'todo.task.deleted.v1' and ("data" ->> 'erased') is null`;
+function isDeletion(table: string): RawBuilder<boolean> {
+  const [type, data] = [sql.ref(`${table}.type`), sql.ref(`${table}.data`)];
+  return sql<boolean>`${type} = 'todo.task.deleted.v1' and (${data} ->> 'erased') is null`;
+}
+
+/** The task of an event does not exist. */
+const isGone = sql<boolean>`not exists (
+  select from tasks where tasks."userId" = task_events."userId" and tasks."id" = task_events."taskId")`;
+
+/** It was not deleted again later. */
+const isLastDeletion = sql<boolean>`not exists (
+  select from task_events later where later."userId" = task_events."userId" and later."taskId" = task_events."taskId"
+    and later."sequence" > task_events."sequence" and ${isDeletion('later')})`;
 
 /** A row of the changes. Without changes, there is one row with only the facts about the journal. */
 type StoredChange = readonly [
