@@ -41,12 +41,16 @@ test('a user whose long answers are not read waits for them, and goes on when th
   }
   const sockets = [1, 2].map(() => {
     const socket = connect(Number(new URL(host.url).port), '127.0.0.1');
-    socket.pause();
     socket.on('error', () => {});
     socket.write(`GET /api/${alice.id}/tasks HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`);
     return socket;
   });
-  await sleep(500);
+  await Promise.all(
+    sockets.map(async (socket) => {
+      await once(socket, 'data');
+      socket.pause();
+    }),
+  );
   let isAnswered = false;
   const waiting = alice.call('GET', '/stats').then(({ status }) => {
     isAnswered = true;
