@@ -1,4 +1,5 @@
 import type { Metadata } from 'next';
+import { LocalTime } from '@/components/local-time';
 import { requireUser } from '@/lib/session';
 import { settings } from '@/lib/settings';
 import { Statistics } from './statistics';
@@ -7,12 +8,11 @@ export const metadata: Metadata = { title: 'Profile' };
 
 export default async function Profile() {
   const { id, name, email, createdAt } = await requireUser();
-  const since = createdAt.toLocaleDateString('en-GB', { month: 'long', year: 'numeric' });
   return (
     <>
-      <h1>{name}</h1>
+      <h1 dir="auto">{name}</h1>
       <p className="subtitle">
-        {email} · here since {since}
+        {email} · here since <LocalTime at={createdAt.toISOString()} to="month" />
       </p>
       <Statistics userId={id} backendUrl={settings.backendUrl} />
     </>
