@@ -1,6 +1,18 @@
 import { createTodoClient, type Task, TodoApiError, TodoNetworkError } from '@todo-backend/client';
 
-export type { NewTask, Stats, Task, TaskChanges, TaskQuery, TodoClient } from '@todo-backend/client';
+export type {
+  CallOptions,
+  JournalEntry,
+  NewTask,
+  Stats,
+  StreamedChange,
+  Task,
+  TaskChanges,
+  TaskQuery,
+  TodoClient,
+  TrashedTask,
+  UndoResult,
+} from '@todo-backend/client';
 export { newIdempotencyKey } from '@todo-backend/client';
 export { TodoApiError, TodoNetworkError };
 export type Priority = Task['priority'];
@@ -34,6 +46,8 @@ export function connect(baseUrl: string) {
   }
 
   const patient: typeof fetch = (input, init) => {
+    // Watching goes on for as long as somebody looks, and the client sees to it that it does not wait for nothing.
+    if (new Headers(init?.headers).get('Accept') === 'text/event-stream') return fetch(input, init);
     const limits = [AbortSignal.timeout(PATIENCE), ...(init?.signal ? [init.signal] : [])];
     return fetch(input, { ...init, signal: AbortSignal.any(limits) });
   };
@@ -68,6 +82,16 @@ export function isAway(error: unknown): boolean {
   return (
     error instanceof TodoNetworkError || (error instanceof TodoApiError && [429, 502, 503, 504].includes(error.status))
   );
+}
+
+/** Whether the API has said that it will not, and would say so again. */
+export function isRefused(error: unknown): boolean {
+  return error instanceof TodoApiError && !isAway(error) && error.status < 500;
+}
+
+/** Whether there is no such task (any more). */
+export function isGone(error: unknown): boolean {
+  return error instanceof TodoApiError && error.status === 404;
 }
 
 /** Whether somebody else has changed the task in the meantime. */

@@ -1,24 +1,106 @@
-import { useCallback, useRef, useState } from 'react';
-import type { NewTask, Task, TaskChanges, TaskQuery, TodoClient } from './api';
+import { useCallback, useMemo, useRef, useState } from 'react';
+import {
+  type CallOptions,
+  isGone,
+  isRefused,
+  type NewTask,
+  newIdempotencyKey,
+  type Task,
+  type TaskChanges,
+  type TaskQuery,
+  type TodoClient,
+  type UndoResult,
+} from './api';
 import { useLive } from './use-live';
 
 type Change =
-  | { readonly kind: 'add' | 'replace'; readonly task: Task }
+  /** `show` is what is hoped for, `replace` and `put` are what is so. What is `put` may be new here: it goes to its place. */
+  | { readonly kind: 'add' | 'show' | 'replace' | 'put'; readonly task: Task }
   | { readonly kind: 'remove'; readonly id: string };
 
+/** Something that was done here, and can be undone. */
+export interface Action {
+  /** The id of the request that did it. */
+  readonly id: string;
+  readonly kind: 'added' | 'changed' | 'completed' | 'reopened' | 'deleted';
+  readonly title: string;
+}
+
+/** What became of it. */
+export interface Undone {
+  readonly action: Action;
+  readonly results: readonly UndoResult[];
+  /** Why it could not be undone. */
+  readonly error?: unknown;
+}
+
+interface Loaded {
+  readonly tasks: readonly Task[];
+  /** Those that were added under filters that do not let them through. */
+  readonly unmatched: ReadonlySet<string>;
+}
+
 /**
- * The tasks of a user, with changes that are seen before the API has answered and taken back when it refuses.
+ * The tasks of a user, with changes that are seen before the API has answered and taken back when it refuses, and with
+ * what is changed elsewhere.
  *
  * @param query has to stay the same object until other tasks are wanted
  */
 export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
-  const load = useCallback((signal: AbortSignal) => api.listTasks(userId, query, { signal }), [api, userId, query]);
-  const { data, error, isLoading, reload, change } = useLive(load);
+  /** The ids of the tasks that were added since the query is this one: they stay in sight. */
+  const added = useMemo(() => ({ query, ids: [] as string[] }), [query]).ids;
+  const load = useCallback(
+    async (options: CallOptions): Promise<Loaded> => {
+      const tasks = await api.listTasks(userId, query, options);
+      const known = new Set(tasks.map(({ id }) => id));
+      const missing = added.filter((id) => !known.has(id));
+      const found = await Promise.all(missing.map((id) => taskOrNothing(api, userId, id, options)));
+      const unmatched = found.filter((task) => task !== undefined).reverse();
+      return { tasks: [...unmatched, ...tasks], unmatched: new Set(unmatched.map(({ id }) => id)) };
+    },
+    [api, userId, query, added],
+  );
   const [pending, setPending] = useState<readonly Change[]>([]);
   const last = useRef<Promise<unknown>>(Promise.resolve());
+  /** The ids of the requests that were sent from here, except of those whose answer was lost. */
+  const own = useRef(new Set<string>());
+  const done = useRef<Action[]>([]);
+  const undone = useRef<Action[]>([]);
   /** Unfiltered and newest first: there the answer to a change says all that there is to know. */
-  const isPlain = useRef(true);
-  isPlain.current = Object.keys(query).length === 0;
+  const isPlain = Object.keys(query).length === 0;
+  const latest = useRef({ isPlain, added });
+  latest.current = { isPlain, added };
+
+  const live = useLive(api, userId, load, ({ taskId, task, correlationId }) => {
+    // What was done here is known from its answer.
+    if (correlationId !== null && own.current.has(correlationId)) return;
+    take(task === null ? { kind: 'remove', id: taskId } : { kind: 'put', task });
+    if (!isPlain) live.refresh();
+  });
+  const { data, error, isLoading, reload, change } = live;
+
+  function take(done: Change) {
+    change(({ tasks, unmatched }) => ({ tasks: apply(tasks, done, latest.current.isPlain), unmatched }));
+  }
+
+  /** One after the other, so that two on one task arrive in their order. */
+  function inTurn<T>(send: () => Promise<T>): Promise<T> {
+    const sent = last.current.then(send);
+    last.current = sent.catch(() => {});
+    return sent;
+  }
+
+  /** @throws what was wrong, after what has become of it is asked for where that is not known */
+  async function asOwn<T>(id: string, send: () => Promise<T>): Promise<T> {
+    own.current.add(id);
+    try {
+      return await send();
+    } catch (error) {
+      own.current.delete(id);
+      reload();
+      throw error;
+    }
+  }
 
   /**
    * Not `useOptimistic`: it would keep what one change has shown until all others are answered too.
@@ -26,70 +108,121 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
    * @param shown what is seen until the API answers
    * @param send gives what is so then
    */
-  async function write(shown: Change, send: () => Promise<Change>): Promise<void> {
+  async function write(action: Action, shown: Change, send: (id: Sent) => Promise<Change>): Promise<void> {
+    const { id } = action;
     setPending((pending) => [...pending, shown]);
-    // One after the other, so that two on one task arrive in their order.
-    const sent = last.current.then(send);
-    last.current = sent.catch(() => {});
     try {
-      const done = await sent;
-      change((tasks) => apply(tasks, done));
-      // Where the task stands now, and whether the filters still let it through, is for the API to say.
-      if (!isPlain.current) reload();
-    } catch (error) {
-      // So is what has become of it, where a change was refused or its answer lost.
-      reload();
-      throw error;
+      await inTurn(async () => {
+        const change = await asOwn(id, () => send({ requestId: id, idempotencyKey: id }));
+        done.current.push(action);
+        undone.current = [];
+        if (change.kind === 'add') latest.current.added.push(change.task.id);
+        take(change);
+        // Where the task stands now, and whether the filters still let it through, is for the API to say.
+        if (!latest.current.isPlain) reload();
+      });
     } finally {
       setPending((pending) => pending.filter((other) => other !== shown));
     }
   }
 
+  /** Undoes what was done last, or what was undone last: that is a change like any other. Nothing where there is none. */
+  function takeBack(from: typeof done, to: typeof done): Promise<Undone | undefined> {
+    // What was done last is known when all that was begun is over.
+    return inTurn(async () => {
+      const action = from.current.at(-1);
+      if (!action) return undefined;
+      const id = newIdempotencyKey();
+      try {
+        const sent = { requestId: id, idempotencyKey: id };
+        const results = await asOwn(id, () => api.undo(userId, { correlationId: action.id }, sent));
+        from.current.pop();
+        to.current.push({ ...action, id });
+        for (const { taskId, task } of results) {
+          take(task === null ? { kind: 'remove', id: taskId } : { kind: 'put', task });
+        }
+        if (!latest.current.isPlain) reload();
+        return { action, results };
+      } catch (error) {
+        // It does not stand in the way of what was done before it.
+        if (isRefused(error)) from.current.pop();
+        return { action, results: [], error };
+      }
+    });
+  }
+
   return {
-    tasks: data && pending.reduce(apply, data),
+    tasks: data && pending.reduce((tasks, change) => apply(tasks, change, isPlain), data.tasks),
+    unmatched: data?.unmatched,
     error,
     isLoading,
     reload,
-    /** @param idempotencyKey the same one when it is sent again because its answer was lost: it happens once */
-    create(task: NewTask, idempotencyKey: string) {
+    /** @param id the same one when it is sent again because its answer was lost: it happens once */
+    create(task: NewTask, id: string) {
       const shown = { kind: 'add', task: draft(userId, task) } as const;
-      return write(shown, async () => ({ kind: 'add', task: await api.createTask(userId, task, { idempotencyKey }) }));
+      return write({ id, kind: 'added', title: task.title }, shown, async (sent) => ({
+        kind: 'add',
+        task: await api.createTask(userId, task, sent),
+      }));
     },
     /** Rejects with status 412 when the task is not what it was here any more: nobody's change is lost. */
-    update(task: Task, changes: TaskChanges, idempotencyKey: string) {
-      const shown = { kind: 'replace', task: { ...task, ...changes } } as const;
-      const options = { idempotencyKey, unchangedSince: task };
-      return write(shown, async () => ({
+    update(task: Task, changes: TaskChanges, id: string) {
+      const shown = { kind: 'show', task: { ...task, ...changes } } as const;
+      return write({ id, kind: 'changed', title: shown.task.title }, shown, async (sent) => ({
         kind: 'replace',
-        task: await api.updateTask(userId, task.id, changes, options),
+        task: await api.updateTask(userId, task.id, changes, { ...sent, unchangedSince: task }),
       }));
     },
     complete(task: Task, completed: boolean) {
-      const shown = { kind: 'replace', task: { ...task, completed } } as const;
-      return write(shown, async () => ({
+      const shown = { kind: 'show', task: { ...task, completed } } as const;
+      const kind = completed ? 'completed' : 'reopened';
+      return write({ id: newIdempotencyKey(), kind, title: task.title }, shown, async (sent) => ({
         kind: 'replace',
-        task: await api.completeTask(userId, task.id, { completed }),
+        task: await api.completeTask(userId, task.id, { completed }, sent),
       }));
     },
     remove(task: Task) {
       const shown = { kind: 'remove', id: task.id } as const;
-      return write(shown, async () => {
-        await api.deleteTask(userId, task.id);
+      return write({ id: newIdempotencyKey(), kind: 'deleted', title: task.title }, shown, async ({ requestId }) => {
+        await api.deleteTask(userId, task.id, { requestId });
         return shown;
       });
     },
+    undo: () => takeBack(done, undone),
+    redo: () => takeBack(undone, done),
   };
 }
 
-function apply(tasks: readonly Task[], change: Change): Task[] {
-  switch (change.kind) {
-    case 'add':
-      return [change.task, ...tasks.filter(({ id }) => id !== change.task.id)];
-    case 'replace':
-      return tasks.map((task) => (task.id === change.task.id ? change.task : task));
-    case 'remove':
-      return tasks.filter(({ id }) => id !== change.id);
+interface Sent {
+  readonly requestId: string;
+  readonly idempotencyKey: string;
+}
+
+async function taskOrNothing(api: TodoClient, userId: string, id: string, { signal }: CallOptions) {
+  try {
+    return await api.getTask(userId, id, signal && { signal });
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
   }
+}
+
+/** @param isPlain whether these are all tasks, newest first */
+function apply(tasks: readonly Task[], change: Change, isPlain: boolean): readonly Task[] {
+  if (change.kind === 'remove') return tasks.filter(({ id }) => id !== change.id);
+  const { kind, task } = change;
+  if (kind === 'add') return [task, ...tasks.filter(({ id }) => id !== task.id)];
+  const place = tasks.findIndex(({ id }) => id === task.id);
+  const known = tasks[place];
+  // An answer and the news of what others did may come in any order.
+  if (known) return kind !== 'show' && known.updatedAt > task.updatedAt ? tasks : tasks.with(place, task);
+  if (kind !== 'put' || !isPlain) return tasks;
+  const next = tasks.findIndex((other) => isNewer(task, other));
+  return tasks.toSpliced(next < 0 ? tasks.length : next, 0, task);
+}
+
+function isNewer(a: Task, b: Task): boolean {
+  return a.createdAt === b.createdAt ? a.id > b.id : a.createdAt > b.createdAt;
 }
 
 /** What of `input` is not what the task is already. */

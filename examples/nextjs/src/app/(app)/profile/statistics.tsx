@@ -2,14 +2,16 @@
 
 import { useCallback, useMemo } from 'react';
 import { Away } from '@/components/away';
-import { connect, type Stats } from '@/lib/api';
+import { type CallOptions, connect, type Stats } from '@/lib/api';
 import { useLive } from '@/lib/use-live';
 
 /** How far somebody has come, as a ring that closes. */
 export function Statistics({ userId, backendUrl }: { readonly userId: string; readonly backendUrl: string }) {
   const api = useMemo(() => connect(backendUrl), [backendUrl]);
   const { data, ...state } = useLive(
-    useCallback((signal: AbortSignal) => api.getStats(userId, { signal }), [api, userId]),
+    api,
+    userId,
+    useCallback((options: CallOptions) => api.getStats(userId, options), [api, userId]),
   );
   return (
     <>
