@@ -17,6 +17,7 @@ export const icons = {
   delete: icon(<path d="M4.5 7h15M9.5 7V4.5h5V7m-8 0 .8 12.5h9.4L17.5 7M10 10.5v5.5m4-5.5v5.5" />),
   edit: icon(<path d="m4 20 .9-4.2L16.2 4.5l3.3 3.3L8.2 19.1 4 20Zm9.9-13.2 3.3 3.3" />),
   filters: icon(<path d="M4 7h16M7 12h10m-7 5h4" />),
+  keyboard: icon(<path d="M3 6.5h18v11H3zM7 10h.01M10.3 10h.01M13.7 10h.01M17 10h.01M8 14h8" />),
   search: icon(<path d="M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13Zm4.7-1.8L20 20" />),
 };
 

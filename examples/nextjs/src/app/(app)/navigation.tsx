@@ -7,6 +7,7 @@ import { authClient } from '@/lib/auth-client';
 
 const PAGES = [
   { href: '/tasks', name: 'Tasks' },
+  { href: '/trash', name: 'Trash' },
   { href: '/profile', name: 'Profile' },
 ];
 
