@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import axe from 'axe-core';
-import type { Browser, BrowserContextOptions, Locator, Page, Route } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page, Route } from 'playwright-core';
 import { documentedFetch } from '../packages/http/test/conformance.ts';
 import {
   buildApp,
@@ -66,7 +66,12 @@ async function start(): Promise<void> {
 
 /** A page in a new browser. */
 async function open(options: BrowserContextOptions = {}): Promise<Page> {
-  const page = await browser.newPage({ baseURL: app.url, reducedMotion: 'reduce', locale: 'en-GB', ...options });
+  const context = await browser.newContext({ baseURL: app.url, reducedMotion: 'reduce', locale: 'en-GB', ...options });
+  return openTab(context);
+}
+
+async function openTab(context: BrowserContext): Promise<Page> {
+  const page = await context.newPage();
   page.on('pageerror', (error) => consoleErrors.push(error.message));
   // Ignore what the browser itself logs about error responses.
   page.on('console', (message) => {
@@ -118,16 +123,21 @@ const done = (page: Page, title: string) => page.getByRole('checkbox', { name: t
 const textOf = async (place: Locator) => (await place.textContent()) ?? '';
 
 /** Waits for this list. Asserts on the last reading, because another one may see the next state. */
-async function seen(t: ExecutionContext, page: Page, expected: readonly string[]): Promise<void> {
+async function seen(
+  t: ExecutionContext,
+  page: Page,
+  expected: readonly string[],
+  places: Locator = page.locator('.task label'),
+): Promise<void> {
   const stop = Date.now() + 20_000;
-  let found = await titles(page);
+  let found = await places.allInnerTexts();
   while (!isDeepStrictEqual(found, expected)) {
     if (Date.now() > stop) {
       t.log(page.url(), await page.locator('main').ariaSnapshot());
       break;
     }
     await page.waitForTimeout(50);
-    found = await titles(page);
+    found = await places.allInnerTexts();
   }
   t.deepEqual(found, expected);
 }
@@ -223,7 +233,6 @@ inBrowser('sign up, edit tasks, sign out, and no other user sees them', async (t
 
   await page.getByRole('link', { name: 'Tasks' }).click();
   await page.getByRole('button', { name: 'Delete “Buy milk”' }).click();
-  await dialog.getByRole('button', { name: 'Delete' }).click();
   await page.getByText('“Buy milk” deleted.').waitFor();
   await seen(t, page, ['Ask the dentist']);
 
@@ -487,7 +496,7 @@ inBrowser('everything works by keyboard, and the focus is never lost', async (t)
   await press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'hidden' });
   t.is(await focused(), 'Edit “Second”');
-  await press('Tab', 'Enter', 'Tab', 'Enter');
+  await press('Tab', 'Enter');
   await seen(t, page, ['First', 'Third']);
   await page.getByText('“Second” deleted.').waitFor();
   t.is(await focused(), 'Third');
@@ -498,6 +507,387 @@ inBrowser('everything works by keyboard, and the focus is never lost', async (t)
   await press('Space');
   await seen(t, page, ['Third']);
   t.is(await focused(), 'Third');
+});
+
+/** A mark that a page loses when it is loaded anew. */
+const mark = (page: Page) => page.evaluate('globalThis.isTheSame = true');
+const isTheSame = (page: Page) => page.evaluate('globalThis.isTheSame === true');
+
+inBrowser('a change in one tab is shown in the other ones, without a reload', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }, { title: 'Call Bob', category: 'work' }]);
+  const tabs = [await openTab(page.context()), await openTab(page.context()), await openTab(page.context())] as const;
+  const [plain, filtered, profile] = tabs;
+  await plain.goto('/tasks');
+  await filtered.goto('/tasks?category=work');
+  await seen(t, plain, ['Call Bob', 'Buy milk']);
+  await seen(t, filtered, ['Call Bob']);
+  await profile.goto('/profile');
+  await profile.getByRole('img', { name: '0 percent done' }).waitFor();
+  for (const tab of tabs) await mark(tab);
+
+  await page.getByLabel('New task').fill('Water the plants');
+  await page.keyboard.press('Enter');
+  await seen(t, plain, ['Water the plants', 'Call Bob', 'Buy milk']);
+  await done(page, 'Call Bob').check();
+  await plain.locator('.task.is-done', { hasText: 'Call Bob' }).waitFor();
+  await filtered.locator('.task.is-done', { hasText: 'Call Bob' }).waitFor();
+  await profile.getByRole('img', { name: '33 percent done' }).waitFor();
+  await page.getByRole('button', { name: 'Edit “Buy milk”' }).click();
+  await page.getByRole('dialog').getByLabel('Title').fill('Buy oat milk');
+  await page.getByRole('dialog').getByLabel('Category').selectOption('work');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await seen(t, plain, ['Water the plants', 'Call Bob', 'Buy oat milk']);
+  await seen(t, filtered, ['Call Bob', 'Buy oat milk']);
+  await page.getByRole('button', { name: 'Delete “Call Bob”' }).click();
+  await seen(t, plain, ['Water the plants', 'Buy oat milk']);
+  await seen(t, filtered, ['Buy oat milk']);
+  // It comes back to where it was.
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await seen(t, plain, ['Water the plants', 'Call Bob', 'Buy oat milk']);
+  await seen(t, filtered, ['Call Bob', 'Buy oat milk']);
+
+  // The other way round, and after the API was away.
+  await api.stop();
+  api = await startApi(settings);
+  await plain.getByLabel('New task').fill('Written here');
+  await plain.keyboard.press('Enter');
+  await seen(t, page, ['Written here', 'Water the plants', 'Call Bob', 'Buy oat milk']);
+  for (const tab of tabs) t.true(await isTheSame(tab));
+});
+
+inBrowser('where the API no longer knows what has changed, everything is loaded anew', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  const call = await callerOf(page);
+  await page.route(
+    `${api.url}/api/*/changes?since=*`,
+    async (route) => {
+      // After the list was loaded, and before the position from which it is watched anew.
+      await call('POST', '/tasks', { title: 'Call Bob', priority: 'low', category: 'work' });
+      await route.fulfill({
+        status: 410,
+        contentType: 'application/problem+json',
+        headers: { 'Access-Control-Allow-Origin': app.url, 'Access-Control-Allow-Credentials': 'true' },
+        json: { type: '/problems/resync-required', title: 'Gone', status: 410, detail: 'Gone.' },
+      });
+    },
+    { times: 1 },
+  );
+  await mark(page);
+  // It watches anew.
+  await page.evaluate(`dispatchEvent(new Event('online'))`);
+  await seen(t, page, ['Call Bob', 'Buy milk']);
+  t.true(await isTheSame(page));
+});
+
+inBrowser('what is deleted comes back with Undo, at its place', async (t) => {
+  const page = await openTasks([
+    { title: 'Third' },
+    { title: 'Second', description: 'With words' },
+    { title: 'First' },
+  ]);
+  const focused = () => page.evaluate('document.activeElement.labels?.[0]?.innerText');
+  await page.getByRole('button', { name: 'Delete “Second”' }).click();
+  await page.getByRole('status').getByText('“Second” deleted.').waitFor();
+  await seen(t, page, ['First', 'Third']);
+  // By keyboard: the message is before the list.
+  t.is(await focused(), 'Third');
+  await page.getByRole('button', { name: 'Undo' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').getByText('Deletion of “Second” undone.').waitFor();
+  await seen(t, page, ['First', 'Second', 'Third']);
+  t.is(await focused(), 'Second');
+  const stored = (await (await callerOf(page))('GET', '/tasks')).body;
+  t.like(stored[1], { title: 'Second', description: 'With words' });
+  await page.getByRole('button', { name: 'Redo' }).click();
+  await seen(t, page, ['First', 'Third']);
+
+  // Under a filter, and sorted.
+  await page.getByLabel('Order').selectOption('Title, A to Z');
+  await page.getByLabel('Search').fill('ir');
+  await page.getByRole('button', { name: 'Delete “First”' }).click();
+  await page.getByText('“First” deleted.').waitFor();
+  await seen(t, page, ['Third']);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await seen(t, page, ['First', 'Third']);
+  await page.locator('input:focus').and(done(page, 'First')).waitFor();
+});
+
+inBrowser('Ctrl+Z undoes what was done last, and leaves text fields alone', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  const undo = () => page.keyboard.press('Control+z');
+  const call = await callerOf(page);
+  await undo();
+  await page.getByText('There is nothing to undo.').waitFor();
+
+  await page.getByRole('button', { name: 'Edit “Buy milk”' }).click();
+  await page.getByRole('dialog').getByLabel('Title').fill('Buy oat milk');
+  await page.getByRole('dialog').getByLabel('Priority').selectOption('high');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await page.getByText('“Buy oat milk” changed.').waitFor();
+  await done(page, 'Buy oat milk').focus();
+  await page.keyboard.press('Space');
+  await page.getByText('“Buy oat milk” completed.').waitFor();
+
+  // In a text field it is for the text.
+  await page.keyboard.press('n');
+  await page.keyboard.type('abc');
+  await undo();
+  t.not(await page.getByLabel('New task').inputValue(), 'abc');
+  t.true(await done(page, 'Buy oat milk').isChecked());
+  await page.getByLabel('New task').fill('');
+
+  await done(page, 'Buy oat milk').focus();
+  await undo();
+  await page.getByText('Completion of “Buy oat milk” undone.').waitFor();
+  t.false(await done(page, 'Buy oat milk').isChecked());
+  await undo();
+  await page.getByText('Change of “Buy oat milk” undone.').waitFor();
+  await seen(t, page, ['Buy milk']);
+  t.like((await call('GET', '/tasks')).body, [{ title: 'Buy milk', priority: 'medium', completed: false }]);
+  await page.keyboard.press('Control+Shift+z');
+  await page.getByText('Change of “Buy oat milk” redone.').waitFor();
+  await seen(t, page, ['Buy oat milk']);
+
+  // Somebody else has changed the same since.
+  const [{ id }] = (await call('GET', '/tasks')).body;
+  await call('PUT', `/tasks/${id}`, { title: 'Buy soy milk' });
+  await seen(t, page, ['Buy soy milk']);
+  const answer = page.waitForResponse((response) => response.url().endsWith('/undo'));
+  await undo();
+  t.is((await answer).status(), 409);
+  const { detail } = await (await answer).json();
+  await page.getByText(`Change of “Buy oat milk” could not be undone. ${detail}`).waitFor();
+  await seen(t, page, ['Buy soy milk']);
+
+  // What was added goes to the trash.
+  await page.getByLabel('New task').fill('Call Bob');
+  await page.keyboard.press('Enter');
+  await page.getByText('“Call Bob” added.').waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await seen(t, page, ['Buy soy milk']);
+});
+
+inBrowser('the trash: restore, erase for good, empty', async (t) => {
+  const page = await openTasks([{ title: 'One' }, { title: 'Two' }, { title: 'Three' }, { title: 'Four' }]);
+  const call = await callerOf(page);
+  t.is((await call('DELETE', '/trash')).status, 200);
+  for (const title of ['One', 'Two', 'Three', 'Four']) {
+    await page.getByRole('button', { name: `Delete “${title}”` }).click();
+    await page.getByText(`“${title}” deleted.`).waitFor();
+  }
+  const list = page.getByRole('region', { name: 'Deleted tasks' });
+  const inTrash = (expected: string[]) => seen(t, page, expected, list.locator('.title'));
+  await page.getByRole('link', { name: 'Trash' }).click();
+  await list.waitFor();
+  await inTrash(['Four', 'Three', 'Two', 'One']);
+  const [{ restorableUntil }] = (await call('GET', '/trash')).body;
+  const until = new Date(restorableUntil).toLocaleDateString('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
+  t.true((await list.innerText()).includes('Deleted by you'));
+  t.true((await list.innerText()).includes(`Can be restored until ${until}`), `${await list.innerText()} ${until}`);
+
+  await list.getByRole('button', { name: 'Restore “Three”' }).click();
+  await page.getByRole('status').getByText('“Three” restored.').waitFor();
+  await inTrash(['Four', 'Two', 'One']);
+  t.is(await page.evaluate('document.activeElement.ariaLabel'), 'Restore “Two”');
+  t.like((await call('GET', '/tasks')).body, [{ title: 'Three' }]);
+
+  const dialog = page.getByRole('dialog');
+  await list.getByRole('button', { name: 'Erase “Two” for good…' }).click();
+  await dialog.getByText('“Two” will be erased').waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await inTrash(['Four', 'Two', 'One']);
+  await list.getByRole('button', { name: 'Erase “Two” for good…' }).click();
+  await dialog.getByRole('button', { name: 'Erase for good' }).click();
+  await page.getByText('“Two” erased.').waitFor();
+  await inTrash(['Four', 'One']);
+  t.like((await call('GET', '/trash')).body, [{ task: { title: 'Four' } }, { task: { title: 'One' } }]);
+
+  await page.getByRole('button', { name: 'Empty the trash…' }).click();
+  await dialog.getByRole('button', { name: 'Erase for good' }).click();
+  await page.getByText('Everything erased.').waitFor();
+  await page.getByText('The trash is empty.').waitFor();
+  t.deepEqual((await call('GET', '/trash')).body, []);
+});
+
+inBrowser('the history of a task says what happened, and who did it', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  const dialog = page.getByRole('dialog');
+  await done(page, 'Buy milk').check();
+  await page.getByText('“Buy milk” completed.').waitFor();
+  await page.getByRole('button', { name: 'Edit “Buy milk”' }).click();
+  await dialog.getByLabel('Title').fill('Buy oat milk');
+  await dialog.getByLabel('Due date').fill('2031-03-10');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('“Buy milk” changed.').or(page.getByText('“Buy oat milk” changed.')).waitFor();
+  await page.keyboard.press('Control+z');
+  await page.getByText('Change of “Buy oat milk” undone.').waitFor();
+
+  // Agents act through other hosts than this one.
+  await page.route(`${api.url}/api/*/audit?*`, async (route) => {
+    const response = await route.fetch();
+    const entries = await response.json();
+    const isFirst = !new URL(route.request().url()).searchParams.has('cursor');
+    if (isFirst) entries[0].actor = { type: 'agent', id: 'planner' };
+    await route.fulfill({ response, json: entries });
+  });
+  await page.getByRole('button', { name: 'Edit “Buy milk”' }).click();
+  await dialog.getByText('History').click();
+  await dialog.getByText('Created').waitFor();
+  const entries = await dialog.locator('.history li').allInnerTexts();
+  t.is(entries.length, 4);
+  t.regex(
+    entries[0] ?? '',
+    /Undo\s+Title changed from “Buy oat milk” to “Buy milk”\s+Due date removed, was Mon,? 10 Mar 2031\s+by the agent planner · /,
+  );
+  t.regex(
+    entries[1] ?? '',
+    /Title changed from “Buy milk” to “Buy oat milk”\s+Due date set to Mon,? 10 Mar 2031\s+by you · \d/,
+  );
+  t.regex(entries[2] ?? '', /Completed\s+by you · \d+ \w+ \d{4}, \d\d:\d\d/);
+  t.regex(entries[3] ?? '', /Created as “Buy milk”\s+by you · /);
+});
+
+inBrowser('a task that is added under a filter it does not match stays in sight', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  await page.getByLabel('Search').fill('milk');
+  await page.waitForURL('**/tasks?search=milk');
+  await seen(t, page, ['Buy milk']);
+  for (const title of ['Call Bob', 'Buy oat milk']) {
+    await page.getByLabel('New task').fill(title);
+    await page.keyboard.press('Enter');
+    await page.getByText(`“${title}” added.`).waitFor();
+  }
+  await seen(t, page, ['Call Bob', 'Buy oat milk', 'Buy milk']);
+  await task(page, 'Call Bob').getByText('Does not match the filter').waitFor();
+  t.is(await page.getByText('Does not match the filter').count(), 1);
+  // It can be used as any other.
+  await done(page, 'Call Bob').check();
+  await page.getByText('“Call Bob” completed.').waitFor();
+  await seen(t, page, ['Call Bob', 'Buy oat milk', 'Buy milk']);
+  // With the next filter it is as any other.
+  await page.getByLabel('Search').fill('buy');
+  await seen(t, page, ['Buy oat milk', 'Buy milk']);
+  await page.getByLabel('Search').fill('');
+  await seen(t, page, ['Buy oat milk', 'Call Bob', 'Buy milk']);
+  t.is(await page.getByText('Does not match the filter').count(), 0);
+});
+
+inBrowser('single keys lead to the new task, the search and the help, unless something is typed', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  const focused = () =>
+    page.evaluate('document.activeElement.ariaLabel ?? document.activeElement.labels?.[0]?.innerText');
+  await page.keyboard.press('n');
+  t.is(await focused(), 'New task');
+  await page.keyboard.type('n/?');
+  t.is(await page.getByLabel('New task').inputValue(), 'n/?');
+  t.is(await page.getByRole('dialog').count(), 0);
+  await page.getByLabel('New task').fill('');
+  await done(page, 'Buy milk').focus();
+  await page.keyboard.press('/');
+  t.is(await focused(), 'Search');
+  t.is(await page.getByLabel('Search').inputValue(), '');
+
+  await done(page, 'Buy milk').focus();
+  await page.keyboard.press('?');
+  const help = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  await help.waitFor();
+  t.regex(await help.innerText(), /n\s+Write a new task\s+\/\s+Search\s+\?\s+Show this help\s+Ctrl\s+Z\s+Undo/);
+  // Nothing behind the dialog.
+  await page.keyboard.press('n');
+  t.true(await help.isVisible());
+  await help.getByLabel('Use the keys without Ctrl').uncheck();
+  await page.keyboard.press('Escape');
+  await help.waitFor({ state: 'hidden' });
+  t.is(await focused(), 'Buy milk');
+  await page.keyboard.press('n');
+  t.is(await focused(), 'Buy milk');
+  await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+  await help.getByLabel('Use the keys without Ctrl').check();
+  await help.getByRole('button', { name: 'Close' }).click();
+  await page.keyboard.press('n');
+  t.is(await focused(), 'New task');
+});
+
+inBrowser('a long title is counted as the API counts it, and never wider than the page', async (t) => {
+  const page = await openTasks();
+  const field = page.getByLabel('New task');
+  await field.fill('😀'.repeat(225));
+  t.is(await page.getByText('of 255 characters').count(), 0);
+  await field.fill('😀'.repeat(255));
+  await page.getByText('255 of 255 characters.').waitFor();
+  t.is(await field.getAttribute('aria-invalid'), null);
+  await field.fill('😀'.repeat(257));
+  await page.getByText('257 of 255 characters: 2 too many.').waitFor();
+  t.is(await field.getAttribute('aria-invalid'), 'true');
+  await field.fill('😀'.repeat(255));
+  await field.press('Enter');
+  await seen(t, page, ['😀'.repeat(255)]);
+  await page.getByText('added.').waitFor();
+  t.is(await page.evaluate('document.documentElement.scrollWidth'), 1280);
+
+  await page.getByRole('button', { name: 'Details…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Title').fill('x'.repeat(256));
+  await dialog.getByText('256 of 255 characters: 1 too many.').waitFor();
+  await dialog.getByLabel('Description').fill('y'.repeat(990));
+  await dialog.getByText('990 of 1000 characters.').waitFor();
+});
+
+inBrowser('texts run in their own direction, and dates are in the language of the reader', async (t) => {
+  const tasks = [{ title: 'שלום (1)', description: 'Left to right', dueDate: '2031-03-10' }];
+  const page = await openTasks(tasks, { locale: 'de-DE' });
+  const isFromTheRight = (place: Locator) => place.evaluate((element) => element.matches(':dir(rtl)'));
+  t.true(await isFromTheRight(page.locator('.task label')));
+  t.false(await isFromTheRight(page.locator('.task .description')));
+  t.regex(await textOf(page.locator('.task time')), /^Mo\., 10\. März 2031$/);
+  await page.getByLabel('New task').fill('שלום');
+  t.true(await isFromTheRight(page.getByLabel('New task')));
+  await page.goto('/profile');
+  const month = new Date().toLocaleDateString('de-DE', { month: 'long', year: 'numeric' });
+  await page.getByText(`here since ${month}`).waitFor();
+});
+
+inBrowser('with 2,000 tasks all of them are there, and everything works', async (t) => {
+  t.timeout(240_000);
+  const page = await open();
+  await page.goto('/sign-up');
+  await page.getByLabel('Name').fill('Grace');
+  await page.getByLabel('E-mail').fill('grace@example.com');
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign up' }).click();
+  await page.getByText('Nothing to do.').waitFor();
+  const call = await callerOf(page);
+  const tasks = Array.from({ length: 2000 }, (_, number) => ({
+    title: `Task ${number}`,
+    priority: 'low',
+    category: 'home',
+    createdAt: new Date(Date.UTC(2026, 0, 1, 0, 0, number)).toISOString(),
+  }));
+  t.is((await call('POST', '/tasks/import', { tasks })).status, 201);
+  await page.goto('/tasks');
+  // By class: to look through the texts of so many rows takes the browser seconds.
+  const rows = async (count: number) => {
+    await page.locator('.count', { hasText: `${count} tasks` }).waitFor();
+    while ((await page.locator('.task').count()) !== count) await page.waitForTimeout(50);
+  };
+  await rows(2000);
+  t.is(await textOf(page.locator('.task label').last()), 'Task 0');
+
+  // By what is in the page: roles are only computed for what is rendered.
+  await task(page, 'Task 1000').locator('input').check();
+  await page.locator('.toast', { hasText: '“Task 1000” completed.' }).waitFor();
+  await page.keyboard.press('Tab');
+  t.is(await page.evaluate('document.activeElement.ariaLabel'), 'Edit “Task 1000”');
+  await page.getByLabel('Delete “Task 0”', { exact: true }).click();
+  await page.locator('.toast', { hasText: '“Task 0” deleted.' }).waitFor();
+  await rows(1999);
+  await page.keyboard.press('Control+z');
+  await rows(2000);
+  await page.getByLabel('Search').fill('Task 199');
+  await rows(11);
+  await seen(t, page, [...Array.from({ length: 10 }, (_, number) => `Task ${1999 - number}`), 'Task 199']);
+  await page.getByLabel('Search').fill('');
+  await rows(2000);
 });
 
 inBrowser('the API goes away and comes back: the page says so, and recovers by itself', async (t) => {
@@ -615,9 +1005,14 @@ inBrowser('on a phone nothing is wider than the screen', async (t) => {
   await page.getByRole('dialog').waitFor();
   t.is(await width(), 360);
   t.true(Number(await page.evaluate(`document.querySelector('dialog').getBoundingClientRect().right`)) <= 360);
-  await page.goto('/profile');
-  await page.getByRole('img').waitFor();
-  t.is(await width(), 360);
+  for (const [path, place] of [
+    ['/profile', page.getByRole('img')],
+    ['/trash', page.locator('.task').first()],
+  ] as const) {
+    await page.goto(path);
+    await place.waitFor();
+    t.is(await width(), 360);
+  }
 });
 
 inBrowser('axe finds no accessibility problem, in light and dark mode', async (t) => {
@@ -651,9 +1046,12 @@ inBrowser('axe finds no accessibility problem, in light and dark mode', async (t
     await page.getByRole('button', { name: 'Save' }).click();
     await page.locator('.field .error').waitFor();
     await check(page, 'dialog with a refused field');
+    await page.getByText('History').click();
+    await page.getByText('Created as').waitFor();
+    await check(page, 'dialog with the history');
     await page.keyboard.press('Escape');
-    await page.getByRole('button', { name: 'Delete “Buy milk”' }).click();
-    await check(page, 'delete dialog');
+    await page.keyboard.press('?');
+    await check(page, 'shortcuts');
     await page.keyboard.press('Escape');
     await page.getByLabel('Search').fill('nowhere');
     await page.getByText('No tasks match.').waitFor();
@@ -672,6 +1070,11 @@ inBrowser('axe finds no accessibility problem, in light and dark mode', async (t
     await page.getByRole('link', { name: 'Profile' }).click();
     await page.getByRole('img').waitFor();
     await check(page, 'profile');
+    await page.getByRole('link', { name: 'Trash' }).click();
+    await page.locator('.task').first().waitFor();
+    await check(page, 'trash');
+    await page.getByRole('button', { name: 'Empty the trash…' }).click();
+    await check(page, 'dialog that empties the trash');
   }
 });
 
@@ -787,15 +1190,19 @@ if (process.env.SCREENSHOTS) {
       { title: 'Book the train to Vienna', category: 'personal', dueDate: day(9) },
       { title: 'Buy milk and bread', category: 'home', dueDate: day(0) },
     ];
+    const deleted = { title: 'Sort the photos', category: 'home', priority: 'low' };
     const pictures: [string, BrowserContextOptions][] = [
-      ['tasks-light', { viewport: { width: 1000, height: 850 } }],
-      ['tasks-dark', { viewport: { width: 1000, height: 850 }, colorScheme: 'dark' }],
+      ['tasks-light', { viewport: { width: 1000, height: 930 } }],
+      ['tasks-dark', { viewport: { width: 1000, height: 930 }, colorScheme: 'dark' }],
       ['tasks-phone', { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5 }],
     ];
     for (const [name, options] of pictures) {
-      const page = await openTasks(tasks, options);
+      const page = await openTasks([...tasks, deleted], options);
       await done(page, 'Water the plants').check();
       await page.getByText('“Water the plants” completed.').waitFor();
+      await page.getByRole('button', { name: 'Delete “Sort the photos”' }).click();
+      await page.getByText('“Sort the photos” deleted.').waitFor();
+      await page.mouse.move(0, 0);
       await page.evaluate('document.activeElement.blur(), scrollTo(0, 0)');
       await page.screenshot({ path: join(ROOT, 'docs', 'images', `${name}.png`) });
     }
@@ -808,6 +1215,20 @@ if (process.env.SCREENSHOTS) {
     await page.keyboard.press('Escape');
     await done(page, 'Water the plants').check();
     await page.getByText('“Water the plants” completed.').waitFor();
+    const call = await callerOf(page);
+    await call('DELETE', '/trash');
+    for (const old of [{ ...deleted, title: 'Renew the passport', description: null }, deleted]) {
+      const { id } = (await call('POST', '/tasks', old)).body;
+      await call('PUT', `/tasks/${id}`, { priority: 'medium' });
+      await call('DELETE', `/tasks/${id}`);
+    }
+    const trash = await open({ storageState: ada, viewport: { width: 1000, height: 560 } });
+    await trash.goto('/trash');
+    await trash.getByText('History').first().click();
+    await trash.getByText('Created as').waitFor();
+    await trash.evaluate('document.activeElement.blur()');
+    await trash.mouse.move(0, 0);
+    await trash.screenshot({ path: join(ROOT, 'docs', 'images', 'trash.png') });
     const profile = await open({ storageState: ada, viewport: { width: 1000, height: 460 } });
     await profile.goto('/profile');
     await profile.getByRole('img', { name: '20 percent done' }).waitFor();

@@ -1,9 +1,12 @@
-import { type ReactNode, useId } from 'react';
+import { type ReactNode, useId, useState } from 'react';
+import { isTooLong, lengthNote } from '@/lib/text-length';
 
 interface FieldProps {
   readonly label: string;
   readonly error?: string | undefined;
   readonly hint?: string;
+  /** The most characters of its text, and the text that it begins with: it is counted while it is written. */
+  readonly limit?: { readonly most: number; readonly text: string };
   /** Renders the control with what ties it to its label and its error. */
   readonly children: (props: {
     id: string;
@@ -13,20 +16,35 @@ interface FieldProps {
 }
 
 /** A control with its label, and with what the API says against its value. */
-export function Field({ label, error, hint, children }: FieldProps) {
+export function Field({ label, error, hint, limit, children }: FieldProps) {
   const id = useId();
+  const [text, setText] = useState(limit?.text ?? '');
+  const most = limit?.most ?? Number.POSITIVE_INFINITY;
   const note = error ?? hint;
+  const count = lengthNote(text, most);
+  const notes = [note !== undefined && `${id}-note`, count !== '' && `${id}-count`].filter(Boolean).join(' ');
   return (
-    <div className="field">
+    <div
+      className="field"
+      {...(limit && {
+        onInput: ({ target }: { target: EventTarget }) =>
+          setText((target as HTMLInputElement | HTMLTextAreaElement).value),
+      })}
+    >
       <label htmlFor={id}>{label}</label>
       {children({
         id,
-        'aria-invalid': error === undefined ? undefined : true,
-        'aria-describedby': note === undefined ? undefined : `${id}-note`,
+        'aria-invalid': error !== undefined || isTooLong(text, most) ? true : undefined,
+        'aria-describedby': notes || undefined,
       })}
       {note !== undefined && (
         <p id={`${id}-note`} className={error === undefined ? 'hint' : 'error'}>
           {note}
+        </p>
+      )}
+      {count !== '' && (
+        <p id={`${id}-count`} className={isTooLong(text, most) ? 'error' : 'hint'}>
+          {count}
         </p>
       )}
     </div>

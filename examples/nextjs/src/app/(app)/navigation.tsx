@@ -3,6 +3,7 @@
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import { useState } from 'react';
+import { ShortcutHelp } from '@/components/shortcuts';
 import { authClient } from '@/lib/auth-client';
 
 const PAGES = [
@@ -33,6 +34,7 @@ export function Navigation() {
           </Link>
         ))}
       </nav>
+      <ShortcutHelp />
       <button type="button" className="quiet at-the-edge" onClick={signOut}>
         Sign out
       </button>

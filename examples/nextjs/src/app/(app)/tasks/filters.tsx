@@ -1,5 +1,5 @@
 import { useSearchParams } from 'next/navigation';
-import { useEffect, useId, useMemo, useState } from 'react';
+import { type RefObject, useCallback, useEffect, useId, useMemo, useState } from 'react';
 import { icons } from '@/components/icons';
 import type { TaskQuery } from '@/lib/api';
 import { CATEGORIES, ORDERS, options, PRIORITIES, STATUSES } from './choices';
@@ -49,10 +49,10 @@ export function useFilters(visit: string) {
     typed,
     setTyped,
     isFiltered: [query.status, query.priority, query.category, query.search].some((value) => value !== undefined),
-    clear() {
+    clear: useCallback(() => {
       setTyped('');
       setChoice((choice) => ({ ...choice, ...NOTHING }));
-    },
+    }, []),
     /** What a new task is, so that it is among those that are shown. */
     defaults: { priority: query.priority ?? 'medium', category: query.category ?? 'personal' } as const,
   };
@@ -60,7 +60,13 @@ export function useFilters(visit: string) {
 
 type Filters = ReturnType<typeof useFilters>;
 
-export function FilterBar({ filters }: { readonly filters: Filters }) {
+interface FilterBarProps {
+  readonly filters: Filters;
+  /** The field of the search. */
+  readonly ref: RefObject<HTMLInputElement | null>;
+}
+
+export function FilterBar({ filters, ref }: FilterBarProps) {
   const { choice, choose, typed, setTyped } = filters;
   const name = useId();
   // On a small screen: how many there are behind the button.
@@ -71,7 +77,15 @@ export function FilterBar({ filters }: { readonly filters: Filters }) {
       <label className="search">
         <span className="for-screen-readers">Search</span>
         {icons.search}
-        <input type="search" placeholder="Search" value={typed} onChange={(event) => setTyped(event.target.value)} />
+        <input
+          ref={ref}
+          type="search"
+          placeholder="Search"
+          dir="auto"
+          aria-keyshortcuts="/"
+          value={typed}
+          onChange={(event) => setTyped(event.target.value)}
+        />
       </label>
       <fieldset className="segments">
         <legend className="for-screen-readers">Status</legend>

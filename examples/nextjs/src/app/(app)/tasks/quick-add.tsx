@@ -1,8 +1,10 @@
-import { useId, useRef, useState } from 'react';
+import { type RefObject, useId, useRef, useState } from 'react';
 import { icons } from '@/components/icons';
 import { explain, type NewTask, newIdempotencyKey } from '@/lib/api';
+import { isTooLong, lengthNote, MOST } from '@/lib/text-length';
 
 interface QuickAddProps {
+  readonly ref: RefObject<HTMLInputElement | null>;
   /** What a new task is besides its title. */
   readonly defaults: Omit<NewTask, 'title'>;
   readonly onAdd: (task: NewTask, idempotencyKey: string) => Promise<void>;
@@ -10,13 +12,14 @@ interface QuickAddProps {
 }
 
 /** A task in one line. */
-export function QuickAdd({ defaults, onAdd, onDetails }: QuickAddProps) {
+export function QuickAdd({ ref: input, defaults, onAdd, onDetails }: QuickAddProps) {
   const [title, setTitle] = useState('');
   const [problem, setProblem] = useState('');
-  const input = useRef<HTMLInputElement>(null);
   /** What failed, and is still in the field: the API may have got it all the same. */
   const failed = useRef<{ readonly task: NewTask; readonly key: string }>(undefined);
   const note = useId();
+  const count = lengthNote(title, MOST.title);
+  const isWrong = problem !== '' || isTooLong(title, MOST.title);
 
   function type(text: string) {
     failed.current = undefined;
@@ -52,11 +55,13 @@ export function QuickAdd({ defaults, onAdd, onDetails }: QuickAddProps) {
         aria-label="New task"
         placeholder="What is to be done?"
         autoComplete="off"
+        dir="auto"
+        aria-keyshortcuts="n"
         required
         value={title}
         onChange={(event) => type(event.target.value)}
-        aria-invalid={problem === '' ? undefined : true}
-        aria-describedby={problem === '' ? undefined : note}
+        aria-invalid={isWrong || undefined}
+        aria-describedby={problem || count ? `${note} ${note}-count` : undefined}
       />
       <button
         type="button"
@@ -75,6 +80,11 @@ export function QuickAdd({ defaults, onAdd, onDetails }: QuickAddProps) {
       <p id={note} role="alert" className="error">
         {problem}
       </p>
+      {count !== '' && (
+        <p id={`${note}-count`} className={isTooLong(title, MOST.title) ? 'error' : 'hint'}>
+          {count}
+        </p>
+      )}
     </form>
   );
 }

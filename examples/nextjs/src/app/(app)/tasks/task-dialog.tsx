@@ -1,6 +1,7 @@
 import { type FormEvent, useLayoutEffect, useRef } from 'react';
 import { Dialog } from '@/components/dialog';
 import { Field } from '@/components/field';
+import { History } from '@/components/history';
 import {
   type Category,
   explain,
@@ -9,8 +10,10 @@ import {
   type Priority,
   type Task,
   TodoApiError,
+  type TodoClient,
 } from '@/lib/api';
 import { dayOf, dueOn } from '@/lib/due-date';
+import { MOST } from '@/lib/text-length';
 import { CATEGORIES, options, PRIORITIES } from './choices';
 
 /** A task that is being written. */
@@ -24,22 +27,30 @@ export interface Draft {
   readonly error?: unknown;
 }
 
-interface TaskDialogProps {
+interface TaskDialogProps extends FormProps {
+  readonly api: TodoClient;
+  readonly userId: string;
   readonly draft: Draft | undefined;
+}
+
+interface FormProps {
   readonly onSave: (draft: Draft, idempotencyKey: string) => void;
   readonly onClose: () => void;
 }
 
-export function TaskDialog({ draft, onSave, onClose }: TaskDialogProps) {
+export function TaskDialog({ api, userId, draft, onSave, onClose }: TaskDialogProps) {
   return (
     <Dialog title={draft?.task ? 'Edit the task' : 'New task'} isOpen={draft !== undefined} onClose={onClose}>
       {/* Another form where the task is another, or was changed by somebody else. */}
       {draft && <TaskForm key={draft.task?.updatedAt} draft={draft} onSave={onSave} onClose={onClose} />}
+      {draft?.task && (
+        <History key={`history ${draft.task.updatedAt}`} api={api} userId={userId} taskId={draft.task.id} />
+      )}
     </Dialog>
   );
 }
 
-function TaskForm({ draft, onSave, onClose }: TaskDialogProps & { readonly draft: Draft }) {
+function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draft }) {
   const { task, input, isSaving = false, error } = draft;
   const form = useRef<HTMLFormElement>(null);
   /** The same one until something else is typed: what is sent again because its answer was lost happens once. */
@@ -89,11 +100,19 @@ function TaskForm({ draft, onSave, onClose }: TaskDialogProps & { readonly draft
         </p>
       )}
       <fieldset disabled={isSaving}>
-        <Field label="Title" error={problemOf('title')}>
-          {(props) => <input {...props} name="title" required autoComplete="off" defaultValue={input.title} />}
+        <Field label="Title" error={problemOf('title')} limit={{ most: MOST.title, text: input.title }}>
+          {(props) => (
+            <input {...props} name="title" required autoComplete="off" dir="auto" defaultValue={input.title} />
+          )}
         </Field>
-        <Field label="Description" error={problemOf('description')}>
-          {(props) => <textarea {...props} name="description" rows={3} defaultValue={input.description ?? ''} />}
+        <Field
+          label="Description"
+          error={problemOf('description')}
+          limit={{ most: MOST.description, text: input.description ?? '' }}
+        >
+          {(props) => (
+            <textarea {...props} name="description" rows={3} dir="auto" defaultValue={input.description ?? ''} />
+          )}
         </Field>
         <div className="fields">
           <Field label="Priority" error={problemOf('priority')}>
@@ -134,27 +153,5 @@ function TaskForm({ draft, onSave, onClose }: TaskDialogProps & { readonly draft
         </button>
       </div>
     </form>
-  );
-}
-
-interface DeleteDialogProps {
-  readonly task: Task | undefined;
-  readonly onDelete: (task: Task) => void;
-  readonly onClose: () => void;
-}
-
-export function DeleteDialog({ task, onDelete, onClose }: DeleteDialogProps) {
-  return (
-    <Dialog title="Delete the task?" isOpen={task !== undefined} onClose={onClose}>
-      <p>“{task?.title}” will be gone for good.</p>
-      <div className="actions">
-        <button type="button" className="quiet" onClick={onClose}>
-          Keep it
-        </button>
-        <button type="button" className="danger" onClick={() => task && onDelete(task)}>
-          Delete
-        </button>
-      </div>
-    </Dialog>
   );
 }

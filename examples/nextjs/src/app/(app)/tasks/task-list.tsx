@@ -1,25 +1,36 @@
-import { type FocusEvent, useEffect, useRef } from 'react';
+import { memo, useEffect, useState } from 'react';
 import { icons } from '@/components/icons';
 import type { Task } from '@/lib/api';
 import { inWords, isOver } from '@/lib/due-date';
+import { useFocusThatStays } from '@/lib/use-focus';
 import { isDraft } from '@/lib/use-tasks';
 import { CATEGORIES, PRIORITIES } from './choices';
 
-interface RowActions {
+export interface RowActions {
   readonly onComplete: (task: Task, completed: boolean) => void;
   readonly onEdit: (task: Task) => void;
   readonly onDelete: (task: Task) => void;
 }
 
-interface TaskListProps extends RowActions {
+interface TaskListProps {
   readonly tasks: readonly Task[] | undefined;
+  /** The ids of those that are only shown because they were just added. */
+  readonly unmatched: ReadonlySet<string> | undefined;
   readonly isLoading: boolean;
   readonly isFiltered: boolean;
+  /** The task that is to get the focus, as soon as it is there. */
+  readonly toFocus: { readonly id: string } | undefined;
+  /** These have to stay the same: with them, what has not changed is not rendered again. */
+  readonly actions: RowActions;
   readonly onClearFilters: () => void;
 }
 
-export function TaskList({ tasks, isLoading, isFiltered, onClearFilters, ...actions }: TaskListProps) {
-  const { ref, onFocus } = useFocusThatStays(tasks);
+/** Rendered only when something of it has changed: with thousands of tasks, typing and dialogs would have to wait for it. */
+export const TaskList = memo(function TaskList(props: TaskListProps) {
+  const { tasks, unmatched, isLoading, isFiltered, toFocus, actions, onClearFilters } = props;
+  const { ref, onFocus } = useFocusThatStays(tasks, toFocus);
+  const count = usePartByPart(tasks?.length ?? 0);
+  const now = new Date();
   return (
     <section ref={ref} aria-label="Your tasks" aria-busy={isLoading} tabIndex={-1} onFocus={onFocus}>
       <p role="status" className={tasks?.length === 0 ? 'for-screen-readers' : 'count'}>
@@ -43,22 +54,66 @@ export function TaskList({ tasks, isLoading, isFiltered, onClearFilters, ...acti
       )}
       {tasks && tasks.length > 0 && (
         <ul className="tasks">
-          {tasks.map((task) => (
-            <Row key={task.id} task={task} {...actions} />
+          {tasks.slice(0, count).map((task) => (
+            <Row
+              key={task.id}
+              task={task}
+              isUnmatched={unmatched?.has(task.id) ?? false}
+              isLate={task.dueDate !== null && !task.completed && isOver(task.dueDate, now)}
+              today={now.toDateString()}
+              actions={actions}
+            />
           ))}
         </ul>
       )}
     </section>
   );
+});
+
+/** How many rows are made at a time. */
+const PART = 50;
+
+/**
+ * How many of so many rows are there by now. To make thousands at once takes a second in which no key is heard: they come
+ * part by part. In the end all of them are there, for the search of the browser and for screen readers.
+ */
+function usePartByPart(total: number): number {
+  const [count, setCount] = useState(PART);
+  if (count >= total + PART && count > PART) setCount(Math.max(total, PART));
+
+  useEffect(() => {
+    if (count >= total) return;
+    const timer = setTimeout(() => setCount((count) => count + PART));
+    return () => clearTimeout(timer);
+  }, [count, total]);
+
+  return count;
 }
 
-function Row({ task, onComplete, onEdit, onDelete }: RowActions & { readonly task: Task }) {
+interface RowProps {
+  readonly task: Task;
+  readonly isUnmatched: boolean;
+  readonly isLate: boolean;
+  /** Due dates are told from it. */
+  readonly today: string;
+  readonly actions: RowActions;
+}
+
+/** A list that is loaded again has other objects, with mostly the same in them. */
+const Row = memo(RowOfTask, ({ task, ...rest }, { task: nextTask, ...nextRest }) => {
+  return isEqual(rest, nextRest) && isEqual(task, nextTask);
+});
+
+function isEqual<T extends object>(a: T, b: T): boolean {
+  return a === b || (Object.keys(a) as (keyof T)[]).every((name) => a[name] === b[name]);
+}
+
+function RowOfTask({ task, isUnmatched, isLate, actions }: RowProps) {
   const { id, title, description, priority, category, dueDate, completed, createdAt, updatedAt } = task;
-  const isLate = dueDate !== null && !completed && isOver(dueDate);
   return (
     <li
       className={['task', completed && 'is-done', isLate && 'is-late'].filter(Boolean).join(' ')}
-      data-task={id}
+      data-item={id}
       aria-busy={isDraft(task)}
     >
       <input
@@ -67,19 +122,36 @@ function Row({ task, onComplete, onEdit, onDelete }: RowActions & { readonly tas
         checked={completed}
         disabled={isDraft(task)}
         aria-describedby={`about-${id}`}
-        onChange={(event) => onComplete(task, event.target.checked)}
+        onChange={(event) => actions.onComplete(task, event.target.checked)}
       />
-      <label htmlFor={`done-${id}`}>{title}</label>
+      <label htmlFor={`done-${id}`} dir="auto">
+        {title}
+      </label>
       <div className="row-actions">
-        <button type="button" aria-label={`Edit “${title}”`} disabled={isDraft(task)} onClick={() => onEdit(task)}>
+        <button
+          type="button"
+          aria-label={`Edit “${title}”`}
+          disabled={isDraft(task)}
+          onClick={() => actions.onEdit(task)}
+        >
           {icons.edit}
         </button>
-        <button type="button" aria-label={`Delete “${title}”`} disabled={isDraft(task)} onClick={() => onDelete(task)}>
+        <button
+          type="button"
+          aria-label={`Delete “${title}”`}
+          disabled={isDraft(task)}
+          onClick={() => actions.onDelete(task)}
+        >
           {icons.delete}
         </button>
       </div>
-      {description && <p className="description">{description}</p>}
+      {description && (
+        <p className="description" dir="auto">
+          {description}
+        </p>
+      )}
       <p id={`about-${id}`} className="about">
+        {isUnmatched && <span className="badge">Does not match the filter</span>}
         {dueDate && (
           <span className="due">
             {icons.calendar}
@@ -100,29 +172,6 @@ function Row({ task, onComplete, onEdit, onDelete }: RowActions & { readonly tas
       </p>
     </li>
   );
-}
-
-/** A task may go (deleted, or no more let through by the filters) while it has the focus: then the next one gets it. */
-function useFocusThatStays(tasks: readonly Task[] | undefined) {
-  const ref = useRef<HTMLElement>(null);
-  const focused = useRef({ id: '', place: 0 });
-
-  useEffect(() => {
-    const { id, place } = focused.current;
-    if (id === '' || tasks === undefined || tasks.some((task) => task.id === id)) return;
-    focused.current.id = '';
-    if (document.activeElement !== document.body) return;
-    const next = tasks[Math.min(place, tasks.length - 1)];
-    ((next && document.getElementById(`done-${next.id}`)) ?? ref.current)?.focus();
-  }, [tasks]);
-
-  return {
-    ref,
-    onFocus(event: FocusEvent) {
-      const place = tasks?.findIndex(({ id }) => event.target.closest(`[data-task="${id}"]`)) ?? -1;
-      focused.current = { id: tasks?.[place]?.id ?? '', place };
-    },
-  };
 }
 
 function Placeholders() {

@@ -1,14 +1,16 @@
 'use client';
 
-import { useMemo, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
 import { Away } from '@/components/away';
-import { icons } from '@/components/icons';
-import { connect, explain, isOutdated, type Task } from '@/lib/api';
-import { changesOf, useTasks } from '@/lib/use-tasks';
+import { type News, Notices } from '@/components/notices';
+import { Quoted } from '@/components/quoted';
+import { useShortcuts } from '@/components/shortcuts';
+import { connect, explain, isOutdated, newIdempotencyKey } from '@/lib/api';
+import { type Action, changesOf, type Undone, useTasks } from '@/lib/use-tasks';
 import { FilterBar, useFilters } from './filters';
 import { QuickAdd } from './quick-add';
-import { DeleteDialog, type Draft, TaskDialog } from './task-dialog';
-import { TaskList } from './task-list';
+import { type Draft, TaskDialog } from './task-dialog';
+import { type RowActions, TaskList } from './task-list';
 
 interface TasksProps {
   readonly userId: string;
@@ -21,24 +23,90 @@ interface TasksProps {
 export function Tasks({ userId, backendUrl, visit }: TasksProps) {
   const api = useMemo(() => connect(backendUrl), [backendUrl]);
   const filters = useFilters(visit);
-  const { tasks, create, update, complete, remove, ...state } = useTasks(api, userId, filters.query);
+  const { tasks, unmatched, create, update, complete, remove, undo, redo, ...state } = useTasks(
+    api,
+    userId,
+    filters.query,
+  );
   const [draft, setDraft] = useState<Draft>();
-  const [toDelete, setToDelete] = useState<Task>();
-  const [said, setSaid] = useState('');
-  const [problem, setProblem] = useState('');
+  const [news, setNews] = useState<News>();
+  const [problem, setProblem] = useState<ReactNode>();
+  const [toFocus, setToFocus] = useState<{ readonly id: string }>();
   const shown = useRef(draft);
   shown.current = draft;
+  const [newTask, search] = [useRef<HTMLInputElement>(null), useRef<HTMLInputElement>(null)];
+  const endNews = useCallback(() => setNews(undefined), []);
+
+  useShortcuts({
+    n: () => newTask.current?.focus(),
+    '/': () => search.current?.select(),
+    'Ctrl+z': () => void takeBack('undo'),
+    'Ctrl+Shift+z': () => void takeBack('redo'),
+  });
 
   /** @throws what the API refused with, after the change was taken back */
-  async function attempt(title: string, done: string, write: Promise<void>): Promise<void> {
-    setProblem('');
-    setSaid('');
+  async function attempt(title: string, done: Action['kind'], write: Promise<void>): Promise<void> {
+    setProblem(undefined);
+    setNews(undefined);
     await write;
-    setSaid(`“${title}” ${done}.`);
+    tell(
+      <>
+        <Quoted text={title} /> {done}.
+      </>,
+      'undo',
+    );
   }
 
-  function report(title: string, done: string): (error: unknown) => void {
-    return (error) => setProblem(`“${title}” could not be ${done}. ${explain(error)}`);
+  function report(title: string, done: Action['kind']): (error: unknown) => void {
+    return (error) =>
+      setProblem(
+        <>
+          <Quoted text={title} /> could not be {done}. {explain(error)}
+        </>,
+      );
+  }
+
+  /** Undoes what was done last, or does it again, and says so. */
+  async function takeBack(how: 'undo' | 'redo'): Promise<Undone | undefined> {
+    setProblem(undefined);
+    setNews(undefined);
+    const undone = await (how === 'undo' ? undo() : redo());
+    if (!undone) {
+      tell(`There is nothing to ${how}.`);
+      return undefined;
+    }
+    const { action, results, error } = undone;
+    const what = (
+      <>
+        {NOUNS[action.kind]} of <Quoted text={action.title} />
+      </>
+    );
+    const done = how === 'undo' ? 'undone' : 'redone';
+    if (error !== undefined)
+      setProblem(
+        <>
+          {what} could not be {done}. {explain(error)}
+        </>,
+      );
+    else if (results.every(({ outcome }) => outcome === 'nothing')) tell(<>{what}: nothing of it is left.</>);
+    else
+      tell(
+        <>
+          {what} {done}.
+        </>,
+        how === 'undo' ? 'redo' : 'undo',
+      );
+    return undone;
+  }
+
+  /** @param next what a button offers. The button goes when it is pressed: the focus goes to the task. */
+  function tell(text: ReactNode, next?: 'undo' | 'redo') {
+    const run = async () => {
+      const undone = await takeBack(next ?? 'undo');
+      setToFocus({ id: undone?.results[0]?.taskId ?? '' });
+    };
+    const action = next && { name: next === 'undo' ? 'Undo' : 'Redo', run: () => void run() };
+    setNews({ id: newIdempotencyKey(), text, action });
   }
 
   /** The dialog stays until the API has accepted what is in it. */
@@ -49,7 +117,9 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
     const saving = { ...draft, isSaving: true };
     setDraft(saving);
     const [done, write] =
-      task && changes ? ['changed', update(task, changes, idempotencyKey)] : ['added', create(input, idempotencyKey)];
+      task && changes
+        ? (['changed', update(task, changes, idempotencyKey)] as const)
+        : (['added', create(input, idempotencyKey)] as const);
     try {
       await attempt(input.title, done, write);
       if (shown.current === saving) setDraft(undefined);
@@ -73,51 +143,55 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
     }
   }
 
+  const latest = useRef<RowActions>(undefined);
+  latest.current = {
+    onComplete(task, completed) {
+      const done = completed ? 'completed' : 'reopened';
+      attempt(task.title, done, complete(task, completed)).catch(report(task.title, done));
+    },
+    onEdit: (task) => setDraft({ task, input: task }),
+    onDelete: (task) => void attempt(task.title, 'deleted', remove(task)).catch(report(task.title, 'deleted')),
+  };
+  const actions = useMemo<RowActions>(
+    () => ({
+      onComplete: (task, completed) => latest.current?.onComplete(task, completed),
+      onEdit: (task) => latest.current?.onEdit(task),
+      onDelete: (task) => latest.current?.onDelete(task),
+    }),
+    [],
+  );
+
   return (
     <>
       <h1 className="in-navigation">Tasks</h1>
       <QuickAdd
+        ref={newTask}
         defaults={filters.defaults}
         onAdd={(task, idempotencyKey) => attempt(task.title, 'added', create(task, idempotencyKey))}
         onDetails={(title) => setDraft({ input: { ...filters.defaults, title } })}
       />
-      <FilterBar filters={filters} />
+      <FilterBar ref={search} filters={filters} />
       <Away {...state} />
+      {/* Behind a dialog nobody would hear of a problem, or could dismiss it. */}
+      <Notices news={news} onEndNews={endNews} problem={!draft && problem} onDismiss={() => setProblem(undefined)} />
       <TaskList
         tasks={tasks}
+        unmatched={unmatched}
         isLoading={state.isLoading}
         isFiltered={filters.isFiltered}
+        toFocus={toFocus}
+        actions={actions}
         onClearFilters={filters.clear}
-        onComplete={(task, completed) => {
-          const done = completed ? 'completed' : 'reopened';
-          attempt(task.title, done, complete(task, completed)).catch(report(task.title, done));
-        }}
-        onEdit={(task) => setDraft({ task, input: task })}
-        onDelete={setToDelete}
       />
-      <TaskDialog draft={draft} onSave={save} onClose={() => setDraft(undefined)} />
-      <DeleteDialog
-        task={toDelete}
-        onDelete={(task) => {
-          setToDelete(undefined);
-          attempt(task.title, 'deleted', remove(task)).catch(report(task.title, 'deleted'));
-        }}
-        onClose={() => setToDelete(undefined)}
-      />
-      <p role="status" className="for-screen-readers">
-        {said}
-      </p>
-      <div role="alert" className="notices">
-        {/* Behind a dialog nobody would hear of it, or could dismiss it. */}
-        {problem !== '' && !draft && !toDelete && (
-          <div className="notice">
-            <p>{problem}</p>
-            <button type="button" aria-label="Dismiss" onClick={() => setProblem('')}>
-              {icons.close}
-            </button>
-          </div>
-        )}
-      </div>
+      <TaskDialog api={api} userId={userId} draft={draft} onSave={save} onClose={() => setDraft(undefined)} />
     </>
   );
 }
+
+const NOUNS: Readonly<Record<Action['kind'], string>> = {
+  added: 'Addition',
+  changed: 'Change',
+  completed: 'Completion',
+  reopened: 'Reopening',
+  deleted: 'Deletion',
+};
