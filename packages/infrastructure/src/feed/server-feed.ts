@@ -13,7 +13,7 @@ export interface ServerFeedOptions {
   readonly notifyInterval?: number | undefined;
   /** Whether there are no notifications, as behind a transaction pooler: then looking at the ledgers is all there is. */
   readonly pollsOnly?: boolean | undefined;
-  /** Called when the database cannot be asked, and not again until it could be. */
+  /** Called when the database cannot be asked, and not again until everything that failed has succeeded. */
   readonly onProblem?: ((error: unknown) => void) | undefined;
 }
 
@@ -40,7 +40,8 @@ export function serverFeed(database: Database, options: ServerFeedOptions = {}):
   const changed = new Set<UserId>();
   let notifications: Notifications | undefined;
   let isListening = false;
-  let hasProblem = false;
+  /** The steps that failed when they last asked the database. */
+  const failing = new Set<() => Promise<boolean>>();
   let isClosed = false;
   let work = Promise.resolve();
   let notifying: NodeJS.Timeout | undefined;
@@ -48,29 +49,33 @@ export function serverFeed(database: Database, options: ServerFeedOptions = {}):
   const lose = (error?: unknown) => {
     notifications = undefined;
     isListening = false;
-    if (error !== undefined) tell(error);
+    if (error !== undefined) tell(notify, error);
   };
 
-  function tell(error: unknown): void {
-    if (!hasProblem && !isClosed) onProblem?.(error);
-    hasProblem = true;
+  function tell(step: () => Promise<boolean>, error: unknown): void {
+    if (failing.size === 0 && !isClosed) onProblem?.(error);
+    failing.add(step);
   }
 
-  /** Runs steps one after the other; one that fails is told of, and the next poll makes up for it. */
-  function next(step: () => Promise<void>): Promise<void> {
+  /**
+   * Runs steps one after the other; one that fails is told of, and the next poll makes up for it.
+   *
+   * @param step returns whether it has asked the database: a step that had nothing to do says nothing about an outage
+   */
+  function next(step: () => Promise<boolean>): Promise<void> {
     work = work.then(step).then(
-      () => {
-        hasProblem = false;
+      (hasAsked) => {
+        if (hasAsked) failing.delete(step);
       },
-      (error) => tell(error),
+      (error) => tell(step, error),
     );
     return work;
   }
 
   /** Listens where somebody waits, and tells other servers what has changed here. */
-  async function notify(): Promise<void> {
+  async function notify(): Promise<boolean> {
     const wantsToListen = local.watched().length > 0;
-    if (pollsOnly || isClosed || (changed.size === 0 && wantsToListen === isListening)) return;
+    if (pollsOnly || isClosed || (changed.size === 0 && wantsToListen === isListening)) return false;
     notifications ??= await database.openNotifications({
       onPayload: (owner) => local.announce(owner),
       onLost: lose,
@@ -82,11 +87,18 @@ export function serverFeed(database: Database, options: ServerFeedOptions = {}):
     if (changed.size > 0) {
       const owners = [...changed];
       changed.clear();
-      await notifications.send(owners);
+      try {
+        await notifications.send(owners);
+      } catch (error) {
+        // The next time goes on from here: it is over when that succeeds.
+        for (const owner of owners) changed.add(owner);
+        throw error;
+      }
     }
+    return true;
   }
 
-  async function poll(): Promise<void> {
+  async function poll(): Promise<boolean> {
     const watched = local.watched();
     for (let start = 0; start < watched.length && !isClosed; start += POLLED_AT_ONCE) {
       const owners = watched.slice(start, start + POLLED_AT_ONCE);
@@ -94,6 +106,7 @@ export function serverFeed(database: Database, options: ServerFeedOptions = {}):
       // Who has no ledger had no task yet, or was deleted.
       for (const owner of owners) local.announce(owner, positions.get(owner) ?? journalPosition(0));
     }
+    return watched.length > 0;
   }
 
   const notifySoon = () => {
