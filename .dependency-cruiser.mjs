@@ -101,7 +101,7 @@ const allowed = [
       path: [
         ...library('@koa/router', '@koa/cors', '@types/koa__cors', 'koa-bodyparser', '@types/koa-bodyparser'),
         ...library('koa-compress', 'forwarded-parse', 'rate-limiter-flexible', 'ipaddr.js'),
-        ...node('crypto', 'http', 'net', 'stream'),
+        ...node('crypto', 'http', 'net', 'stream', 'timers/promises'),
       ],
     },
   },

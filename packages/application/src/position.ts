@@ -23,8 +23,8 @@ export interface JournalPlace {
   readonly idEnd: string;
 }
 
-/** What a position looks like, as a regular expression. */
-export const POSITION_PATTERN = `^(?:0|[1-9a-f][\\da-f]{0,7})[\\da-f]{${POSITION_ID_LENGTH}}$`;
+/** What a position looks like, as a regular expression. A sequence has 31 bits. */
+export const POSITION_PATTERN = `^(?:0|[1-9a-f][\\da-f]{0,6}|[1-7][\\da-f]{7})[\\da-f]{${POSITION_ID_LENGTH}}$`;
 
 /** Reads a position that matches {@link POSITION_PATTERN}. */
 export function placeOf(position: JournalPosition): JournalPlace {

@@ -1,4 +1,11 @@
-import { localFeed, recoveryUseCases, taskUseCases, UNDO_MAX_EVENTS } from '@todo-backend/application';
+import {
+  journalPosition,
+  journalUseCases,
+  localFeed,
+  recoveryUseCases,
+  taskUseCases,
+  UNDO_MAX_EVENTS,
+} from '@todo-backend/application';
 import { fixedClock, InMemoryTaskRepository, sequentialIds } from '@todo-backend/application/testing';
 import test from 'ava';
 
@@ -51,6 +58,22 @@ test('a task can be restored for as long as the journal is kept', async (t) => {
   t.deepEqual((await recovery.trash('alice')).tasks, []);
   await t.throwsAsync(recovery.restore('alice', id), { code: 'TASK_NOT_FOUND' });
   await t.throwsAsync(recovery.undo('alice', { events: [trashed?.eventId ?? ''] }), { code: 'EVENT_NOT_FOUND' });
+});
+
+test('an undo that is repeated gets its first answer, also when the events have been pruned', async (t) => {
+  const { tasks, recovery, repository } = setUp();
+  const { id } = await tasks.create('alice', milk);
+  await tasks.delete('alice', id, { correlationId: 'a deletion' });
+  const once = { key: 'undo', fingerprint: 'undo' };
+  const first = await recovery.undo('alice', { correlationId: 'a deletion' }, { once });
+  repository.prune('2026-04-01T00:00:00.000Z');
+  t.deepEqual(await recovery.undo('alice', { correlationId: 'a deletion' }, { once }), first);
+  const journal = journalUseCases({ journal: repository });
+  const resync = { code: 'RESYNC_REQUIRED' };
+  await tasks.create('alice', milk);
+  await t.throwsAsync(journal.list('alice', { after: journalPosition(0) }), resync, 'what was pruned is not hidden');
+  await t.throwsAsync(journal.changes('alice', { since: journalPosition(0) }), resync);
+  t.deepEqual((await journal.list('bob', { after: journalPosition(0) })).entries, []);
 });
 
 test('every change is told to those who wait for it, and to nobody else', async (t) => {

@@ -125,12 +125,22 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
     }
     const found = this.#ownedBy(owner).filter(({ id }) => ids.includes(id));
     const wanted = new Set(sequences);
-    const events = this.#entries(owner).filter(({ sequence }) => wanted.has(sequence));
+    const entries = this.#entries(owner);
+    const lastDeletions = new Map(entries.filter(isDeletion).map(({ taskId, id }) => [taskId, id]));
+    const events = entries
+      .filter(({ sequence }) => wanted.has(sequence))
+      .map((entry) => {
+        const last = entry.type === 'todo.task.deleted.v1' ? lastDeletions.get(entry.taskId) : undefined;
+        return { ...entry, deletedAgainBy: last === entry.id ? undefined : last };
+      });
     const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])), events.reverse());
+    const present = new Set(this.#tasks.keys());
     for (const { before, after } of transitions) {
-      if (before === undefined && after !== undefined && this.#tasks.has(after.id)) {
+      if (before === undefined && after !== undefined && present.has(after.id)) {
         throw new Error(`There is a task ${after.id} already.`);
       }
+      if (after !== undefined) present.add(after.id);
+      else if (before !== undefined) present.delete(before.id);
     }
     const more = transitions.reduce((sum, { before, after }) => sum + Number(!before) - Number(!after), 0);
     if (more > 0 && this.#ownedBy(owner).length + more > this.#maxTasks) throw new TaskLimitError(this.#maxTasks);
@@ -194,7 +204,7 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
     return this.#entries(owner)
       .filter(
         (entry): entry is DeletionEntry =>
-          entry.type === 'todo.task.deleted.v1' &&
+          isDeletion(entry) &&
           last.get(entry.taskId)?.id === entry.id &&
           (taskId === undefined || entry.taskId === taskId) &&
           (before === undefined || entry.sequence < before),
@@ -239,6 +249,10 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   #requireUser(user: UserId): void {
     if (this.#users?.has(user) === false) throw new UserUnknownError();
   }
+}
+
+function isDeletion({ type, erased }: JournalEntry): boolean {
+  return type === 'todo.task.deleted.v1' && !erased;
 }
 
 function blankedEntry({ sequence, ...event }: JournalEntry): JournalEntry {

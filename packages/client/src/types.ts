@@ -595,9 +595,9 @@ export interface UndoResult {
    */
   fields: ('title' | 'description' | 'priority' | 'category' | 'dueDate' | 'status')[];
   /**
-   * The task after that; null where there is none.
+   * The task after that; null where there is none. Left out where there are more than 100 results.
    */
-  task: Task | null;
+  task?: Task | null;
 }
 /**
  * A deleted task that can be restored.

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { journalUseCases, localFeed, taskUseCases } from '@todo-backend/application';
+import { InMemoryTaskRepository } from '@todo-backend/application/testing';
 import { issueToken } from '@todo-backend/infrastructure';
 import test from 'ava';
+import { uuidv7 } from 'uuidv7';
 import { openStream } from './event-streams.ts';
 import { assertProblem, hosts, ORIGIN, onMemory, type Person, person, SECRET, shared } from './hosts.ts';
 
@@ -88,7 +91,7 @@ for (const { name, declare: test, open } of hosts) {
     for (let i = 0; i < 3; i++) await alice.create();
     const { position } = (await alice.call('GET', '/changes')).body;
     const other = position.replace(/.$/, (last: string) => (last === '0' ? '1' : '0'));
-    for (const gone of [other, `2${other.slice(1)}`, '7fffffff00000000', '012345678', 'fffffffffffffff']) {
+    for (const gone of [other, `2${other.slice(1)}`, '7fffffff00000000', '012345678', 'fffffff00000000']) {
       for (const path of [`/changes?since=${gone}`, `/audit?after=${gone}`]) {
         assertProblem(t, await alice.call('GET', path), 410);
       }
@@ -96,9 +99,22 @@ for (const { name, declare: test, open } of hosts) {
     assertProblem(t, await alice.call('GET', `/audit?cursor=${other}`), 410);
     assertProblem(t, await bob.call('GET', `/changes?since=${position}`), 410);
     t.is((await bob.call('GET', `/changes?since=${START}`)).status, 200, 'the beginning is in every history');
-    for (const none of ['x', '1', '-00000000', `${position}x`, '00000000000', "'", '%00']) {
+    for (const none of [
+      '8000000000000000',
+      'ffffffff00000000',
+      'x',
+      '1',
+      '-00000000',
+      `${position}x`,
+      '00000000000',
+      "'",
+      '%00',
+    ]) {
       assertProblem(t, await alice.call('GET', `/changes?since=${none}`), 422, ['since']);
       assertProblem(t, await alice.call('GET', `/audit?after=${none}`), 422, ['after']);
+      if (none === '1') continue;
+      assertProblem(t, await alice.call('GET', `/audit?cursor=${none}`), 422, ['cursor']);
+      assertProblem(t, await alice.call('GET', `/trash?cursor=${none}`), 422, ['cursor']);
     }
     for (const limit of ['0', '1001', 'x']) {
       assertProblem(t, await alice.call('GET', `/changes?limit=${limit}`), 422, ['limit']);
@@ -227,3 +243,42 @@ test('HEAD and other media types get no stream', async (t) => {
   }
   await host.close();
 });
+
+test('a stream that opens while another one reads misses nothing', async (t) => {
+  const repository = new SlowRepository();
+  const feed = localFeed();
+  const ports = { tasks: repository, clock: () => new Date().toISOString(), newId: uuidv7, feed };
+  const host = await onMemory({
+    feed,
+    tasks: taskUseCases(ports),
+    journal: journalUseCases({ journal: repository }),
+  });
+  const alice = await person(host);
+  const first = await alice.create();
+  const streams = [await openStream(host.url, alice), await openStream(host.url, alice)];
+  repository.delay = 1_000;
+  feed.announce(alice.id);
+  await sleep(300);
+  streams.push(await openStream(host.url, alice));
+  const { id } = await alice.create();
+  await Promise.all(streams.map((stream) => stream.until(1)));
+  for (const { events } of streams)
+    t.deepEqual(
+      events.map(({ data }) => data.taskId),
+      [id],
+    );
+  t.not(first.id, id);
+  for (const stream of streams) stream.close();
+  await host.close();
+});
+
+/** Whose reads of changes are of the moment at which they begin, and take a while. */
+class SlowRepository extends InMemoryTaskRepository {
+  delay = 0;
+
+  override async changes(...query: Parameters<InMemoryTaskRepository['changes']>) {
+    const span = await super.changes(...query);
+    await sleep(this.delay);
+    return span;
+  }
+}

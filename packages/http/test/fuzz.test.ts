@@ -525,7 +525,7 @@ const TASK = [
 ];
 /** The possible `field`s of an input problem. */
 const FIELDS = new RegExp(
-  `^(?:(?:task_id|body|${[...names, ...parameters.map(([name]) => name)].join('|')})|(?:operations|tasks|events)\\.\\d+(?:\\.\\w+)*)$`,
+  `^(?:(?:task_id|body|${[...names, ...parameters.map(([name]) => name)].join('|')})|(?:operations|tasks|events)\\.[\\da-f-]+(?:\\.\\w+)*)$`,
 );
 const DUE_DATE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z?$/;
 

@@ -91,7 +91,7 @@ for (const { name, declare: test, open } of hosts) {
     await alice.call('PUT', `/tasks/${id}`, { json: { title: 'three', category: 'home' } });
     const before = (await alice.call('GET', `/tasks/${id}`)).body;
     const refused = await undo(alice, { events: [event] });
-    assertProblem(t, refused, 409, ['title']);
+    assertProblem(t, refused, 409, [`events.${event}.title`]);
     t.is(refused.body.type, '/problems/changed-since');
     t.deepEqual((await alice.call('GET', `/tasks/${id}`)).body, before, 'nothing was done');
     const dry = await undo(alice, { events: [event], dryRun: true });
@@ -101,12 +101,17 @@ for (const { name, declare: test, open } of hosts) {
     const after = (await alice.call('GET', `/tasks/${id}`)).body;
     t.like(after, { title: 'three', category: 'home', priority: 'low', dueDate: null });
     await alice.call('DELETE', `/tasks/${id}`);
-    assertProblem(t, await undo(alice, { events: [event] }), 409, ['title', 'priority', 'dueDate']);
+    assertProblem(
+      t,
+      await undo(alice, { events: [event] }),
+      409,
+      ['title', 'priority', 'dueDate'].map((field) => `events.${event}.${field}`),
+    );
 
     const { id: made } = await alice.create();
     const [creation = ''] = await events(alice, 1);
     await alice.call('PATCH', `/tasks/${made}/complete`);
-    assertProblem(t, await undo(alice, { events: [creation] }), 409, ['status']);
+    assertProblem(t, await undo(alice, { events: [creation] }), 409, [`events.${creation}.status`]);
     await alice.call('PATCH', `/tasks/${made}/complete`);
     t.is((await undo(alice, { events: [creation] })).status, 200);
     assertProblem(t, await alice.call('GET', `/tasks/${made}`), 404);
@@ -125,11 +130,52 @@ for (const { name, declare: test, open } of hosts) {
       [{ events: ['x'] }, ['events.0']],
       [{ events: Array(1_001).fill(ABSENT) }, ['events']],
       [{ correlationId: '' }, ['correlationId']],
+      [{ correlationId: 'a\0b' }, ['correlationId']],
+      [{ correlationId: 'x'.repeat(256) }, ['correlationId']],
       [{ events: [ABSENT], atomic: 'no', dryRun: 1 }, ['dryRun', 'atomic']],
     ] as const) {
       assertProblem(t, await undo(alice, json), 422, [...fields]);
     }
     assertProblem(t, await alice.call('POST', '/undo', { json: [] }), 422, ['body']);
+    const itself = await undo(alice, { correlationId: 'itself' }, { 'X-Request-Id': 'itself' });
+    assertProblem(t, itself, 422, ['correlationId']);
+  });
+
+  test(`${name}: a deletion that was followed by another one is not undone`, async (t) => {
+    const alice = await person(await host());
+    const { id } = await alice.create({ title: 'first' });
+    await alice.call('DELETE', `/tasks/${id}`);
+    const [first = ''] = await events(alice, 1);
+    await alice.call('POST', `/tasks/${id}/restore`);
+    await alice.call('PUT', `/tasks/${id}`, { json: { title: 'second' } });
+    await alice.call('DELETE', `/tasks/${id}`);
+    const [second = ''] = await events(alice, 1);
+    t.like((await undo(alice, { events: [first] })).body.results[0], { outcome: 'nothing', task: null });
+    t.like((await undo(alice, { events: [second] })).body.results[0], { outcome: 'undone', task: { title: 'second' } });
+    const all = await events(alice, 10);
+    const { body } = await undo(alice, { events: all });
+    t.deepEqual(
+      body.results.map(({ outcome, task }: Answer['body']) => [outcome, task?.title]),
+      [
+        ['undone', undefined],
+        ['undone', 'second'],
+        ['undone', 'first'],
+        ['undone', undefined],
+        ['undone', 'first'],
+        ['undone', undefined],
+      ],
+      'all that has ever happened, the newest first',
+    );
+  });
+
+  test(`${name}: an undo of very many events leaves the tasks out`, async (t) => {
+    const alice = await person(await host());
+    const tasks = Array.from({ length: 101 }, () => ({ title: 'a task', priority: 'low', category: 'work' }));
+    await alice.call('POST', '/tasks/import', { json: { tasks }, headers: { 'X-Request-Id': 'an-import' } });
+    const { body } = await undo(alice, { correlationId: 'an-import' });
+    t.is(body.results.length, 101);
+    t.false(body.results.some((result: object) => 'task' in result));
+    t.is((await alice.call('GET', '/stats')).body.total, 0);
   });
 
   test(`${name}: the trash, page by page; restored tasks leave it`, async (t) => {

@@ -15,8 +15,9 @@ export interface TaskChange {
   readonly taskId: TaskId;
   /** The task as it is now; `undefined` when it does not exist any more. */
   readonly task: Task | undefined;
-  /** The position of its last change, and what that was. */
+  /** The position of its last change. */
   readonly position: JournalPosition;
+  /** What that change was, who made it, and what it belongs to. */
   readonly type: TaskEventType;
   readonly actor: Actor;
   readonly correlationId: string | null;
@@ -28,8 +29,9 @@ export interface JournalSpan {
   readonly position: JournalPosition;
   /** The id of the entry that it follows, where that is still there. */
   readonly startId: string | undefined;
-  /** How many entries follow, up to {@link CHANGES_MAX_ENTRIES}, and the sequence of the last of these. */
+  /** How many entries follow, up to {@link CHANGES_MAX_ENTRIES}. */
   readonly entries: number;
+  /** The sequence of the last of these. */
   readonly end: number;
   /** The tasks that these entries are about, in the order of the last entry of each. */
   readonly changes: readonly TaskChange[];

@@ -136,10 +136,11 @@ export interface JournalPage {
 export function journalUseCases({ journal }: { readonly journal: Journal }) {
   /** @throws `ResyncRequiredError` where the entry at this place is another one, or `mustBeThere` and is not */
   async function assertKnown(owner: UserId, { sequence, idEnd }: JournalPlace, mustBeThere: boolean): Promise<void> {
-    // Before the first event there is no id.
     const isStart = sequence === 0 && journalPosition(0).endsWith(idEnd);
-    const id = isStart ? idEnd : ((await journal.idAt(owner, sequence)) ?? (mustBeThere ? '' : idEnd));
-    if (!id.endsWith(idEnd)) throw new ResyncRequiredError();
+    // Nothing is missing after the start as long as the first entry is there.
+    const id = await journal.idAt(owner, isStart ? 1 : sequence);
+    const isKnown = id === undefined ? !mustBeThere : isStart || id.endsWith(idEnd);
+    if (!isKnown) throw new ResyncRequiredError();
   }
 
   return {

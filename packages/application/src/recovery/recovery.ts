@@ -9,19 +9,20 @@ import {
   TaskNotFoundError,
   type TaskTransition,
   type Timestamp,
+  textProblem,
   timestamp,
   type UndoField,
   type UndoOutcome,
   type UserId,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { ChangedSinceError, EventNotFoundError, TaskExistsError } from '../errors.js';
+import { ChangedSinceError, EventNotFoundError, TaskExistsError, UnavailableError } from '../errors.js';
 import type { EventSelection, Journal } from '../journal/journal.js';
 import { journalPosition, placeOf } from '../position.js';
 import { parseTaskId, UUID } from '../task-id.js';
 import { type ChangeContext, type ChangeOptions, changesOver, type TaskPorts } from '../tasks/change-context.js';
-import type { Decision } from '../tasks/task-repository.js';
-import { CURSOR_DESCRIPTION, countUpTo, parse, positionInput, record } from '../validation.js';
+import type { Decision, DependedEvent } from '../tasks/task-repository.js';
+import { CURSOR_DESCRIPTION, countUpTo, domainRule, NO_NUL, parse, positionInput, record } from '../validation.js';
 
 /** The maximum number of event ids of an undo. */
 export const UNDO_MAX_IDS = 1_000;
@@ -33,7 +34,7 @@ export const UNDO_MAX_EVENTS = 10_000;
 export const TRASH_MAX_LIMIT = 200;
 
 /** The tasks that one transaction erases. */
-const ERASED_AT_ONCE = 1_000;
+const ERASED_AT_ONCE = 10_000;
 
 const DAY = 86_400_000;
 
@@ -89,7 +90,11 @@ export const UndoSchema = record({
       v.string(CORRELATION_PROBLEM),
       v.minLength(1, CORRELATION_PROBLEM),
       v.maxLength(255, CORRELATION_PROBLEM),
-      v.metadata({ description: 'All that one request did: its `X-Request-Id`. Instead of `events`.' }),
+      domainRule((text) => textProblem('CorrelationId', text)),
+      v.metadata({
+        pattern: NO_NUL,
+        description: 'All that one request did: its `X-Request-Id`. Instead of `events`.',
+      }),
     ),
   ),
   dryRun: flag('DryRun', 'Whether nothing is done, and the answer only says what would be.', false),
@@ -156,16 +161,19 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
      */
     async undo(owner: UserId, input: UndoInput, options: ChangeOptions = {}): Promise<readonly UndoResult[]> {
       const { selection, dryRun, atomic } = selectionOf(input);
-      const selected = await journal.select(owner, selection, UNDO_MAX_EVENTS + 1);
-      if (selected.length === 0 || ('ids' in selection && selected.length < selection.ids.length)) {
-        throw new EventNotFoundError();
-      }
-      if (selected.length > UNDO_MAX_EVENTS) {
-        const message = `This request did more than ${UNDO_MAX_EVENTS} changes. Undo them in parts, by their events.`;
+      if ('correlationId' in selection && selection.correlationId === options.correlationId) {
+        const message = 'This request cannot undo itself. Send it with another id.';
         throw new InvalidInputError([{ field: 'correlationId', message }]);
       }
-      const decide = (found: ReadonlyMap<TaskId, Task>, events: readonly TaskEvent[]) => {
-        if (events.length < selected.length) throw new EventNotFoundError();
+      const selected = await journal.select(owner, selection, UNDO_MAX_EVENTS + 1);
+      const wanted = 'ids' in selection ? selection.ids.length : Math.max(1, selected.length);
+      // Not before this: a request that is repeated gets the first answer, whatever became of the events since.
+      const decide = (found: ReadonlyMap<TaskId, Task>, events: readonly DependedEvent[]) => {
+        if (selected.length > UNDO_MAX_EVENTS) {
+          const message = `This request did more than ${UNDO_MAX_EVENTS} changes. Undo them in parts, by their events.`;
+          throw new InvalidInputError([{ field: 'correlationId', message }]);
+        }
+        if (events.length < wanted) throw new EventNotFoundError();
         const decision = takeBack(events, found, contextOf(owner, options));
         if (dryRun) return { transitions: [], result: decision.result };
         const problems = decision.result.flatMap(problemsOf);
@@ -204,8 +212,11 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
     async restore(owner: UserId, id: string, options: ChangeOptions = {}): Promise<Task> {
       const taskId = parseTaskId(id);
       const trashed = await journal.trash(owner, { taskId, limit: 1 });
-      const decide = (found: ReadonlyMap<TaskId, Task>, [event]: readonly TaskEvent[]): Decision<Task> => {
+      const decide = (found: ReadonlyMap<TaskId, Task>, [event]: readonly DependedEvent[]): Decision<Task> => {
         if (found.has(taskId)) throw new TaskExistsError();
+        if (event?.deletedAgainBy !== undefined) {
+          throw new UnavailableError('The task was restored and deleted again just now. Please try again.');
+        }
         const { newOrigin } = contextOf(owner, options);
         const transition = event && inverse(event, undefined, newOrigin()).transition;
         if (transition?.after === undefined) throw new TaskNotFoundError();
@@ -265,14 +276,20 @@ function selectionOf(input: unknown) {
 
 /** Takes back events, in their order, each from what those before it have left. */
 function takeBack(
-  events: readonly TaskEvent[],
+  events: readonly DependedEvent[],
   found: ReadonlyMap<TaskId, Task>,
   { newOrigin }: ChangeContext,
 ): Decision<readonly UndoResult[]> {
   const present = new Map(found);
+  const seen = new Set<string>();
   const transitions: TaskTransition[] = [];
   const result = events.map((event): UndoResult => {
-    const { id: eventId, taskId } = event;
+    const { id: eventId, taskId, deletedAgainBy } = event;
+    seen.add(eventId);
+    // The task is gone by a later deletion, which is not to be undone.
+    if (deletedAgainBy !== undefined && !seen.has(deletedAgainBy)) {
+      return { eventId, taskId, outcome: 'nothing', fields: [], task: present.get(taskId) };
+    }
     const { outcome, fields, transition } = inverse(event, present.get(taskId), newOrigin());
     if (transition !== undefined) {
       transitions.push(transition);
@@ -284,10 +301,10 @@ function takeBack(
   return { transitions, result };
 }
 
-function problemsOf({ outcome, fields, task }: UndoResult) {
+function problemsOf({ eventId, outcome, fields, task }: UndoResult) {
   if (outcome !== 'conflict') return [];
   return fields.map((field) => ({
-    field,
+    field: `events.${eventId}.${field}`,
     message: task === undefined ? 'The task was deleted since.' : `The ${field} was changed since.`,
   }));
 }

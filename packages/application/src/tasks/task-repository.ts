@@ -47,8 +47,14 @@ export interface Once {
   readonly fingerprint: string;
 }
 
+/** An event that a change depends on. */
+export type DependedEvent = TaskEvent & {
+  /** Of a deletion: the id of the last one of the same task, where that is a later one. */
+  readonly deletedAgainBy?: string | undefined;
+};
+
 /** The tasks that a change is about, by id, and the events that were asked for, newest first. */
-export type Decide<Result> = (found: ReadonlyMap<TaskId, Task>, events: readonly TaskEvent[]) => Decision<Result>;
+export type Decide<Result> = (found: ReadonlyMap<TaskId, Task>, events: readonly DependedEvent[]) => Decision<Result>;
 
 /** What else a change needs. */
 export interface ChangeDetails {

@@ -63,6 +63,8 @@ class Connection {
     this.#handle = handle;
     this.#all = all;
     this.#since = all.checks;
+    // Each response may listen for the end of its connection.
+    socket.setMaxListeners(4 * MAX_UNDER_WAY);
   }
 
   /** Closes the connection when a response is under way, and none has been sent for too long. */

@@ -4,7 +4,7 @@ import type { Middleware } from 'koa';
 /** The request headers that the API reads. */
 const OWN_HEADERS = ['Authorization', 'Content-Type', 'X-Request-Id', 'If-Match', 'If-None-Match', 'Idempotency-Key'];
 
-/** Request headers that only some pages send. */
+/** Request headers that are named only to pages that ask for them. */
 const OTHER_HEADERS = ['Last-Event-ID'];
 
 /** What tracing in browsers adds to requests: W3C Trace Context and Baggage, and the headers of common tools. */

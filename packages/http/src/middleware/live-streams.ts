@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JournalPosition } from '@todo-backend/application';
 import type { UserId } from '@todo-backend/domain';
 import type { ParameterizedContext } from 'koa';
@@ -41,6 +42,7 @@ export class LiveStream {
     if (reached === undefined || reached !== this.position) this.wake();
   };
 
+  /** Has it look for changes. */
   wake(): void {
     this.#isAwake = true;
     this.#continue?.();
@@ -72,7 +74,7 @@ export class LiveStream {
 export class LiveStreams {
   readonly #most: number;
   readonly #ofUsers = new Map<UserId, Set<LiveStream>>();
-  readonly #reading = new Map<string, Promise<unknown>>();
+  readonly #waiting = new Map<string, Promise<unknown>>();
   #open = 0;
   #haveEnded = false;
 
@@ -117,12 +119,18 @@ export class LiveStreams {
     for (const ofUser of this.#ofUsers.values()) for (const stream of ofUser) stream.end();
   }
 
-  /** Streams of one user that are at the same place share one read. */
-  async share<T>(name: string, read: () => Promise<T>): Promise<T> {
-    const others = this.#reading.get(name);
+  /**
+   * Streams of one user that are at the same place, and are woken together, share one read. Not one that has begun: it may
+   * not see what a later one was woken for.
+   */
+  share<T>(name: string, read: () => Promise<T>): Promise<T> {
+    const others = this.#waiting.get(name);
     if (others !== undefined) return others as Promise<T>;
-    const reading = read().finally(() => this.#reading.delete(name));
-    this.#reading.set(name, reading);
+    const reading = nextTurn().then(() => {
+      this.#waiting.delete(name);
+      return read();
+    });
+    this.#waiting.set(name, reading);
     return reading;
   }
 }

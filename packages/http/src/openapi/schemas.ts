@@ -183,22 +183,29 @@ const answers = {
     actor,
     correlationId,
   }),
-  UndoResult: object('What became of one event.', {
-    eventId: { type: 'string', format: 'uuid' },
-    taskId: stored.id,
-    outcome: {
-      type: 'string',
-      enum: ['undone', 'nothing', 'conflict'],
-      description:
-        'It was taken back; there is nothing to take back (any more); or the `fields` were changed since. With `atomic` false, the other fields of a conflict went back.',
+  UndoResult: object(
+    'What became of one event.',
+    {
+      eventId: { type: 'string', format: 'uuid' },
+      taskId: stored.id,
+      outcome: {
+        type: 'string',
+        enum: ['undone', 'nothing', 'conflict'],
+        description:
+          'It was taken back; there is nothing to take back (any more); or the `fields` were changed since. With `atomic` false, the other fields of a conflict went back.',
+      },
+      fields: {
+        type: 'array',
+        items: { type: 'string', enum: ['title', 'description', 'priority', 'category', 'dueDate', 'status'] },
+        description: 'The fields that went back, or that were changed since; empty for whole tasks.',
+      },
+      task: {
+        ...taskOrNull,
+        description: 'The task after that; null where there is none. Left out where there are more than 100 results.',
+      },
     },
-    fields: {
-      type: 'array',
-      items: { type: 'string', enum: ['title', 'description', 'priority', 'category', 'dueDate', 'status'] },
-      description: 'The fields that went back, or that were changed since; empty for whole tasks.',
-    },
-    task: { ...taskOrNull, description: 'The task after that; null where there is none.' },
-  }),
+    ['task'],
+  ),
   TrashedTask: object('A deleted task that can be restored.', {
     eventId: { type: 'string', format: 'uuid', description: 'The event that deleted it.' },
     task: { $ref: componentOf('Task') },

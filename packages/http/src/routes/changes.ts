@@ -174,7 +174,7 @@ async function* follow(
       if (error instanceof ResyncRequiredError) return;
       if (!(error instanceof UnavailableError)) throw error;
       page = { ...page, changes: [], more: false };
-      await live.wakes(jittered(1_000, 3_000));
+      if (!(await live.wakes(jittered(1_000, 3_000)))) yield undefined;
       live.wake();
     }
   }

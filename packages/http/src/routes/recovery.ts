@@ -50,12 +50,19 @@ const undo: Route = {
     ({ recovery }) =>
     async (ctx) => {
       const results = await recovery.undo(ctx.state.userId, unchecked(ctx.request.body), changeOptions(ctx));
-      ctx.body = { results: results.map(presentResult) };
+      ctx.type = 'json';
+      ctx.body = JSON.stringify({ results: results.map(presenter(results.length)) });
     },
 };
 
-function presentResult({ task, ...result }: UndoResult) {
-  return { ...result, task: task == null ? null : presentTask(task) };
+/** The results of an undo up to which each has its task: those of very many events would be very long. */
+const MOST_WITH_TASKS = 100;
+
+function presenter(count: number) {
+  return ({ task, ...result }: UndoResult) => {
+    if (count > MOST_WITH_TASKS) return result;
+    return { ...result, task: task == null ? null : presentTask(task) };
+  };
 }
 
 const trashQuery: Query = { schema: TrashQuerySchema, emptyIsAbsent: ['cursor'], mistake: { limit: '201' } };

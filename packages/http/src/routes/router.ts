@@ -48,7 +48,7 @@ function handlerOf(route: Route, parts: RouteParts, shares: FairShare): RouterMi
   const answer: RouterMiddleware = async (ctx) => {
     try {
       await handler(ctx);
-      // Nothing was changed, or not by this request: then what it says is true up to here at the least.
+      // Nothing was changed, or not by this request: what it says is no newer than this.
       if (isChange && !ctx.res.hasHeader('Journal-Position')) {
         ctx.set('Journal-Position', await parts.journal.position(ctx.state.userId));
       }

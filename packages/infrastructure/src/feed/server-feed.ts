@@ -19,6 +19,7 @@ export interface ServerFeedOptions {
 
 /** A feed that runs in the background. */
 export interface RunningFeed extends ChangeFeed {
+  /** Ends what it does in the background. */
   close(): Promise<void>;
 }
 
@@ -43,59 +44,53 @@ export function serverFeed(database: Database, options: ServerFeedOptions = {}):
   /** The steps that failed when they last asked the database. */
   const failing = new Set<() => Promise<boolean>>();
   let isClosed = false;
-  let work = Promise.resolve();
-  let notifying: NodeJS.Timeout | undefined;
-
-  const lose = (error?: unknown) => {
-    notifications = undefined;
-    isListening = false;
-    if (error !== undefined) tell(notify, error);
-  };
+  let soon: NodeJS.Timeout | undefined;
 
   function tell(step: () => Promise<boolean>, error: unknown): void {
     if (failing.size === 0 && !isClosed) onProblem?.(error);
     failing.add(step);
   }
 
-  /**
-   * Runs steps one after the other; one that fails is told of, and the next poll makes up for it.
-   *
-   * @param step returns whether it has asked the database: a step that had nothing to do says nothing about an outage
-   */
-  function next(step: () => Promise<boolean>): Promise<void> {
-    work = work.then(step).then(
-      (hasAsked) => {
-        if (hasAsked) failing.delete(step);
-      },
-      (error) => tell(step, error),
-    );
-    return work;
+  /** Forgets the connection, and what it may not have sent: the next one begins anew. */
+  function lose(lost: Notifications | undefined): void {
+    if (lost === undefined || lost !== notifications) return;
+    notifications = undefined;
+    isListening = false;
+    // Nobody waits for the end of a connection that does not answer.
+    lost.close().catch(() => {});
   }
 
   /** Listens where somebody waits, and tells other servers what has changed here. */
   async function notify(): Promise<boolean> {
     const wantsToListen = local.watched().length > 0;
     if (pollsOnly || isClosed || (changed.size === 0 && wantsToListen === isListening)) return false;
-    notifications ??= await database.openNotifications({
-      onPayload: (owner) => local.announce(owner),
-      onLost: lose,
-    });
-    if (wantsToListen !== isListening) {
-      await notifications.listen(wantsToListen);
-      isListening = wantsToListen;
+    notifications ??= await connect();
+    const connection = notifications;
+    const owners = [...changed];
+    changed.clear();
+    try {
+      if (wantsToListen !== isListening) await connection.listen(wantsToListen);
+      if (owners.length > 0) await connection.send(owners);
+    } catch (error) {
+      lose(connection);
+      // The next time goes on from here.
+      for (const owner of owners) changed.add(owner);
+      throw error;
     }
-    if (changed.size > 0) {
-      const owners = [...changed];
-      changed.clear();
-      try {
-        await notifications.send(owners);
-      } catch (error) {
-        // The next time goes on from here: it is over when that succeeds.
-        for (const owner of owners) changed.add(owner);
-        throw error;
-      }
-    }
+    isListening = connection === notifications && wantsToListen;
     return true;
+  }
+
+  async function connect(): Promise<Notifications> {
+    let opened: Notifications | undefined;
+    opened = await database.openNotifications({
+      onPayload: (owner) => local.announce(owner),
+      onLost(error) {
+        lose(opened);
+        if (error !== undefined) tell(notify, error);
+      },
+    });
+    return opened;
   }
 
   async function poll(): Promise<boolean> {
@@ -109,22 +104,47 @@ export function serverFeed(database: Database, options: ServerFeedOptions = {}):
     return watched.length > 0;
   }
 
+  const notifying = repeated(notify);
+  const polling = repeated(poll);
+
+  /**
+   * Runs a step, and once more where it was asked for meanwhile. One that fails is told of, and the next poll makes up for
+   * it. A step that had nothing to ask the database says nothing about an outage.
+   */
+  function repeated(step: () => Promise<boolean>) {
+    let running: Promise<void> | undefined;
+    let isWanted = false;
+    const run = async () => {
+      do {
+        isWanted = false;
+        try {
+          if (await step()) failing.delete(step);
+        } catch (error) {
+          tell(step, error);
+        }
+      } while (isWanted && !isClosed);
+      running = undefined;
+    };
+    return {
+      run(): void {
+        isWanted = true;
+        running ??= run();
+      },
+      end: () => running,
+    };
+  }
+
   const notifySoon = () => {
     if (pollsOnly || isClosed) return;
-    notifying ??= setTimeout(() => {
-      notifying = undefined;
-      void next(notify);
+    soon ??= setTimeout(() => {
+      soon = undefined;
+      notifying.run();
     }, notifyInterval).unref();
   };
 
-  let isPolling = false;
-  const polling = setInterval(() => {
-    if (isPolling) return;
-    isPolling = true;
-    void next(notify);
-    void next(poll).then(() => {
-      isPolling = false;
-    });
+  const timer = setInterval(() => {
+    notifying.run();
+    polling.run();
   }, pollInterval).unref();
 
   return {
@@ -141,9 +161,9 @@ export function serverFeed(database: Database, options: ServerFeedOptions = {}):
     },
     async close() {
       isClosed = true;
-      clearInterval(polling);
-      clearTimeout(notifying);
-      await work;
+      clearInterval(timer);
+      clearTimeout(soon);
+      await Promise.all([notifying.end(), polling.end()]);
       await notifications?.close();
     },
   };

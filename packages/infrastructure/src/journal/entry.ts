@@ -2,6 +2,7 @@ import type { JournalEntry } from '@todo-backend/application';
 import type { TaskEvent } from '@todo-backend/domain';
 import { type Insertable, sql } from 'kysely';
 import type { Tables } from '../schema/tables.js';
+import { isDeletion } from '../schema/task-events.js';
 
 /** An event as a row, without the owner and the sequence. */
 export type NewEventRow = Required<Omit<Insertable<Tables['task_events']>, 'userId' | 'sequence'>>;
@@ -43,6 +44,15 @@ export const storedEntry = sql<StoredEntry>`json_build_object(
   'sequence', "sequence", 'id', "eventId", 'type', "type", 'time', ${utcText('time')}, 'userId', "userId",
   'taskId', "taskId", 'actor', json_build_object('type', "actorType", 'id', "actorId"),
   'correlationId', "correlationId", 'data', "data")`;
+
+/** Of a deletion, the id of the last one of the same task, where that is a later one; otherwise null. */
+export const lastDeletion = sql<string | null>`
+  case when "type" = 'todo.task.deleted.v1' then (
+    select later."eventId" from task_events later
+    where later."userId" = task_events."userId" and later."taskId" = task_events."taskId"
+      and later."sequence" > task_events."sequence" and ${sql.raw(isDeletion('later'))}
+    order by later."sequence" desc limit 1
+  ) end`;
 
 /** Converts the result of {@link storedEntry} to an entry. */
 export function toEntry({ data, ...envelope }: StoredEntry): JournalEntry {

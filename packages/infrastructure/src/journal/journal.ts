@@ -18,6 +18,7 @@ import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/
 import type { Database } from '../postgres/database.js';
 import { type Statement, Statements, value } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
+import { isDeletion } from '../schema/task-events.js';
 import { type StoredTask, storedTask, toTask } from '../schema/task-row.js';
 import { type StoredEntry, storedEntry, toEntry } from './entry.js';
 import { ledgerPosition, selectLedger } from './ledger.js';
@@ -206,7 +207,10 @@ export class SqlJournal implements Journal {
       `trash ${taskId !== undefined} ${before !== undefined}`,
       (db) =>
         this.#selectEntries(db, (events) => {
-          let deletions = events.where(isDeletion('task_events')).where(isGone).where(isLastDeletion);
+          let deletions = events
+            .where(sql.raw<boolean>(isDeletion('task_events')))
+            .where(isGone)
+            .where(isLastDeletion);
           if (taskId !== undefined) deletions = deletions.where('taskId', '=', value<string>('taskId'));
           if (before !== undefined) deletions = deletions.where('sequence', '<', value<number>('before'));
           return deletions.orderBy('sequence', 'desc');
@@ -221,9 +225,9 @@ export class SqlJournal implements Journal {
   async #readPast<Row extends readonly unknown[]>(
     owner: UserId,
     statement: Statement,
-    filters: boolean,
+    maySkip: boolean,
   ): Promise<Row[]> {
-    const isSlow = filters && placeOf(await this.position(owner)).sequence > LONG_JOURNAL;
+    const isSlow = maySkip && placeOf(await this.position(owner)).sequence > LONG_JOURNAL;
     return isSlow ? this.#database.readSlowly<Row>(statement) : this.#database.read<Row>(statement);
   }
 
@@ -260,12 +264,6 @@ type Events = SelectQueryBuilder<CallerTables, 'task_events' | 'caller', { entry
 const HAS_ID = sql<boolean>`"eventId" = any(${value('ids')}::uuid[])`;
 const HAS_CORRELATION = sql<boolean>`"correlationId" = ${value('correlationId')}`;
 
-/** What the indexes of deletions have: those that were not erased since. */
-function isDeletion(table: string): RawBuilder<boolean> {
-  const [type, data] = [sql.ref(`${table}.type`), sql.ref(`${table}.data`)];
-  return sql<boolean>`${type} = 'todo.task.deleted.v1' and (${data} ->> 'erased') is null`;
-}
-
 /** The task of an event does not exist. */
 const isGone = sql<boolean>`not exists (
   select from tasks where tasks."userId" = task_events."userId" and tasks."id" = task_events."taskId")`;
@@ -273,7 +271,7 @@ const isGone = sql<boolean>`not exists (
 /** It was not deleted again later. */
 const isLastDeletion = sql<boolean>`not exists (
   select from task_events later where later."userId" = task_events."userId" and later."taskId" = task_events."taskId"
-    and later."sequence" > task_events."sequence" and ${isDeletion('later')})`;
+    and later."sequence" > task_events."sequence" and ${sql.raw(isDeletion('later'))})`;
 
 /** A row of the changes. Without changes, there is one row with only the facts about the journal. */
 type StoredChange = readonly [

@@ -42,9 +42,14 @@ export async function openNotifications(
   client.on('notification', ({ processId, payload = '' }) => {
     if (processId !== client.processID) onPayload(payload);
   });
-  await client.connect();
-  // Hints may be lost, so nobody has to wait for the disk.
-  await client.query('set synchronous_commit = off');
+  try {
+    await client.connect();
+    // Hints may be lost, so nobody has to wait for the disk.
+    await client.query('set synchronous_commit = off');
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw error;
+  }
   return {
     async send(payloads) {
       const fitting = payloads.filter((payload) => Buffer.byteLength(payload) <= LONGEST_PAYLOAD);

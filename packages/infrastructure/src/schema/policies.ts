@@ -24,5 +24,24 @@ export function isTaskReadOnce(task: ServerTask): string {
 /** The tasks that a transaction erases. */
 const ERASED_TASKS = `( SELECT (unnest(string_to_array(current_setting('app.erased_tasks'::text, true), ','::text)))::uuid AS unnest)`;
 
-/** Own rows that are about tasks which the transaction erases. */
-export const IS_OWN_ERASED = `(${IS_OWN_READ_ONCE} AND ("taskId" IN ${ERASED_TASKS}))`;
+const IS_ERASED = `${IS_OWN_READ_ONCE} AND ("taskId" IN ${ERASED_TASKS}) AND (NOT (EXISTS ( SELECT
+   FROM tasks
+  WHERE (tasks.id = task_events."taskId"))))`;
+
+/** Own events of tasks that do not exist, and that the transaction erases. */
+export const IS_OWN_ERASED = `(${IS_ERASED})`;
+
+/** Where the texts of an event are. */
+const TEXTS = [
+  'task,title',
+  'task,description',
+  'changes,title,before',
+  'changes,description,before',
+  'changes,title,after',
+  'changes,description,after',
+];
+
+/** The same, without texts. */
+export const IS_OWN_BLANK = `(${IS_ERASED} AND ((data ->> 'erased'::text) = 'true'::text) AND ${TEXTS.map(
+  (path) => `(COALESCE((data #>> '{${path}}'::text[]), ''::text) = ''::text)`,
+).join(' AND ')})`;

@@ -1,9 +1,15 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import { text } from './columns.js';
-import { IS_OWN, IS_OWN_ERASED, IS_OWN_READ_ONCE, isTaskReadOnce } from './policies.js';
+import { IS_OWN, IS_OWN_BLANK, IS_OWN_ERASED, IS_OWN_READ_ONCE, isTaskReadOnce } from './policies.js';
 import { TaskLedgerRow } from './task-ledgers.js';
 
-const ofDeletions = `where "type" = 'todo.task.deleted.v1' and ("data" ->> 'erased') is null`;
+/** Deletions that were not erased since, in SQL. The indexes of these have the same condition. */
+export function isDeletion(table?: string): string {
+  const prefix = table === undefined ? '' : `${table}.`;
+  return `${prefix}"type" = 'todo.task.deleted.v1' and (${prefix}"data" ->> 'erased') is null`;
+}
+
+const ofDeletions = `where ${isDeletion()}`;
 
 /** The journal. The policies allow an update only to erase texts, and deletion only by pruning. */
 export const TaskEventRow = defineEntity({
@@ -51,7 +57,7 @@ export const TaskEventRow = defineEntity({
   policies: [
     { name: 'events_of_the_user', command: 'select', using: IS_OWN_READ_ONCE },
     { name: 'new_events_of_the_user', command: 'insert', check: IS_OWN },
-    { name: 'erased_events', command: 'update', using: IS_OWN_ERASED, check: IS_OWN_ERASED },
+    { name: 'erased_events', command: 'update', using: IS_OWN_ERASED, check: IS_OWN_BLANK },
     { name: 'events_for_delivery', command: 'select', using: isTaskReadOnce('delivery') },
     { name: 'events_for_pruning', command: 'select', using: isTaskReadOnce('pruning') },
     { name: 'pruned_events', command: 'delete', using: isTaskReadOnce('pruning') },

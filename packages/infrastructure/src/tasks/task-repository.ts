@@ -2,6 +2,7 @@ import {
   type ChangeDetails,
   DEFAULT_MAX_TASKS,
   type Decide,
+  type DependedEvent,
   type JournalPosition,
   journalPosition,
   type Once,
@@ -13,10 +14,10 @@ import {
   type TaskRepository,
   UserUnknownError,
 } from '@todo-backend/application';
-import type { Task, TaskEvent, TaskId, UserId } from '@todo-backend/domain';
+import type { Task, TaskId, UserId } from '@todo-backend/domain';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { BLANKED_AT_ONCE, blankEvents, ERASED, ledgerChanges, positionOf } from '../journal/append.js';
-import { type StoredEntry, storedEntry, toEntry, toEventRow } from '../journal/entry.js';
+import { lastDeletion, type StoredEntry, storedEntry, toEntry, toEventRow } from '../journal/entry.js';
 import { ledgerPosition, selectLedger } from '../journal/ledger.js';
 import { BETTER_AUTH_TABLES, type BetterAuthTables } from '../postgres/better-auth.js';
 import { asCaller, knowsCaller, noOffset } from '../postgres/caller.js';
@@ -252,6 +253,17 @@ export class SqlTaskRepository implements TaskRepository {
     const found = ids.length === 0 ? [] : await this.#lock(db, owner, ids);
     if (found.length < ids.length) await this.#requireUser(db, owner);
     const events = sequences.length === 0 ? [] : await this.#lockJournal(db, owner, sequences);
+    if (sequences.length > 0 && found.length < ids.length) {
+      // What was missing could be restored until the ledger was locked.
+      const known = new Set(found.map(({ id }) => id));
+      found.push(
+        ...(await this.#lock(
+          db,
+          owner,
+          [...new Set(ids)].filter((id) => !known.has(id)),
+        )),
+      );
+    }
     const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])), events);
     const real = transitions.filter(hasEvent);
     return { result, position: real.length === 0 ? undefined : await this.#save(db, owner, real) };
@@ -275,7 +287,7 @@ export class SqlTaskRepository implements TaskRepository {
   }
 
   /** Locks the owner's ledger, without which nobody adds to the journal or erases from it, and reads events. */
-  async #lockJournal(db: Kysely<Tables>, owner: UserId, sequences: readonly number[]): Promise<TaskEvent[]> {
+  async #lockJournal(db: Kysely<Tables>, owner: UserId, sequences: readonly number[]): Promise<DependedEvent[]> {
     const ledger = this.#statements.get(
       'lock ledger',
       (db) => db.selectFrom('task_ledgers').select('sequence').where(this.ownedBy('task_ledgers')).forUpdate(),
@@ -287,13 +299,14 @@ export class SqlTaskRepository implements TaskRepository {
       (db) =>
         db
           .selectFrom('task_events')
-          .select(storedEntry.as('entry'))
+          .select([storedEntry.as('entry'), lastDeletion.as('deletedAgainBy')])
           .where('sequence', '=', sql<number>`any(${value('sequences')}::int[])`)
           .where(this.ownedBy('task_events'))
           .orderBy('sequence', 'desc'),
       { owner, sequences },
     );
-    return (await runIn<readonly [StoredEntry]>(db, events)).map(([entry]) => toEntry(entry));
+    const rows = await runIn<readonly [StoredEntry, string | null]>(db, events);
+    return rows.map(([entry, deletedAgainBy]) => ({ ...toEntry(entry), deletedAgainBy: deletedAgainBy ?? undefined }));
   }
 
   /** Writes tasks and journal in one statement; a second one removes the texts of erased tasks. */
