@@ -12,6 +12,7 @@ export {
 export { type OpenDatabase, openDatabase, type ServeOptions, type Service, serve } from './host/serve.js';
 export { listen, type RunningServer, type ServerOptions } from './host/server.js';
 export type { Refusal } from './middleware/authenticate.js';
+export { LiveStreams } from './middleware/live-streams.js';
 export type { AnsweredRequest, RequestLogOptions } from './middleware/request-log.js';
 export { type OpenApiDocument, type OperationObject, openApiDocument } from './openapi/document.js';
 export { routes } from './routes/index.js';

@@ -11,6 +11,9 @@ export const EVENT_STREAM = 'text/event-stream';
 /** Streams that one user may have open, unless it is set. */
 export const DEFAULT_MAX_STREAMS = 20;
 
+/** Milliseconds for a client to take what it was sent, unless it is set. */
+const STALLED = 60_000;
+
 /** Seconds after which a client may try again that has too many streams. */
 const RETRY_AFTER = 10;
 
@@ -72,15 +75,21 @@ export class LiveStream {
 
 /** The open streams of a server: so many of each user, and what they read at the same time is read once. */
 export class LiveStreams {
+  /** Milliseconds for a client to take what it was sent. */
+  readonly patience: number;
   readonly #most: number;
   readonly #ofUsers = new Map<UserId, Set<LiveStream>>();
   readonly #waiting = new Map<string, Promise<unknown>>();
   #open = 0;
   #haveEnded = false;
 
-  /** @param most streams of one user */
-  constructor(most = DEFAULT_MAX_STREAMS) {
+  /**
+   * @param most streams of one user
+   * @param patience milliseconds after which a client that does not read is cut off
+   */
+  constructor(most = DEFAULT_MAX_STREAMS, patience = STALLED) {
     this.#most = most;
+    this.patience = patience;
   }
 
   /** How many are open. */

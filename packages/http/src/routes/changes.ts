@@ -95,9 +95,6 @@ function presentChange({ taskId, task, position }: TaskChange) {
 /** Milliseconds without a change after which the client is told that the stream is alive: proxies close silent ones. */
 const HEARTBEAT = 20_000;
 
-/** Milliseconds for a client to take what it was sent. */
-const STALLED = 60_000;
-
 /** The longest time that a timer can wait, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
@@ -129,7 +126,7 @@ async function sendStream(
       streams.share(JSON.stringify([userId, since]), () => journal.changes(userId, { since }));
     const texts = textsOf(follow(live, first, read), String(query.since ?? first.position), () => isLetIn(ctx, tokens));
     const body = Readable.from(
-      untilStalled(texts, () => ctx.res.destroy()),
+      untilStalled(texts, streams.patience, () => ctx.res.destroy()),
       { objectMode: false },
     );
     body.once('error', () => ctx.res.destroy());
@@ -216,9 +213,13 @@ async function isLetIn(ctx: RouterContext, tokens: TokenVerifier): Promise<boole
 }
 
 /** Calls back when the client does not take what it was sent. */
-async function* untilStalled(texts: AsyncGenerator<string, void>, isStalled: () => void): AsyncGenerator<string, void> {
+async function* untilStalled(
+  texts: AsyncGenerator<string, void>,
+  patience: number,
+  isStalled: () => void,
+): AsyncGenerator<string, void> {
   for await (const text of texts) {
-    const timeout = setTimeout(isStalled, STALLED);
+    const timeout = setTimeout(isStalled, patience);
     try {
       yield text;
     } finally {
