@@ -139,7 +139,9 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
         from.current.pop();
         to.current.push({ ...action, id });
         for (const { taskId, task } of results) {
-          take(task === null ? { kind: 'remove', id: taskId } : { kind: 'put', task });
+          // Each action here is about one task, so its results have tasks.
+          if (task) take({ kind: 'put', task });
+          else take({ kind: 'remove', id: taskId });
         }
         if (!latest.current.isPlain) reload();
         return { action, results };
