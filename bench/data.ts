@@ -142,8 +142,9 @@ export async function fill(database: Queryable, size: Size): Promise<void> {
   );
   // The journal: the creation of each task, all of it handed on.
   await database.query(
-    `insert into task_ledgers ("userId", sequence, tasks, completed, "deliveredSequence")
-     select "userId", count(*), count(*), count(*) filter (where completed), count(*) from tasks group by 1`,
+    `insert into task_ledgers ("userId", sequence, "lastEventId", tasks, completed, "deliveredSequence")
+     select "userId", count(*), (array_agg(id order by "createdAt" desc))[1], count(*), count(*) filter (where completed),
+       count(*) from tasks group by 1`,
   );
   await database.query(
     `insert into task_events ("userId", sequence, "eventId", type, time, "taskId", "actorType", "actorId", "correlationId", data)

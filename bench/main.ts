@@ -23,7 +23,7 @@ import {
   throughputSections,
   type Versions,
 } from './report.ts';
-import { COMMAND, killServers, SERVERS, useBaseline } from './servers.ts';
+import { COMMAND, killServers, POSTGRES_SETTINGS, SERVERS, useBaseline } from './servers.ts';
 import { createKey } from './tokens.ts';
 import { WORKLOADS, type WorkloadName } from './workloads.ts';
 
@@ -55,16 +55,6 @@ private PostgreSQL server (Linux; PostgreSQL installed), and writes the tables o
   --log-level LEVEL     of all servers, default info: one line for each request
   --output FILE         where the tables go; default ${DOCUMENT} for a whole measurement, else bench/results/performance.md
   -h, --help            show this`;
-
-/** Durable, as an operator would have it. */
-const POSTGRES_SETTINGS = {
-  fsync: 'on',
-  shared_buffers: '1GB',
-  effective_cache_size: '4GB',
-  max_wal_size: '4GB',
-  checkpoint_timeout: '15min',
-  max_connections: '200',
-};
 
 const runFile = promisify(execFile);
 

@@ -391,7 +391,10 @@ function settingsOf({ issuer, plan }: Bench, database?: string): Settings {
 }
 
 /** A server is up when it lists somebody's tasks. */
-function isUp({ twenty: [owner], tokens }: Population): (url: string) => Promise<boolean> {
+export function isUp({
+  twenty: [owner],
+  tokens,
+}: Pick<Population, 'twenty' | 'tokens'>): (url: string) => Promise<boolean> {
   if (owner === undefined) throw new Error('Nobody has 20 tasks.');
   const headers = { Authorization: `Bearer ${tokens[owner.id]}` };
   return async (url) => {

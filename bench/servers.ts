@@ -22,6 +22,16 @@ export const PEERS: readonly ServerName[] = ['plain', 'fastify-drizzle', 'expres
 /** Those that keep a journal of every change, in the same tables. */
 export const JOURNALLING: readonly ServerName[] = ['todo-backend', 'limit', 'baseline'];
 
+/** Of the PostgreSQL server: durable, as an operator would have it. */
+export const POSTGRES_SETTINGS = {
+  fsync: 'on',
+  shared_buffers: '1GB',
+  effective_cache_size: '4GB',
+  max_wal_size: '4GB',
+  checkpoint_timeout: '15min',
+  max_connections: '200',
+};
+
 /** The environment of all servers, under the names of the project. */
 export type Settings = Readonly<Record<string, string>>;
 
