@@ -63,32 +63,36 @@ test('a user whose long answers are not read waits for them, and goes on when th
   t.is(await waiting, 200);
 });
 
-test('a client that does not read its stream of changes is cut off, and one that has nothing to read is not', async (t) => {
-  const streams = new LiveStreams(20, 1_000);
-  const host = await onMemory({ streams });
-  t.teardown(() => host.close());
-  const [alice, bob] = [await person(host), await person(host)];
-  const [stalled, silent] = [alice, bob].map(({ id, token }) => {
-    const socket = connect(Number(new URL(host.url).port), '127.0.0.1');
-    socket.on('error', () => {});
-    t.teardown(() => socket.destroy());
-    const headers = `Host: api\r\nAuthorization: Bearer ${token}\r\nAccept: text/event-stream\r\n`;
-    socket.write(`GET /api/${id}/changes HTTP/1.1\r\n${headers}\r\n`);
-    return socket;
-  });
-  stalled?.pause();
-  let text = '';
-  silent?.on('data', (chunk) => {
-    text += chunk;
-  });
-  while (streams.open < 2) await new Promise((resolve) => setTimeout(resolve, 10));
-  for (let i = 0; i < 3; i++) {
-    await alice.call('POST', '/tasks/import', { json: { tasks: Array(4_000).fill(TASK) } });
-  }
-  while (streams.open > 1) await new Promise((resolve) => setTimeout(resolve, 10));
-  await bob.create();
-  while (!text.includes('event: change') && silent?.destroyed === false) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  t.regex(text, /event: change/);
-});
+// By itself: the others measure how soon they are cut off.
+test.serial(
+  'a client that does not read its stream of changes is cut off, and one that has nothing to read is not',
+  async (t) => {
+    const streams = new LiveStreams(20, 1_000);
+    const host = await onMemory({ streams });
+    t.teardown(() => host.close());
+    const [alice, bob] = [await person(host), await person(host)];
+    const [stalled, silent] = [alice, bob].map(({ id, token }) => {
+      const socket = connect(Number(new URL(host.url).port), '127.0.0.1');
+      socket.on('error', () => {});
+      t.teardown(() => socket.destroy());
+      const headers = `Host: api\r\nAuthorization: Bearer ${token}\r\nAccept: text/event-stream\r\n`;
+      socket.write(`GET /api/${id}/changes HTTP/1.1\r\n${headers}\r\n`);
+      return socket;
+    });
+    stalled?.pause();
+    let text = '';
+    silent?.on('data', (chunk) => {
+      text += chunk;
+    });
+    while (streams.open < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let i = 0; i < 3; i++) {
+      await alice.call('POST', '/tasks/import', { json: { tasks: Array(4_000).fill(TASK) } });
+    }
+    while (streams.open > 1) await new Promise((resolve) => setTimeout(resolve, 10));
+    await bob.create();
+    while (!text.includes('event: change') && silent?.destroyed === false) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    t.regex(text, /event: change/);
+  },
+);
