@@ -64,9 +64,9 @@ console.log((await send({})).status);
 const ADAPTER = `
 import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
-import type { Decision, Once, TaskQuery, TaskRepository } from '@todo-backend/application';
-import { InMemoryTaskRepository, taskRepositoryContract } from '@todo-backend/application/testing';
-import type { Task, TaskId, UserId } from '@todo-backend/domain';
+import type { ChangeDetails, Decide, Once, TaskQuery, TaskRepository } from '@todo-backend/application';
+import { InMemoryTaskRepository, journalContract, taskRepositoryContract } from '@todo-backend/application/testing';
+import type { TaskId, UserId } from '@todo-backend/domain';
 
 class MyRepository implements TaskRepository {
   readonly inner = new InMemoryTaskRepository();
@@ -82,16 +82,17 @@ class MyRepository implements TaskRepository {
   change<Result>(
     owner: UserId,
     ids: readonly TaskId[],
-    decide: (found: ReadonlyMap<TaskId, Task>) => Decision<Result>,
+    decide: Decide<Result>,
     once?: Once,
+    details?: ChangeDetails,
   ) {
-    return this.inner.change(owner, ids, decide, once);
+    return this.inner.change(owner, ids, decide, once, details);
   }
 }
 
 const tasks = new MyRepository();
 const harness = { tasks, journal: tasks.inner, newId: randomUUID, newUser: async (): Promise<string> => randomUUID() };
-for (const { name, verify } of taskRepositoryContract) test(name, () => verify(harness));
+for (const { name, verify } of [...taskRepositoryContract, ...journalContract]) test(name, () => verify(harness));
 `;
 
 /** A route handler of Next.js is a function from a web request to a response. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { InMemoryTaskRepository, taskRepositoryContract } from '@todo-backend/application/testing';
+import { InMemoryTaskRepository, journalContract, taskRepositoryContract } from '@todo-backend/application/testing';
 import test from 'ava';
 
-for (const { name, verify } of taskRepositoryContract) {
+for (const { name, verify } of [...taskRepositoryContract, ...journalContract]) {
   test(`in memory: ${name}`, async (t) => {
     const tasks = new InMemoryTaskRepository([]);
     await verify({

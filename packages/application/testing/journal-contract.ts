@@ -3,8 +3,11 @@ import { CHANGES_MAX_ENTRIES, type Journal, journalPosition } from '@todo-backen
 import { completion, deletion, editTask, erasure, restoration, revision, type Task } from '@todo-backend/domain';
 import { type Context, type ContractCase, contract, later, originOf } from './contract.js';
 
-/** What the use cases rely on in a journal, beside its entries. */
-export const journalCases: readonly ContractCase[] = [
+/**
+ * What the use cases for changes, undo and the trash rely on: for every adapter of `Journal` together with its
+ * `TaskRepository`. Run it as `taskRepositoryContract`, and beside that.
+ */
+export const journalContract: readonly ContractCase[] = [
   contract('names places in the journal', async ({ tasks, journal, newTask, owner, newUser }) => {
     assert.equal(await journal.position(owner), journalPosition(0));
     await tasks.add(newTask({}));
@@ -167,7 +170,7 @@ export const journalCases: readonly ContractCase[] = [
       tasks.change(
         owner,
         [task.id],
-        (_, events) => ({
+        (_, events = []) => ({
           transitions: [],
           result: events.map((event) => ['task' in event && event.task.title, event.erased ?? false]),
         }),
@@ -217,7 +220,7 @@ async function erase({ tasks, journal, owner, newId }: Context, some: readonly T
   await tasks.change(
     owner,
     ids,
-    (found, events) => {
+    (found, events = []) => {
       const gone = events.filter(({ taskId, erased }) => !erased && !found.has(taskId));
       if (gone.length === 0) throw new Error('not in the trash');
       const origin = () => originOf(owner, newId());
@@ -236,7 +239,7 @@ async function restore({ tasks, journal, owner, newId }: Context, { id }: Task):
   await tasks.change(
     owner,
     [id],
-    (found, [event]) => {
+    (found, [event] = []) => {
       if (found.has(id) || event?.type !== 'todo.task.deleted.v1' || event.erased) throw new Error('not in the trash');
       return { transitions: [restoration(event.task, originOf(owner, newId()))], result: null };
     },

@@ -21,7 +21,6 @@ import {
   tasksOfEveryKind,
   whole,
 } from './contract.js';
-import { journalCases } from './journal-contract.js';
 import { selectTasks } from './task-query.js';
 import { taskWriter } from './task-writer.js';
 /**
@@ -583,6 +582,4 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     await assert.rejects(tasks.delete(owner, task.id), unknown);
     assert.deepEqual(await tasks.list(owner, newestFirst), { tasks: [], position: journalPosition(0) });
   }),
-
-  ...journalCases,
 ];

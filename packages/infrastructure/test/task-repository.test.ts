@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { PGlite } from '@electric-sql/pglite';
-import { taskRepositoryContract } from '@todo-backend/application/testing';
+import { journalContract, taskRepositoryContract } from '@todo-backend/application/testing';
 import { Database, SqlJournal, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test from 'ava';
 import { execute, type PostgresServer, postgresTest, startPostgres } from '../../../test/postgres.ts';
@@ -65,7 +65,7 @@ for (const { name, open, declare } of adapters) {
     await (await opening)?.close();
   });
 
-  for (const { name: behaviour, verify } of taskRepositoryContract) {
+  for (const { name: behaviour, verify } of [...taskRepositoryContract, ...journalContract]) {
     declare(`${name}: ${behaviour}`, async (t) => {
       const { tasks, withMaxTasks, journal, execute } = await adapter();
       await verify({

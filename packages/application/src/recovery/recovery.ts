@@ -168,7 +168,7 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
       const selected = await journal.select(owner, selection, UNDO_MAX_EVENTS + 1);
       const wanted = 'ids' in selection ? selection.ids.length : Math.max(1, selected.length);
       // Not before this: a request that is repeated gets the first answer, whatever became of the events since.
-      const decide = (found: ReadonlyMap<TaskId, Task>, events: readonly DependedEvent[]) => {
+      const decide = (found: ReadonlyMap<TaskId, Task>, events: readonly DependedEvent[] = []) => {
         if (selected.length > UNDO_MAX_EVENTS) {
           const message = `This request did more than ${UNDO_MAX_EVENTS} changes. Undo them in parts, by their events.`;
           throw new InvalidInputError([{ field: 'correlationId', message }]);
@@ -212,7 +212,7 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
     async restore(owner: UserId, id: string, options: ChangeOptions = {}): Promise<Task> {
       const taskId = parseTaskId(id);
       const trashed = await journal.trash(owner, { taskId, limit: 1 });
-      const decide = (found: ReadonlyMap<TaskId, Task>, [event]: readonly DependedEvent[]): Decision<Task> => {
+      const decide = (found: ReadonlyMap<TaskId, Task>, [event]: readonly DependedEvent[] = []): Decision<Task> => {
         if (found.has(taskId)) throw new TaskExistsError();
         if (event?.deletedAgainBy !== undefined) {
           throw new UnavailableError('The task was restored and deleted again just now. Please try again.');
@@ -233,7 +233,7 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
     async erase(owner: UserId, id: string, options: ChangeOptions = {}): Promise<void> {
       const taskId = parseTaskId(id);
       const trashed = await journal.trash(owner, { taskId, limit: 1 });
-      const decide = (found: ReadonlyMap<TaskId, Task>, events: readonly TaskEvent[]) => {
+      const decide = (found: ReadonlyMap<TaskId, Task>, events: readonly TaskEvent[] = []) => {
         const transitions = erasures(events, found, contextOf(owner, options));
         if (transitions.length === 0) throw new TaskNotFoundError();
         return { transitions, result: undefined };
@@ -251,7 +251,7 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
       let before: number | undefined;
       do {
         const trashed = await journal.trash(owner, { before, limit: ERASED_AT_ONCE });
-        const decide = (found: ReadonlyMap<TaskId, Task>, events: readonly TaskEvent[]) => {
+        const decide = (found: ReadonlyMap<TaskId, Task>, events: readonly TaskEvent[] = []) => {
           const transitions = erasures(events, found, contextOf(owner, options));
           return { transitions, result: transitions.length };
         };

@@ -53,8 +53,11 @@ export type DependedEvent = TaskEvent & {
   readonly deletedAgainBy?: string | undefined;
 };
 
-/** The tasks that a change is about, by id, and the events that were asked for, newest first. */
-export type Decide<Result> = (found: ReadonlyMap<TaskId, Task>, events: readonly DependedEvent[]) => Decision<Result>;
+/**
+ * The tasks that a change is about, by id, and the events that were asked for, newest first. An adapter that knows of no
+ * events cannot undo.
+ */
+export type Decide<Result> = (found: ReadonlyMap<TaskId, Task>, events?: readonly DependedEvent[]) => Decision<Result>;
 
 /** What else a change needs. */
 export interface ChangeDetails {
