@@ -11,8 +11,7 @@ export class Migration20261126Recovery extends Migration {
     );
     // The only change to events: of the user's own, those of the tasks that the transaction erases. The right is to one column.
     const isErased = `"userId" = (select current_setting('app.user_id', true))
-      and "taskId" in (select unnest(string_to_array(current_setting('app.erased_tasks', true), ','))::uuid)
-      and not exists (select from "tasks" where "tasks"."id" = "task_events"."taskId")`;
+      and "taskId" in (select unnest(string_to_array(current_setting('app.erased_tasks', true), ','))::uuid)`;
     const isBlank = [
       '{task,title}',
       '{task,description}',

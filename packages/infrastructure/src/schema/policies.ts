@@ -24,11 +24,9 @@ export function isTaskReadOnce(task: ServerTask): string {
 /** The tasks that a transaction erases. */
 const ERASED_TASKS = `( SELECT (unnest(string_to_array(current_setting('app.erased_tasks'::text, true), ','::text)))::uuid AS unnest)`;
 
-const IS_ERASED = `${IS_OWN_READ_ONCE} AND ("taskId" IN ${ERASED_TASKS}) AND (NOT (EXISTS ( SELECT
-   FROM tasks
-  WHERE (tasks.id = task_events."taskId"))))`;
+const IS_ERASED = `${IS_OWN_READ_ONCE} AND ("taskId" IN ${ERASED_TASKS})`;
 
-/** Own events of tasks that do not exist, and that the transaction erases. */
+/** Own events of tasks that the transaction erases. */
 export const IS_OWN_ERASED = `(${IS_ERASED})`;
 
 /** Where the texts of an event are. */
