@@ -1,7 +1,7 @@
 import {
   type InvalidInputError,
-  MAX_PROBLEMS,
   type Problem,
+  ProblemsError,
   type TaskChangedError,
   type TaskNotFoundError,
   TodoError,
@@ -86,13 +86,11 @@ export class EventNotFoundError extends TodoError {
 }
 
 /** What is to be undone was changed since, so nothing was undone. Carries the fields. Code `CHANGED_SINCE`. */
-export class ChangedSinceError extends TodoError {
+export class ChangedSinceError extends ProblemsError {
   readonly code = 'CHANGED_SINCE';
-  readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
-    super('This was changed since, so nothing was undone.');
-    this.problems = problems.slice(0, MAX_PROBLEMS);
+    super('This was changed since, so nothing was undone.', problems);
   }
 }
 

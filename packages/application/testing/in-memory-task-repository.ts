@@ -200,8 +200,9 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   }
 
   async trash(owner: UserId, { taskId, before, limit }: TrashQuery): Promise<DeletionEntry[]> {
-    const last = new Map(this.#entries(owner).map((entry) => [entry.taskId, entry]));
-    return this.#entries(owner)
+    const entries = this.#entries(owner);
+    const last = new Map(entries.map((entry) => [entry.taskId, entry]));
+    return entries
       .filter(
         (entry): entry is DeletionEntry =>
           isDeletion(entry) &&

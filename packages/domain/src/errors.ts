@@ -25,14 +25,22 @@ export const MAX_PROBLEMS = 100;
 /** Fields that the message of an error names at the most. */
 const MAX_NAMED_FIELDS = 10;
 
-/** What was given breaks a rule. Carries the first {@link MAX_PROBLEMS} problems that were found. Code `INVALID_INPUT`. */
-export class InvalidInputError extends TodoError {
-  readonly code = 'INVALID_INPUT';
+/** An error about fields. Carries the first {@link MAX_PROBLEMS} problems that were found. */
+export abstract class ProblemsError extends TodoError {
   readonly problems: readonly Problem[];
 
-  constructor(problems: readonly Problem[]) {
-    super(describe(problems));
+  constructor(message: string, problems: readonly Problem[]) {
+    super(message);
     this.problems = problems.slice(0, MAX_PROBLEMS);
+  }
+}
+
+/** What was given breaks a rule. Code `INVALID_INPUT`. */
+export class InvalidInputError extends ProblemsError {
+  readonly code = 'INVALID_INPUT';
+
+  constructor(problems: readonly Problem[]) {
+    super(describe(problems), problems);
   }
 }
 

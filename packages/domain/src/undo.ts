@@ -72,8 +72,8 @@ function inverseOfRevision(changes: TaskDiff, present: Task | undefined, origin:
   return back.length === 0 ? NOTHING : { outcome: 'undone', fields: back, transition };
 }
 
-/** A missing field is a type error. */
-const UNDO_FIELDS = Object.keys({
+/** The fields that can be put back. A missing one is a type error. */
+export const UNDO_FIELDS = Object.keys({
   title: true,
   description: true,
   priority: true,

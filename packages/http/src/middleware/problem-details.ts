@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
-import { type ApplicationError, ChangedSinceError, UnauthenticatedError } from '@todo-backend/application';
-import { InvalidInputError, type Problem, TodoError } from '@todo-backend/domain';
+import { type ApplicationError, UnauthenticatedError } from '@todo-backend/application';
+import { type Problem, ProblemsError, TodoError } from '@todo-backend/domain';
 import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
 import { refusalOf } from './authenticate.js';
@@ -92,7 +92,7 @@ export function problemDetails(logger: Logger, publicPath = ''): Middleware {
           detail: code === 'INTERNAL_ERROR' ? INTERNAL_DETAIL : (error as Error).message,
           instance: publicPath + pathOf(ctx),
           requestId,
-          ...((error instanceof InvalidInputError || error instanceof ChangedSinceError) && { errors: error.problems }),
+          ...(error instanceof ProblemsError && { errors: error.problems }),
         }),
       );
     }

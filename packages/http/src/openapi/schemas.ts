@@ -10,6 +10,7 @@ import {
   type Task,
   type TaskEventType,
   TITLE_MAX_LENGTH,
+  UNDO_FIELDS,
 } from '@todo-backend/domain';
 import { type ConversionConfig, toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
@@ -196,7 +197,7 @@ const answers = {
       },
       fields: {
         type: 'array',
-        items: { type: 'string', enum: ['title', 'description', 'priority', 'category', 'dueDate', 'status'] },
+        items: { type: 'string', enum: UNDO_FIELDS },
         description: 'The fields that went back, or that were changed since; empty for whole tasks.',
       },
       task: {
