@@ -82,6 +82,18 @@ const allowed = [
   },
   { from: { path: '^packages/infrastructure/src/delivery/' }, to: { path: library('standardwebhooks') } },
 
+  // mcp: the use cases as tools. It knows neither HTTP frameworks nor databases.
+  {
+    from: { path: '^packages/mcp/src/' },
+    to: {
+      path: [
+        '^packages/mcp/src/',
+        ...published('domain', 'application'),
+        ...library('valibot', '@valibot/to-json-schema', '@modelcontextprotocol/server'),
+      ],
+    },
+  },
+
   // http: host → app → routes → middleware. The document reads the routes. Only the host knows infrastructure.
   { from: { path: '^packages/http/src/index[.]ts$' }, to: { path: '^packages/http/src/' } },
   ...rooms('packages/http/src', {
@@ -109,6 +121,7 @@ const allowed = [
     from: { path: '^packages/http/src/routes/' },
     to: {
       path: [
+        ...published('mcp'),
         ...library('@koa/router', 'valibot', 'csv-stringify', 'swagger-ui-dist'),
         ...node('crypto', 'fs/promises', 'path', 'stream', 'timers/promises'),
       ],
@@ -120,10 +133,11 @@ const allowed = [
     from: { path: '^packages/http/src/host/' },
     to: {
       path: [
-        ...published('infrastructure'),
+        ...published('infrastructure', 'mcp'),
         ...library('valibot'),
         ...node(
           'crypto',
+          'events',
           'fs',
           'http',
           'inspector',

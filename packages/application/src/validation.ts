@@ -93,6 +93,14 @@ export function oneOf<const Values extends readonly string[]>(name: string, valu
   return v.pipe(v.string(message), v.toLowerCase(), v.picklist(values, message), v.metadata({ description }));
 }
 
+/** A boolean that may be left out. */
+export function flag(name: string, description: string, byDefault: boolean) {
+  return v.optional(v.pipe(v.boolean(`${name} must be true or false.`), v.metadata({ description })), byDefault);
+}
+
+/** Whether a change is only to be tried. */
+export const dryRun = flag('DryRun', 'Whether nothing is done, and the answer only says what would be.', false);
+
 /** A whole number from 1 to `most`. */
 export function countUpTo(name: string, most: number, description: string) {
   const message = `${name} must be a whole number from 1 to ${most}.`;

@@ -133,7 +133,8 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
         const last = entry.type === 'todo.task.deleted.v1' ? lastDeletions.get(entry.taskId) : undefined;
         return { ...entry, deletedAgainBy: last === entry.id ? undefined : last };
       });
-    const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])), events.reverse());
+    const decision = decide(new Map(found.map((task) => [task.id, task])), events.reverse());
+    const { transitions, result } = decision;
     const present = new Set(this.#tasks.keys());
     for (const { before, after } of transitions) {
       if (before === undefined && after !== undefined && present.has(after.id)) {
@@ -144,6 +145,7 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
     }
     const more = transitions.reduce((sum, { before, after }) => sum + Number(!before) - Number(!after), 0);
     if (more > 0 && this.#ownedBy(owner).length + more > this.#maxTasks) throw new TaskLimitError(this.#maxTasks);
+    if (decision.dryRun) return result;
     for (const transition of transitions) this.#save(owner, structuredClone(transition));
     if (once) this.#results.set(name, { fingerprint: once.fingerprint, result: structuredClone(result) });
     if (transitions.some(({ event }) => event !== undefined)) onSaved?.(this.#position(owner));

@@ -417,6 +417,10 @@ export interface Batch {
    * Whether all of it is done or nothing. Otherwise what can be done is.
    */
   atomic?: boolean;
+  /**
+   * Whether nothing is done, and the answer only says what would be.
+   */
+  dryRun?: boolean;
 }
 /**
  * One thing that is wrong with the input.

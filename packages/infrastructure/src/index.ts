@@ -9,7 +9,12 @@ export {
   keysFromUrl,
 } from './auth/jwks.js';
 export { issueToken, type TokenRequest } from './auth/token-issuer.js';
-export { type TokenVerifierOptions, tokenVerifier } from './auth/token-verifier.js';
+export {
+  type AccessTokenVerifierOptions,
+  accessTokenVerifier,
+  type TokenVerifierOptions,
+  tokenVerifier,
+} from './auth/token-verifier.js';
 export { type CloudEventsSinkOptions, cloudEventsSink } from './delivery/cloud-events.js';
 export { type DeadLetter, SqlOutbox } from './delivery/outbox.js';
 export { type RunningFeed, type ServerFeedOptions, serverFeed } from './feed/server-feed.js';

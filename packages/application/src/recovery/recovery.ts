@@ -22,7 +22,17 @@ import { journalPosition, placeOf } from '../position.js';
 import { parseTaskId, UUID } from '../task-id.js';
 import { type ChangeContext, type ChangeOptions, changesOver, type TaskPorts } from '../tasks/change-context.js';
 import type { Decision, DependedEvent } from '../tasks/task-repository.js';
-import { CURSOR_DESCRIPTION, countUpTo, domainRule, NO_NUL, parse, positionInput, record } from '../validation.js';
+import {
+  CURSOR_DESCRIPTION,
+  countUpTo,
+  domainRule,
+  dryRun,
+  flag,
+  NO_NUL,
+  parse,
+  positionInput,
+  record,
+} from '../validation.js';
 
 /** The maximum number of event ids of an undo. */
 export const UNDO_MAX_IDS = 1_000;
@@ -72,9 +82,6 @@ const EventIdSchema = v.pipe(
 
 const CORRELATION_PROBLEM = 'CorrelationId must have 1 to 255 characters.';
 
-const flag = (name: string, description: string, byDefault: boolean) =>
-  v.optional(v.pipe(v.boolean(`${name} must be true or false.`), v.metadata({ description })), byDefault);
-
 /** Checks an {@link UndoInput}. */
 export const UndoSchema = record({
   events: v.optional(
@@ -97,7 +104,7 @@ export const UndoSchema = record({
       }),
     ),
   ),
-  dryRun: flag('DryRun', 'Whether nothing is done, and the answer only says what would be.', false),
+  dryRun,
   atomic: flag('Atomic', 'Whether all of it is taken back or nothing. Otherwise what can go back does.', true),
 } satisfies Record<keyof UndoInput, v.GenericSchema>);
 
@@ -175,10 +182,9 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
         }
         if (events.length < wanted) throw new EventNotFoundError();
         const decision = takeBack(events, found, contextOf(owner, options));
-        if (dryRun) return { transitions: [], result: decision.result };
         const problems = decision.result.flatMap(problemsOf);
-        if (atomic && problems.length > 0) throw new ChangedSinceError(problems);
-        return decision;
+        if (atomic && !dryRun && problems.length > 0) throw new ChangedSinceError(problems);
+        return { ...decision, dryRun };
       };
       const ids = [...new Set(selected.map(({ taskId }) => taskId))];
       return change(owner, ids, decide, options, sequencesOf(selected));

@@ -14,7 +14,7 @@ import {
 } from '@todo-backend/domain';
 import * as v from 'valibot';
 import { TaskIdSchema } from '../task-id.js';
-import { type Checked, check, isRequired, parse, record } from '../validation.js';
+import { type Checked, check, dryRun, flag, isRequired, parse, record } from '../validation.js';
 import type { ChangeContext } from './change-context.js';
 import { completed, type NewTaskInput, nested, type TaskPatchInput } from './input.js';
 import type { Decision } from './task-repository.js';
@@ -35,11 +35,13 @@ export interface BatchInput {
   readonly operations: readonly OperationInput[];
   /** All or nothing (the default). With `false`, each operation succeeds or fails on its own. */
   readonly atomic?: boolean | undefined;
+  /** Only says what would become of it. Default false. */
+  readonly dryRun?: boolean | undefined;
 }
 
-/** The result of one operation of a batch; `null` stands for a deleted task. */
+/** The result of one operation of a batch: the task, and what it was before. `null` stands for a task that is not there. */
 export type OperationResult =
-  | { readonly op: OperationInput['op']; readonly task: Task | null }
+  | { readonly op: OperationInput['op']; readonly task: Task | null; readonly before: Task | null }
   | { readonly code: 'INVALID_INPUT' | 'TASK_NOT_FOUND'; readonly problems: readonly Problem[] };
 
 /** Checks a {@link BatchInput}, but not its operations: {@link OperationSchema} checks each one on its own. */
@@ -50,13 +52,8 @@ export const BatchSchema = record({
     v.maxLength(BATCH_MAX_OPERATIONS, `Operations must be at most ${BATCH_MAX_OPERATIONS}.`),
     v.metadata({ description: 'What to do, one after the other. Each sees what those before it did.' }),
   ),
-  atomic: v.optional(
-    v.pipe(
-      v.boolean('Atomic must be true or false.'),
-      v.metadata({ description: 'Whether all of it is done or nothing. Otherwise what can be done is.' }),
-    ),
-    true,
-  ),
+  atomic: flag('Atomic', 'Whether all of it is done or nothing. Otherwise what can be done is.', true),
+  dryRun,
 } satisfies Record<keyof BatchInput, v.GenericSchema>);
 
 /** Checks one {@link OperationInput}. */
@@ -88,7 +85,7 @@ export interface BatchPlan {
  *   operations of an atomic batch
  */
 export function planBatch(input: unknown, context: ChangeContext): BatchPlan {
-  const { operations: items, atomic } = parse(BatchSchema, input);
+  const { operations: items, atomic, dryRun } = parse(BatchSchema, input);
   const operations = items.map((item, i) => check(OperationSchema, item, `operations.${i}`));
   const ids = operations.flatMap((item) => ('output' in item && 'id' in item.output ? [item.output.id] : []));
   return {
@@ -97,7 +94,7 @@ export function planBatch(input: unknown, context: ChangeContext): BatchPlan {
       const decision = carryOut(operations, found, context);
       const problems = decision.result.flatMap((item) => ('problems' in item ? item.problems : []));
       if (atomic && problems.length > 0) throw new InvalidInputError(problems);
-      return decision;
+      return { ...decision, dryRun };
     },
   };
 }
@@ -120,7 +117,7 @@ function carryOut(
     const { before, after } = transition;
     if (after) current.set(after.id, after);
     else if (before) current.delete(before.id);
-    return { op: item.output.op, task: after ?? null };
+    return { op: item.output.op, task: after ?? null, before: before ?? null };
   });
   return { transitions, result };
 }

@@ -31,6 +31,8 @@ export interface TaskCounts {
 export interface Decision<Result> {
   readonly transitions: readonly TaskTransition[];
   readonly result: Result;
+  /** Saves nothing, but fails where saving would. */
+  readonly dryRun?: boolean | undefined;
 }
 
 /** How long the result of an idempotent request is kept, in hours. */
@@ -83,7 +85,8 @@ export interface TaskRepository {
 
   /**
    * Loads the tasks with these ids, saves what `decide` returns, and appends the events to the journal, in one atomic
-   * step: no concurrent change is lost, and every change has its event. Nothing is saved when `decide` throws. A
+   * step: no concurrent change is lost, and every change has its event. Nothing is saved when `decide` throws, or
+   * in a dry run, which stores no result for `once` either. A
    * transition without an event changes nothing. One that erases a task also makes its other events `blanked`.
    *
    * @param decide gets the tasks that exist, by id. It may be called again after a conflict with another change

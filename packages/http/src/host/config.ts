@@ -35,6 +35,17 @@ export interface Config {
   readonly transportSecurity?: string;
   /** The path at which proxies show the server, without a slash at the end. */
   readonly publicPath: string;
+  /** The tools for agents; there are none when left out. */
+  readonly mcp?: {
+    /** The base URL at which clients reach the server. */
+    readonly publicUrl: string;
+    /** The authorization server, as tokens name it. */
+    readonly issuer: string;
+    /** Requests that the agents of one user may make in a minute. */
+    readonly perUser: number;
+  };
+  /** The token of the user for whom tools are served over the standard input. */
+  readonly mcpToken?: string;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Milliseconds that a client may take to send a whole request; half of them for its headers. */
   readonly requestTimeout: number;
@@ -139,6 +150,9 @@ export const EnvironmentSchema = v.object({
     v.pipe(v.string(), v.regex(/^max-age=\d+(?:; ?[A-Za-z]+)*$/, 'must be such as max-age=31536000')),
   ),
   PUBLIC_URL: v.optional(baseUrl('at which clients reach the API, such as https://example.com/todo')),
+  MCP_ENABLED: v.optional(v.picklist(['true', 'false'], 'must be true or false'), 'false'),
+  MCP_TOKEN: v.optional(v.pipe(v.string(), v.trim())),
+  RATE_LIMIT_MCP_PER_USER: wholeNumber(300, 1, 1_000_000),
   LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
   REQUEST_TIMEOUT_MS: wholeNumber(10_000, 100, 600_000),
   MAX_TASKS_PER_USER: wholeNumber(DEFAULT_MAX_TASKS, 1, 1_000_000),
@@ -273,6 +287,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   if (isSet('EVENTS_SINK_SECRET') && !isSet('EVENTS_SINK_URL')) {
     problems.push('EVENTS_SINK_SECRET needs EVENTS_SINK_URL, which says where the signed events go');
   }
+  for (const name of ['PUBLIC_URL', 'BETTER_AUTH_URL']) {
+    if (environment.MCP_ENABLED === 'true' && !isSet(name)) {
+      const what = name === 'PUBLIC_URL' ? 'whom tokens of agents are for' : 'who issues tokens to agents';
+      problems.push(`MCP_ENABLED needs ${name}, which says ${what}`);
+    }
+  }
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
 
   const env = result.output;
@@ -286,6 +306,16 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     corsHeaders: env.CORS_ALLOWED_HEADERS ?? [],
     ...(env.STRICT_TRANSPORT_SECURITY !== undefined && { transportSecurity: env.STRICT_TRANSPORT_SECURITY }),
     publicPath: env.PUBLIC_URL === undefined ? '' : new URL(env.PUBLIC_URL).pathname.replace(/\/$/, ''),
+    ...(env.MCP_ENABLED === 'true' &&
+      env.PUBLIC_URL !== undefined &&
+      env.BETTER_AUTH_URL !== undefined && {
+        mcp: {
+          publicUrl: env.PUBLIC_URL,
+          issuer: env.AUTH_ISSUER ?? apiOfBetterAuth(env.BETTER_AUTH_URL),
+          perUser: env.RATE_LIMIT_MCP_PER_USER,
+        },
+      }),
+    ...(env.MCP_TOKEN !== undefined && { mcpToken: env.MCP_TOKEN }),
     logLevel: env.LOG_LEVEL,
     requestTimeout: env.REQUEST_TIMEOUT_MS,
     maxTasks: env.MAX_TASKS_PER_USER,
@@ -334,13 +364,17 @@ function betterAuth(
   isEmbedded: boolean,
 ): Pick<Config['auth'], 'keys' | 'issuers' | 'audiences'> {
   if (url === undefined) return { issuers: [], audiences: [] };
-  const { origin, pathname } = new URL(url);
-  // Without a path, Better Auth answers below its default one.
-  const keysUrl = env.AUTH_JWKS_URL ?? `${url}${pathname === '/' ? '/api/auth' : ''}/jwks`;
+  const { origin } = new URL(url);
+  const keysUrl = env.AUTH_JWKS_URL ?? `${apiOfBetterAuth(url)}/jwks`;
   const fromTable =
     env.AUTH_JWKS === undefined ? env.AUTH_JWKS_URL === undefined && !isEmbedded : env.AUTH_JWKS === 'table';
   // The issuer is the origin, whatever the path; an app may have copied its base URL into the settings of the plugin.
   const issuers =
     env.AUTH_ISSUER === undefined ? [...new Set([origin, url])].flatMap((one) => [one, `${one}/`]) : [env.AUTH_ISSUER];
   return { keys: fromTable ? 'table' : { url: keysUrl }, issuers, audiences: env.AUTH_AUDIENCE ?? issuers };
+}
+
+/** Without a path, Better Auth answers below its default one. */
+function apiOfBetterAuth(url: string): string {
+  return new URL(url).pathname === '/' ? `${url}/api/auth` : url;
 }

@@ -20,6 +20,7 @@ import {
 } from '@todo-backend/application';
 import { timestamp } from '@todo-backend/domain';
 import {
+  accessTokenVerifier,
   cachedKeySet,
   cloudEventsSink,
   type Database,
@@ -34,10 +35,11 @@ import {
 } from '@todo-backend/infrastructure';
 import type Koa from 'koa';
 import type { Logger } from 'pino';
-import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible';
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible';
 import { instanceCachingFactory, container as root } from 'tsyringe';
 import { uuidv7 } from 'uuidv7';
-import { createApp } from '../app.js';
+import { type AppOptions, createApp } from '../app.js';
+import { MCP_PATH, METADATA_PATHS } from '../middleware/agent.js';
 import { LiveStreams } from '../middleware/live-streams.js';
 import type { RateLimits } from '../middleware/rate-limit.js';
 import { version } from '../version.js';
@@ -72,6 +74,8 @@ export interface Parts extends Foundations {
   readonly keys: KeySet | undefined;
   readonly tokens: TokenVerifier;
   readonly limits: RateLimits;
+  /** The tools for agents; `undefined` where there are none. */
+  readonly mcp: AppOptions['mcp'];
   readonly connections: ConnectionLimit;
   readonly outbox: SqlOutbox;
   /** `undefined` where events go nowhere. */
@@ -120,24 +124,25 @@ const factories: Factories = {
     });
   },
   tokens: ({ config: { auth }, keys }) => tokenVerifier({ ...auth, keys }),
-  limits({ config, database }) {
-    const { perUser, failuresPerAddress, store } = config.limits;
-    const limiter = (keyPrefix: string, points: number) => {
-      const inMemory = new RateLimiterMemory({ keyPrefix, points, duration: 60 });
-      if (store === 'memory') return inMemory;
-      return new RateLimiterPostgres({
-        keyPrefix,
-        points,
-        duration: 60,
-        storeClient: database.client(),
-        storeType: 'client',
-        tableName: 'rate_limits',
-        tableCreated: true,
-        // While the database is unavailable, limits are counted in memory.
-        insuranceLimiter: inMemory,
-      });
+  limits(parts) {
+    const { perUser, failuresPerAddress } = parts.config.limits;
+    return {
+      perUser: limiter(parts, 'user', perUser),
+      failuresPerAddress: limiter(parts, 'address', failuresPerAddress),
     };
-    return { perUser: limiter('user', perUser), failuresPerAddress: limiter('address', failuresPerAddress) };
+  },
+  mcp(parts) {
+    const { mcp, auth } = parts.config;
+    if (mcp === undefined || parts.keys === undefined) return undefined;
+    const { publicUrl, issuer, perUser } = mcp;
+    const resource = publicUrl + MCP_PATH;
+    return {
+      resource,
+      issuer,
+      metadataUrl: publicUrl + METADATA_PATHS[0],
+      tokens: accessTokenVerifier({ ...auth, keys: parts.keys, issuer, resource }),
+      perUser: limiter(parts, 'agents', perUser),
+    };
   },
   connections({ config: { connections, trustedProxies }, logger }) {
     // Behind proxies, all connections are theirs.
@@ -189,10 +194,28 @@ const factories: Factories = {
   },
 };
 
+/** Limits requests by a key to so many in a minute. */
+function limiter({ config, database }: Parts, keyPrefix: string, points: number): RateLimiterAbstract {
+  const inMemory = new RateLimiterMemory({ keyPrefix, points, duration: 60 });
+  if (config.limits.store === 'memory') return inMemory;
+  return new RateLimiterPostgres({
+    keyPrefix,
+    points,
+    duration: 60,
+    storeClient: database.client(),
+    storeType: 'client',
+    tableName: 'rate_limits',
+    tableCreated: true,
+    // While the database is unavailable, limits are counted in memory.
+    insuranceLimiter: inMemory,
+  });
+}
+
 /** The parts that the app takes as they are. */
 function pick(parts: Parts) {
-  const { tasks, journal, recovery, feed, streams, tokens, limits, readiness, clock, logger, activeTraceId } = parts;
-  return { tasks, journal, recovery, feed, streams, tokens, limits, readiness, clock, logger, activeTraceId };
+  const { tasks, journal, recovery, feed, streams, tokens, limits, mcp, readiness, clock, logger, activeTraceId } =
+    parts;
+  return { tasks, journal, recovery, feed, streams, tokens, limits, mcp, readiness, clock, logger, activeTraceId };
 }
 
 /** Wires the system. Every part is made when it is first asked for, once. */

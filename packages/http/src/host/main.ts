@@ -10,6 +10,7 @@ const HELP = `Usage: todo-backend [command] [options]
 Commands:
   start              migrate the database and serve the API (the default)
   migrate            migrate the database and exit
+  mcp                serve AI agents over the standard input and output, as the user of MCP_TOKEN
   token --user ID    print a token of that user, signed with the secret of this installation
   prune              delete what is older than the journal is kept (JOURNAL_RETENTION_DAYS), and old idempotency keys
   dead-letters       list the events that the event sink does not take
@@ -47,6 +48,8 @@ async function main(): Promise<void> {
       return start();
     case 'migrate':
       return migrate();
+    case 'mcp':
+      return (await import('./stdio.js')).serveStdio(loadConfig(loadEnvironment()));
     case 'token':
       return token();
     case 'prune':

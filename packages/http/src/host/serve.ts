@@ -124,7 +124,7 @@ export async function serve(given: Config, options: ServeOptions = {}): Promise<
 }
 
 /** Migrates the database, and looks whether it can be used. */
-async function prepare(database: Database, config: Config, logger: Logger, signal?: AbortSignal): Promise<void> {
+export async function prepare(database: Database, config: Config, logger: Logger, signal?: AbortSignal): Promise<void> {
   const { startTimeout } = config;
   const onWait = (reason: string) => logger.warn({ reason, startTimeout }, 'waiting for the database');
   const rowSecurity = await onceReachable(

@@ -21,7 +21,8 @@ export function expiryOf(ctx: RouterContext, tokens: TokenVerifier): number {
   return tokens.expiresAt(bearerToken(ctx.req.headersDistinct.authorization));
 }
 
-function bearerToken([header = '', ...more]: readonly string[] = []): string {
+/** The bearer token (RFC 6750) of an `Authorization` header. */
+export function bearerToken([header = '', ...more]: readonly string[] = []): string {
   // Another scheme counts as a missing token, not as an invalid one (RFC 6750, section 3.1).
   if (more.length === 0 && !/^Bearer(?![\w-])/i.test(header)) {
     throw new UnauthenticatedError('Please sign in: the request has no bearer token.', 'missing');

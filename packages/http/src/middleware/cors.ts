@@ -5,7 +5,7 @@ import type { Middleware } from 'koa';
 const OWN_HEADERS = ['Authorization', 'Content-Type', 'X-Request-Id', 'If-Match', 'If-None-Match', 'Idempotency-Key'];
 
 /** Request headers that are named only to pages that ask for them. */
-const OTHER_HEADERS = ['Last-Event-ID'];
+const OTHER_HEADERS = ['Last-Event-ID', 'MCP-Protocol-Version', 'Mcp-Method', 'Mcp-Name'];
 
 /** What tracing in browsers adds to requests: W3C Trace Context and Baggage, and the headers of common tools. */
 const TRACE_HEADERS = [
@@ -83,7 +83,8 @@ export function crossOrigin(origins: readonly string[], headers: readonly string
   };
 }
 
-function originMatcher(origins: readonly string[]): (origin: string) => boolean {
+/** Whether an origin is one of these, of which `*` stands for one label. */
+export function originMatcher(origins: readonly string[]): (origin: string) => boolean {
   const exact = new Set(origins.filter((origin) => !origin.includes('*')));
   const wildcards = origins
     .filter((origin) => origin.includes('*'))

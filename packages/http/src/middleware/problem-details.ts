@@ -123,9 +123,8 @@ function setHeaders(ctx: Context, code: ProblemCode, error: unknown): void {
   if (code === 'UNAUTHENTICATED' || code === 'USER_UNKNOWN') {
     const { message, reason } = error as TodoError & { reason?: string };
     const description = message.replaceAll(/["\\]/g, "'");
-    ctx.set(
-      'WWW-Authenticate',
-      reason === 'missing' ? 'Bearer' : `Bearer error="invalid_token", error_description="${description}"`,
-    );
+    const problem = ['error="invalid_token"', `error_description="${description}"`];
+    const parameters = [...(reason === 'missing' ? [] : problem), ...(ctx.state.challenge ?? [])];
+    ctx.set('WWW-Authenticate', parameters.length === 0 ? 'Bearer' : `Bearer ${parameters.join(', ')}`);
   }
 }

@@ -44,7 +44,7 @@ export function requestLog({ logger, onAnswer, activeTraceId }: RequestLogOption
     await next();
     const milliseconds = performance.now() - start;
     const { method, status } = ctx;
-    const { requestId, traceId, userId, refusal, evidence } = ctx.state;
+    const { requestId, traceId, userId, agent, refusal, evidence } = ctx.state;
     const route = routeOf(ctx);
     logger[route !== undefined && PROBES.has(route) ? 'debug' : 'info'](
       {
@@ -55,6 +55,7 @@ export function requestLog({ logger, onAnswer, activeTraceId }: RequestLogOption
         requestId,
         traceId,
         userId,
+        agentId: agent?.agentId,
         reason: refusal,
         evidence,
       },

@@ -1,6 +1,12 @@
 import { hash } from 'node:crypto';
-import { type TokenVerifier, UnauthenticatedError, UnavailableError } from '@todo-backend/application';
-import { textProblem, type UserId } from '@todo-backend/domain';
+import {
+  type AccessTokenVerifier,
+  type AgentAccess,
+  type TokenVerifier,
+  UnauthenticatedError,
+  UnavailableError,
+} from '@todo-backend/application';
+import { textProblem } from '@todo-backend/domain';
 import {
   type CryptoKey,
   decodeJwt,
@@ -59,29 +65,21 @@ const ClaimsSchema = v.object({
 
 /**
  * Verifies JSON Web Tokens (RFC 7519, RFC 8725). Each kind of token is tied to key material of its own, so that neither
- * can pass for the other: HS256 to the secret, the asymmetric algorithms to the key set.
+ * can pass for the other: HS256 to the secret, the asymmetric algorithms to the key set. Access tokens for agents
+ * (RFC 9068) are refused: {@link accessTokenVerifier} takes them.
  */
 export function tokenVerifier({
   secret,
   keys,
   issuers = [],
   audiences = issuers,
-  clockTolerance = CLOCK_TOLERANCE,
-  maxLifetime = DAY,
-  now = Date.now,
+  ...options
 }: TokenVerifierOptions): TokenVerifier {
   const secretKey = secret === undefined ? undefined : importSecret(secret);
-  const remembered = new LRUCache<string, { userId: UserId; until: number; generation: unknown }>({
-    max: REMEMBERED_TOKENS,
-  });
 
-  const verifySignature = async (token: string): Promise<JWTPayload> => {
-    const { alg, kid } = decodeProtectedHeader(token);
-    const options: JWTVerifyOptions = {
-      requiredClaims: ['exp', 'sub'],
-      clockTolerance,
-      currentDate: new Date(now()),
-    };
+  const signed: SignatureCheck = async (token, options) => {
+    const { alg, kid, typ } = decodeProtectedHeader(token);
+    if (isAccessToken(typ)) throw invalid('The token is one for agents, which this is not for.', 'claims');
     if (alg === 'HS256' && secretKey !== undefined) {
       const { payload } = await jwtVerify(token, await secretKey, { ...options, algorithms: ['HS256'] });
       // With the secret, issuer and audience are optional, but must not be wrong.
@@ -92,50 +90,141 @@ export function tokenVerifier({
       return payload;
     }
     if (alg !== undefined && ASYMMETRIC_ALGORITHMS.includes(alg) && keys !== undefined) {
-      if (typeof kid !== 'string') throw invalid('The token does not name its key (kid).', 'unknown_key');
-      const { payload } = await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC_ALGORITHMS });
-      assertOneOf(issuers, payload.iss, 'iss');
-      assertOneOf(audiences, payload.aud, 'aud');
-      return payload;
+      return signedByKey(token, kid, keys, options, { issuers, audiences });
     }
-    throw invalid('The token is signed in a way that is not accepted here.', 'algorithm');
+    throw notAccepted();
   };
 
-  return {
-    async verify(token: string): Promise<UserId> {
-      if (token.length > MAX_TOKEN_LENGTH) {
-        throw invalid(
-          `The token is too long: it has ${token.length} characters, and may have ${MAX_TOKEN_LENGTH}. ` +
-            "Put less into it, with definePayload of Better Auth's jwt() plugin.",
-          'malformed',
-        );
-      }
-      // Verifying a signature takes longer than the rest of a small request.
-      const name = hash('sha256', token, 'base64');
-      const known = remembered.get(name);
-      const time = now();
-      const generation = keys?.generation();
-      if (known !== undefined && time < known.until && known.generation === generation) return known.userId;
+  const verify = rememberingVerifier(signed, { ...options, keys }, ({ sub }) => sub);
+  return { verify, expiresAt: (token) => Number(decodeJwt(token).exp) * 1000 };
+}
 
-      assertWellFormed(token);
-      const claims = v.safeParse(ClaimsSchema, await verifySignature(token).catch((error) => rethrow(error, time)));
-      if (!claims.success) throw invalid('The token does not name a user, or its times are not valid.', 'claims');
-      const { sub, exp, iat } = claims.output;
-      const seconds = Math.floor(time / 1000);
-      if (iat !== undefined && iat > seconds + clockTolerance) {
-        const evidence = `iat ${iat} is after the time of this server, ${seconds}: AUTH_CLOCK_TOLERANCE_S is ${clockTolerance}`;
-        throw invalid('The token was issued in the future.', 'claims', { evidence });
-      }
-      if (exp - Math.min(iat ?? seconds, seconds) > maxLifetime + clockTolerance) {
-        const evidence = `exp ${exp} is more than ${maxLifetime} s (TOKEN_MAX_LIFETIME_S) after iat ${iat ?? 'none'}`;
-        throw invalid('The token is good for longer than is accepted here.', 'claims', { evidence });
-      }
-      remembered.set(name, { userId: sub, until: exp * 1000, generation });
-      return sub;
-    },
+/** Which access tokens are accepted. */
+export interface AccessTokenVerifierOptions
+  extends Pick<TokenVerifierOptions, 'clockTolerance' | 'maxLifetime' | 'now'> {
+  readonly keys: KeySet;
+  /** What `iss` has to be: the authorization server. */
+  readonly issuer: string;
+  /** What `aud` has to have: this resource (RFC 8707). */
+  readonly resource: string;
+}
 
-    expiresAt: (token) => Number(decodeJwt(token).exp) * 1000,
+const AccessClaimsSchema = v.object({
+  client_id: v.pipe(
+    v.string(),
+    v.nonEmpty(),
+    v.maxLength(255),
+    v.check((id) => textProblem('client_id', id) === undefined),
+  ),
+  scope: v.optional(v.string(), ''),
+});
+
+/**
+ * Verifies access tokens (RFC 9068) that an authorization server has issued to an agent, for this resource and on behalf
+ * of a user. A token that a client has got for itself is refused: it has no user.
+ */
+export function accessTokenVerifier({
+  keys,
+  issuer,
+  resource,
+  ...options
+}: AccessTokenVerifierOptions): AccessTokenVerifier {
+  const signed: SignatureCheck = async (token, options) => {
+    const { alg, kid, typ } = decodeProtectedHeader(token);
+    if (!isAccessToken(typ)) throw invalid('The token is not an access token for agents (typ at+jwt).', 'claims');
+    if (alg === undefined || !ASYMMETRIC_ALGORITHMS.includes(alg)) throw notAccepted();
+    return signedByKey(token, kid, keys, options, { issuers: [issuer], audiences: [resource] });
   };
+
+  const verify = rememberingVerifier(signed, { ...options, keys }, ({ sub }, payload): AgentAccess => {
+    const claims = v.safeParse(AccessClaimsSchema, payload);
+    if (!claims.success) throw invalid('The token does not name the client that it was issued to.', 'claims');
+    const { client_id: agentId, scope } = claims.output;
+    // RFC 9068, section 2.2: without a user, `sub` is the client.
+    if (sub === agentId) throw invalid('The token was issued to a client, not to a user.', 'claims');
+    return { userId: sub, agentId, scopes: scope.split(' ').filter((one) => one !== '') };
+  });
+  return { verify };
+}
+
+/** Media types of access tokens (RFC 9068, section 4). */
+function isAccessToken(typ: unknown): boolean {
+  return typeof typ === 'string' && /^(?:application\/)?at\+jwt$/i.test(typ);
+}
+
+/** Verifies a signature, and whom the token is from and for. */
+type SignatureCheck = (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
+
+async function signedByKey(
+  token: string,
+  kid: unknown,
+  keys: KeySet,
+  options: JWTVerifyOptions,
+  { issuers, audiences }: { readonly issuers: readonly string[]; readonly audiences: readonly string[] },
+): Promise<JWTPayload> {
+  if (typeof kid !== 'string') throw invalid('The token does not name its key (kid).', 'unknown_key');
+  const { payload } = await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC_ALGORITHMS });
+  assertOneOf(issuers, payload.iss, 'iss');
+  assertOneOf(audiences, payload.aud, 'aud');
+  return payload;
+}
+
+/**
+ * Verifies tokens, and remembers them: verifying a signature takes longer than the rest of a small request.
+ *
+ * @param read what a token says, once its signature and its times are verified
+ */
+function rememberingVerifier<Meaning>(
+  signed: SignatureCheck,
+  {
+    keys,
+    clockTolerance = CLOCK_TOLERANCE,
+    maxLifetime = DAY,
+    now = Date.now,
+  }: Pick<TokenVerifierOptions, 'keys' | 'clockTolerance' | 'maxLifetime' | 'now'>,
+  read: (claims: v.InferOutput<typeof ClaimsSchema>, payload: JWTPayload) => Meaning,
+): (token: string) => Promise<Meaning> {
+  const remembered = new LRUCache<string, { meaning: Meaning; until: number; generation: unknown }>({
+    max: REMEMBERED_TOKENS,
+  });
+
+  return async (token) => {
+    if (token.length > MAX_TOKEN_LENGTH) {
+      throw invalid(
+        `The token is too long: it has ${token.length} characters, and may have ${MAX_TOKEN_LENGTH}. ` +
+          "Put less into it, with definePayload of Better Auth's jwt() plugin.",
+        'malformed',
+      );
+    }
+    const name = hash('sha256', token, 'base64');
+    const known = remembered.get(name);
+    const time = now();
+    const generation = keys?.generation();
+    if (known !== undefined && time < known.until && known.generation === generation) return known.meaning;
+
+    assertWellFormed(token);
+    const options = { requiredClaims: ['exp', 'sub'], clockTolerance, currentDate: new Date(time) };
+    const payload = await signed(token, options).catch((error) => rethrow(error, time));
+    const claims = v.safeParse(ClaimsSchema, payload);
+    if (!claims.success) throw invalid('The token does not name a user, or its times are not valid.', 'claims');
+    const { exp, iat } = claims.output;
+    const seconds = Math.floor(time / 1000);
+    if (iat !== undefined && iat > seconds + clockTolerance) {
+      const evidence = `iat ${iat} is after the time of this server, ${seconds}: AUTH_CLOCK_TOLERANCE_S is ${clockTolerance}`;
+      throw invalid('The token was issued in the future.', 'claims', { evidence });
+    }
+    if (exp - Math.min(iat ?? seconds, seconds) > maxLifetime + clockTolerance) {
+      const evidence = `exp ${exp} is more than ${maxLifetime} s (TOKEN_MAX_LIFETIME_S) after iat ${iat ?? 'none'}`;
+      throw invalid('The token is good for longer than is accepted here.', 'claims', { evidence });
+    }
+    const meaning = read(claims.output, payload);
+    remembered.set(name, { meaning, until: exp * 1000, generation });
+    return meaning;
+  };
+}
+
+function notAccepted(): UnauthenticatedError {
+  return invalid('The token is signed in a way that is not accepted here.', 'algorithm');
 }
 
 /** Requires three parts in canonical base64url, so that each token has one spelling. */

@@ -51,6 +51,15 @@ interface Changed<Result> {
   readonly position: JournalPosition | undefined;
 }
 
+/** Thrown in the transaction of a dry run, to roll it back. */
+class DryRun {
+  readonly result: unknown;
+
+  constructor(result: unknown) {
+    this.result = result;
+  }
+}
+
 /** What {@link SqlTaskRepository.count} reads of the ledger. */
 const COUNTS = [sql.ref('tasks').as('tasks'), sql.ref('completed').as('completed'), ledgerPosition];
 
@@ -178,7 +187,7 @@ export class SqlTaskRepository implements TaskRepository {
       if (done !== undefined) return done.result;
     }
     let position: JournalPosition | undefined;
-    const result = await this.#database.transaction({ user: owner }, (db) => {
+    const change = this.#database.transaction({ user: owner }, (db) => {
       const run = async () => {
         const changed = await this.#changeLocked(db, owner, ids, sequences, decide);
         position = changed.position;
@@ -186,8 +195,14 @@ export class SqlTaskRepository implements TaskRepository {
       };
       return once === undefined ? run() : onlyOnce(db, owner, once, run);
     });
-    if (position !== undefined) onSaved?.(position);
-    return result;
+    try {
+      const result = await change;
+      if (position !== undefined) onSaved?.(position);
+      return result;
+    } catch (error) {
+      if (error instanceof DryRun) return error.result as Result;
+      throw error;
+    }
   }
 
   /** The owner predicate of every statement, in addition to row level security. */
@@ -204,7 +219,7 @@ export class SqlTaskRepository implements TaskRepository {
    * one for a new task, instead of the five of a transaction.
    *
    * @returns `undefined` when a transaction is needed: the task does not exist, is to be deleted, conflicts with
-   *   another change, or would be one too many
+   *   another change, would be one too many, or is a dry run
    */
   async #changeOptimistically<Result>(
     owner: UserId,
@@ -213,7 +228,8 @@ export class SqlTaskRepository implements TaskRepository {
   ): Promise<Changed<Result> | undefined> {
     const found = id === undefined ? undefined : await this.find(owner, id);
     if (id !== undefined && found === undefined) return undefined;
-    const { transitions, result } = decide(new Map(found && [[found.id, found]]), []);
+    const { transitions, result, dryRun } = decide(new Map(found && [[found.id, found]]), []);
+    if (dryRun) return undefined;
     const [transition, ...more] = transitions.filter(hasEvent);
     if (transition === undefined) return { result, position: undefined };
     const { before, after, event } = transition;
@@ -264,9 +280,11 @@ export class SqlTaskRepository implements TaskRepository {
         )),
       );
     }
-    const { transitions, result } = decide(new Map(found.map((task) => [task.id, task])), events);
+    const { transitions, result, dryRun } = decide(new Map(found.map((task) => [task.id, task])), events);
     const real = transitions.filter(hasEvent);
-    return { result, position: real.length === 0 ? undefined : await this.#save(db, owner, real) };
+    const position = real.length === 0 ? undefined : await this.#save(db, owner, real);
+    if (dryRun) throw new DryRun(result);
+    return { result, position };
   }
 
   /** Locks in the order of the ids, to avoid deadlocks. */

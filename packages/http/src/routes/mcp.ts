@@ -1,0 +1,89 @@
+import Router, { type RouterContext } from '@koa/router';
+import { AGENT_SCOPES } from '@todo-backend/application';
+import type { McpParts } from '@todo-backend/mcp';
+import type { Logger } from 'pino';
+import { type AgentGate, MCP_PATH, METADATA_PATHS, onlyAgents } from '../middleware/agent.js';
+import { FairShare } from '../middleware/fair-share.js';
+import { jsonBody } from '../middleware/json-body.js';
+import { assertListening } from '../middleware/user.js';
+
+/** Maximum bytes of a call: fits 25 of the longest tasks with every character escaped. */
+const MCP_BODY_LIMIT = 512 * 1024;
+
+/** Seconds for which clients may keep the metadata. */
+const METADATA_MAX_AGE = 3_600;
+
+/** What the tools for agents need. */
+export interface McpOptions extends Omit<McpParts, 'onError'>, AgentGate {
+  /** The authorization server that issues the tokens. */
+  readonly issuer: string;
+  readonly logger: Logger;
+}
+
+/** The tools for agents (Model Context Protocol, Streamable HTTP without sessions). */
+export function mcpRouter(options: McpOptions): Router {
+  const { resource, issuer, logger, metadataUrl } = options;
+  const router = new Router({ sensitive: true, strict: true });
+  router.get([...METADATA_PATHS], (ctx) => {
+    ctx.set('Cache-Control', `public, max-age=${METADATA_MAX_AGE}`);
+    ctx.body = {
+      resource,
+      authorization_servers: [issuer],
+      scopes_supported: AGENT_SCOPES,
+      bearer_methods_supported: ['header'],
+      resource_name: 'Todo',
+    };
+  });
+
+  let loading: ReturnType<typeof load> | undefined;
+  const load = async () => {
+    const { mcpHandler } = await import('@todo-backend/mcp');
+    const onError = (err: unknown, requestId?: string) => logger.error({ err, requestId }, 'a tool failed');
+    return mcpHandler({ ...options, onError });
+  };
+  // Each user has one call at a time, apart from the requests of their own.
+  const turns = new FairShare().turnsOf('POST');
+  router.post(MCP_PATH, onlyAgents(options), async (ctx, next) => {
+    const { userId } = ctx.state;
+    await turns.begin(userId);
+    try {
+      assertListening(ctx);
+      await next();
+    } finally {
+      turns.end(userId);
+    }
+  });
+  router.post(MCP_PATH, jsonBody(MCP_BODY_LIMIT), async (ctx) => {
+    loading ??= load();
+    const answer = await loading;
+    const { agent, requestId } = ctx.state;
+    await send(
+      ctx,
+      await answer(requestOf(ctx, resource), {
+        ...agent,
+        body: ctx.request.body,
+        changeId: requestId,
+        resourceMetadataUrl: metadataUrl,
+      }),
+    );
+  });
+  return router;
+}
+
+/** The request as web standards have it, without what nobody after this needs to know. */
+function requestOf(ctx: RouterContext, url: string): Request {
+  const { authorization: _, cookie: __, ...others } = ctx.req.headersDistinct;
+  const headers = new Headers();
+  for (const [name, values = []] of Object.entries(others)) for (const value of values) headers.append(name, value);
+  const leaving = new AbortController();
+  ctx.res.once('close', () => leaving.abort());
+  return new Request(url, { method: 'POST', headers, signal: leaving.signal });
+}
+
+async function send(ctx: RouterContext, response: Response): Promise<void> {
+  ctx.status = response.status;
+  response.headers.forEach((value, name) => {
+    ctx.set(name, value);
+  });
+  ctx.body = await response.text();
+}

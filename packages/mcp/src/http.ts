@@ -1,0 +1,37 @@
+import { createMcpHandler } from '@modelcontextprotocol/server';
+import type { Identity, McpParts } from './caller.js';
+import { todoMcpServer } from './server.js';
+
+/** Who sends a request, as the host has found out, and what belongs to it. */
+export interface McpCall extends Identity {
+  readonly scopes: readonly string[];
+  /** The parsed JSON body. */
+  readonly body: unknown;
+  /** Where the metadata of the protected resource is (RFC 9728), for a token that does not allow enough. */
+  readonly resourceMetadataUrl: string;
+}
+
+/**
+ * Answers requests of Streamable HTTP, without sessions. The host authenticates, and limits.
+ *
+ * @returns answers one request; 403 with `insufficient_scope` where the token does not allow the tool
+ */
+export function mcpHandler(parts: McpParts): (request: Request, call: McpCall) => Promise<Response> {
+  const handler = createMcpHandler(
+    ({ authInfo }) => todoMcpServer(parts, async () => authInfo?.extra?.call as McpCall),
+    // A subscription would be a stream without an end, and nothing that it could tell of changes.
+    { maxSubscriptions: 0 },
+  );
+  return (request, call) =>
+    handler.fetch(request, {
+      parsedBody: call.body,
+      authInfo: {
+        // Nothing in here needs the token.
+        token: '',
+        clientId: call.agentId,
+        scopes: [...call.scopes],
+        resourceMetadataUrl: call.resourceMetadataUrl,
+        extra: { call },
+      },
+    });
+}
