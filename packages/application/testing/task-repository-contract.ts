@@ -417,6 +417,42 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.equal((await tasks.count(user)).total, made.length + 1);
   }),
 
+  contract('saves nothing in a dry run, and fails where saving would', async ({ tasks, newTask, ...context }) => {
+    const { owner, newId, journal, withMaxTasks, deleteUser, newUser } = context;
+    const task = newTask({});
+    await tasks.add(task);
+    const origin = () => originOf(owner, newId());
+    const another = newTask({});
+    const transitions = [
+      [deletion(task, origin())],
+      [revision(task, editTask(task, { title: 'changed' }, later), origin())],
+      [creation(another, origin())],
+      [creation(another, origin()), deletion(task, origin())],
+    ];
+    const once = { key: 'dry', fingerprint: 'f' };
+    for (const some of transitions) {
+      const onSaved = () => assert.fail('nothing is saved');
+      const decide = () => ({ transitions: some, result: some.length, dryRun: true });
+      assert.equal(await tasks.change(owner, [task.id], decide, once, { onSaved }), some.length);
+      assert.equal(await tasks.change(owner, [task.id], decide, undefined, { onSaved }), some.length);
+    }
+    assert.deepEqual((await tasks.list(owner, newestFirst)).tasks, [task]);
+    assert.equal((await journal.entries(owner, { limit: 10 })).length, 1);
+    const done = () => ({ transitions: [], result: 'done' });
+    assert.equal(await tasks.change(owner, [], done, { ...once, fingerprint: 'other' }), 'done', 'the key is unused');
+
+    const oneMore = (userId: string) => () => {
+      const created = creation({ ...another, userId }, { ...origin(), actor: { type: 'user', id: userId } });
+      return { transitions: [created], result: null, dryRun: true };
+    };
+    const refused = { code: 'TASK_LIMIT_REACHED' };
+    if (withMaxTasks) await assert.rejects(withMaxTasks(1).change(owner, [], oneMore(owner)), refused);
+    if (deleteUser === undefined) return;
+    const gone = await newUser();
+    await deleteUser(gone);
+    await assert.rejects(tasks.change(gone, [], oneMore(gone)), { code: 'USER_UNKNOWN' });
+  }),
+
   contract('carries out a keyed request once, and repeats its result', async ({ tasks, newTask, owner, newUser }) => {
     const once = { key: 'k', fingerprint: 'f' };
     const add = async (user: string, title: string, how = once) => {

@@ -13,7 +13,10 @@ const pair = generateKeyPairSync('ed25519');
 const published = [{ ...pair.publicKey.export({ format: 'jwk' }), kid: 'key', alg: 'EdDSA' }] as Awaited<
   ReturnType<KeyLoader>
 >;
-const keys = cachedKeySet(async () => published, {
+/** Loads the public key of the authorization server. */
+export const keyLoader: KeyLoader = async () => published;
+
+const keys = cachedKeySet(keyLoader, {
   onLoadError: (error) => {
     throw error;
   },
@@ -72,21 +75,4 @@ export async function connect(url: string, token: string, era: (typeof ERAS)[num
   });
   await client.connect(transport);
   return client;
-}
-
-/** What a tool answers: its structured content, or the text of its error. */
-export interface ToolAnswer {
-  // biome-ignore lint/suspicious/noExplicitAny: whatever the server answered; the tests say what it should be
-  readonly output: any;
-  readonly error: string | undefined;
-  /** The whole result, as it came. */
-  readonly result: Awaited<ReturnType<Client['callTool']>>;
-}
-
-/** Calls a tool. */
-export async function use(client: Client, name: string, input: Record<string, unknown> = {}): Promise<ToolAnswer> {
-  const result = await client.callTool({ name, arguments: input });
-  const [first] = result.content;
-  const error = result.isError && first?.type === 'text' ? first.text : undefined;
-  return { output: result.structuredContent, error, result };
 }

@@ -164,6 +164,7 @@ const claimed: Record<string, string> = {
   'an issuer that starts alike': byEd({ iss: `${ISSUER}.evil.example` }),
   'an empty issuer': byEd({ iss: '' }),
   'the issuer null': byEd({ iss: null }),
+  'an issuer in a list': byEd({ iss: [ISSUER] }),
   'another issuer, by the secret': bySecret({ iss: 'https://evil.example' }),
   'the issuer null, by the secret': bySecret({ iss: null }),
   'no audience': byEd(without('aud')),

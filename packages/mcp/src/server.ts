@@ -8,16 +8,7 @@ import { standardSchema } from './schema.js';
 import { addTasks, completeTasks, deleteTasks, updateTasks } from './writing.js';
 
 /** All tools. */
-const tools = [
-  findTasks,
-  getTasks,
-  addTasks,
-  updateTasks,
-  completeTasks,
-  deleteTasks,
-  recentChanges,
-  undoChanges,
-];
+const tools = [findTasks, getTasks, addTasks, updateTasks, completeTasks, deleteTasks, recentChanges, undoChanges];
 
 const INSTRUCTIONS = [
   'Works on the tasks of the user who connected you. There is no argument for whose tasks these are.',

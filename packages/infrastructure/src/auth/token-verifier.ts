@@ -238,8 +238,9 @@ function notAToken(): UnauthenticatedError {
   return invalid('This is not a JSON Web Token.', 'malformed');
 }
 
-function assertOneOf(accepted: readonly string[], claim: unknown, name: string): void {
-  const values = Array.isArray(claim) ? claim : [claim];
+function assertOneOf(accepted: readonly string[], claim: unknown, name: 'iss' | 'aud'): void {
+  // Only an audience can be a list (RFC 7519, section 4.1).
+  const values = name === 'aud' && Array.isArray(claim) ? claim : [claim];
   if (!values.some((value) => accepted.includes(value))) {
     const evidence = `${name} is ${shown(claim)}, and should be ${accepted.map((one) => JSON.stringify(one)).join(' or ')}`;
     throw invalid(`The token is meant for somebody else (${name}).`, 'claims', { evidence });
