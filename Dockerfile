@@ -4,6 +4,7 @@ COPY package.json package-lock.json .npmrc ./
 COPY packages/domain/package.json packages/domain/
 COPY packages/application/package.json packages/application/
 COPY packages/infrastructure/package.json packages/infrastructure/
+COPY packages/mcp/package.json packages/mcp/
 COPY packages/http/package.json packages/http/
 COPY packages/client/package.json packages/client/
 RUN npm ci --ignore-scripts
