@@ -247,6 +247,7 @@ test('requests that are no calls get an answer that says so', async (t) => {
     (await post(host, body, { ...token, ...headers })).status;
   t.is(await status('{'), 400);
   t.is(await status('['.repeat(100_000)), 400);
+  t.is(await status(Array(1_000).fill(toolCall('find_tasks'))), 400, 'a batch would pass the limits');
   t.is(await status(`"${'x'.repeat(600_000)}"`), 413);
   t.is(await status(toolCall('find_tasks'), { 'Content-Type': 'text/plain' }), 415);
   t.is(await status(toolCall('find_tasks'), { 'Mcp-Name': 'delete_tasks' }), 400, 'headers that say something else');
@@ -262,6 +263,46 @@ test('requests that are no calls get an answer that says so', async (t) => {
   const subscription = { ...toolCall('x'), method: 'subscriptions/listen' };
   const answer = await post(host, subscription, { ...token, 'Mcp-Method': 'subscriptions/listen' });
   t.false(answer.headers.get('Content-Type')?.includes('event-stream') ?? false, 'no stream without an end');
+});
+
+test('a client that leaves while its call is under way is no error', async (t) => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  let arrival = Promise.withResolvers<void>();
+  let departure = Promise.withResolvers<void>();
+  const slow = {
+    async list() {
+      arrival.resolve();
+      await departure.promise;
+      return { tasks: [], position: '0', next: undefined };
+    },
+  } as unknown as AppOptions['tasks'];
+  const host = await opened(t, { tasks: slow, logger });
+  for (const version of ['2026-07-28', '2025-06-18']) {
+    [arrival, departure] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const leaving = new AbortController();
+    const { params, ...call } = toolCall('find_tasks');
+    const { _meta, ...legacy } = params;
+    const answer = fetch(`${atLocalhost(host)}/mcp`, {
+      method: 'POST',
+      headers: {
+        ...asAgent(accessToken('alice')),
+        'Content-Type': 'application/json',
+        Accept: 'application/json, text/event-stream',
+        'MCP-Protocol-Version': version,
+        'Mcp-Method': 'tools/call',
+        'Mcp-Name': 'find_tasks',
+      },
+      body: JSON.stringify({ ...call, params: version === '2026-07-28' ? params : legacy }),
+      signal: leaving.signal,
+    });
+    await arrival.promise;
+    leaving.abort();
+    await t.throwsAsync(answer);
+    departure.resolve();
+    t.is((await post(host, toolCall('find_tasks'), asAgent(accessToken('alice')))).status, 200, 'the turn is free');
+  }
+  t.deepEqual(lines, []);
 });
 
 test('the agents of a user have a limit of their own, and one call at a time', async (t) => {

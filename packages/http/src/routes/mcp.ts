@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { type AgentGate, MCP_PATH, METADATA_PATHS, onlyAgents } from '../middleware/agent.js';
 import { FairShare } from '../middleware/fair-share.js';
 import { jsonBody } from '../middleware/json-body.js';
+import { RequestError } from '../middleware/request-error.js';
 import { assertListening } from '../middleware/user.js';
 
 /** Maximum bytes of a call: fits 25 of the longest tasks with every character escaped. */
@@ -54,18 +55,20 @@ export function mcpRouter(options: McpOptions): Router {
     }
   });
   router.post(MCP_PATH, jsonBody(MCP_BODY_LIMIT), async (ctx) => {
+    const { body } = ctx.request;
+    // The protocol has no batches any more, and each call in one would count as none.
+    if (Array.isArray(body)) throw new RequestError('MALFORMED_REQUEST', 'Send each message in a request of its own.');
     loading ??= load();
     const answer = await loading;
     const { agent, requestId } = ctx.state;
-    await send(
-      ctx,
-      await answer(requestOf(ctx, resource), {
-        ...agent,
-        body: ctx.request.body,
-        changeId: requestId,
-        resourceMetadataUrl: metadataUrl,
-      }),
-    );
+    const call = { ...agent, body, changeId: requestId, resourceMetadataUrl: metadataUrl };
+    try {
+      await send(ctx, await answer(requestOf(ctx, resource), call));
+    } catch (error) {
+      // Whatever fails when the client has left is nobody's fault.
+      assertListening(ctx);
+      throw error;
+    }
   });
   return router;
 }
