@@ -4,6 +4,7 @@ import {
   isFloating,
   type Problem,
   parseForeignDate,
+  textProblem,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
 import { journalPosition, POSITION_PATTERN } from './position.js';
@@ -150,6 +151,21 @@ export function moment(name: string, description: string) {
         examples: ['2026-03-10T09:30:00Z'],
         pattern: INSTANT_PATTERN,
       }),
+    ),
+  );
+}
+
+/** An id that somebody else has made: any text that is not too long. */
+export function foreignId(name: string, description: string) {
+  const label = capitalized(name);
+  const message = `${label} must have 1 to 255 characters.`;
+  return v.optional(
+    v.pipe(
+      v.string(message),
+      v.minLength(1, message),
+      v.maxLength(255, message),
+      domainRule((text) => textProblem(label, text)),
+      v.metadata({ pattern: NO_NUL, description }),
     ),
   );
 }

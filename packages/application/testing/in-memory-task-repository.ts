@@ -153,11 +153,12 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
   }
 
   async entries(owner: UserId, query: JournalQuery): Promise<JournalEntry[]> {
-    const { taskId, type, since, until, before, after, limit } = query;
+    const { taskId, type, actor, since, until, before, after, limit } = query;
     const found = this.#entries(owner).filter(
       (entry) =>
         (taskId === undefined || entry.taskId === taskId) &&
         (type === undefined || entry.type === type) &&
+        (actor === undefined || isOfAgent(entry, actor)) &&
         (since === undefined || entry.time >= since) &&
         (until === undefined || entry.time < until) &&
         (before === undefined || entry.sequence < before) &&
@@ -176,9 +177,11 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
 
   async select(owner: UserId, selection: EventSelection, limit: number): Promise<JournalEntry[]> {
     return this.#entries(owner)
-      .filter(({ id, correlationId }) =>
-        'ids' in selection ? selection.ids.includes(id) : correlationId === selection.correlationId,
-      )
+      .filter((entry) => {
+        if ('ids' in selection) return selection.ids.includes(entry.id);
+        if ('correlationId' in selection) return entry.correlationId === selection.correlationId;
+        return isOfAgent(entry, selection.actor) && entry.time >= selection.since;
+      })
       .reverse()
       .slice(0, limit);
   }
@@ -256,6 +259,10 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
 
 function isDeletion({ type, erased }: JournalEntry): boolean {
   return type === 'todo.task.deleted.v1' && !erased;
+}
+
+function isOfAgent({ actor: { type, id } }: JournalEntry, agent: string): boolean {
+  return type === 'agent' && id === agent;
 }
 
 function blankedEntry({ sequence, ...event }: JournalEntry): JournalEntry {

@@ -573,6 +573,14 @@ export interface Undo {
    */
   correlationId?: string;
   /**
+   * All that the agent with this id did, from `since` on. Instead of `events` and `correlationId`.
+   */
+  actor?: string;
+  /**
+   * Only together with `actor`: what it did from this time on. What is more precise than a millisecond is cut.
+   */
+  since?: string;
+  /**
    * Whether nothing is done, and the answer only says what would be.
    */
   dryRun?: boolean;
@@ -733,6 +741,10 @@ export interface JournalQuery {
     | 'todo.task.deleted.v1'
     | 'todo.task.restored.v1'
     | 'todo.task.erased.v1';
+  /**
+   * Only what the agent with this id did; an empty value is as if absent.
+   */
+  actor?: string;
   /**
    * Only what happened from this time on. What is more precise than a millisecond is cut; an empty value is as if absent.
    */

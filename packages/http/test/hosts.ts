@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { journalUseCases, localFeed, recoveryUseCases, taskUseCases } from '@todo-backend/application';
+import {
+  journalUseCases,
+  localFeed,
+  recoveryUseCases,
+  type TaskUseCases,
+  taskUseCases,
+} from '@todo-backend/application';
 import { InMemoryTaskRepository } from '@todo-backend/application/testing';
 import {
   type AppOptions,
@@ -49,6 +55,8 @@ export interface Call {
 /** A server on a real socket. */
 export interface Host {
   readonly url: string;
+  /** The use cases behind it, for what does not come as a request of a user: what an agent does. */
+  readonly tasks?: TaskUseCases;
   /** Fails when the response is not documented in docs/openapi.json. */
   call(method: string, path: string, call?: Call): Promise<Answer>;
   close(): Promise<void>;
@@ -71,13 +79,13 @@ export const hosts: { name: string; declare: TestFn; open(): Promise<Host> }[] =
   { name: 'PostgreSQL', declare: await postgresTest(test), open: onPostgres },
 ];
 
-/** A valid body for each route that needs one; `id` is that of its task. */
-const BODIES: Readonly<Record<string, (id: string) => object>> = {
+/** A valid body for each route that needs one, or several that differ in kind; `id` is that of its task. */
+const BODIES: Readonly<Record<string, (id: string) => object | readonly object[]>> = {
   createTask: () => ({ title: 'a task', priority: 'low', category: 'work' }),
   updateTask: () => ({ title: 'changed' }),
   batchTasks: (id) => ({ operations: [{ op: 'update', id, changes: { title: 'changed' } }] }),
   importTasks: () => ({ tasks: [{ title: 'a task', priority: 'low', category: 'work' }] }),
-  undo: (id) => ({ events: [id] }),
+  undo: (id) => [{ events: [id] }, { correlationId: id }, { actor: id, since: '2000-01-01T00:00:00Z' }],
 };
 
 /** The routes whose id is that of a deleted task. */
@@ -97,15 +105,17 @@ interface Operation {
 export function operations(id: string): Operation[] {
   const prefix = '/api/{user_id}';
   const ofUser = routes.filter(({ path }: Route) => path.startsWith(prefix));
-  return ofUser.map((route: Route) => {
-    const json = BODIES[route.id]?.(id);
-    if (route.body?.required && json === undefined) throw new Error(`Say which body ${route.id} takes.`);
+  return ofUser.flatMap((route: Route) => {
+    const bodies = [BODIES[route.id]?.(id)].flat();
+    if (route.body?.required && bodies.includes(undefined)) throw new Error(`Say which body ${route.id} takes.`);
     const path = route.path.slice(prefix.length).replace('{task_id}', id);
-    const namesTask = [route.path, JSON.stringify(json)].some(
-      (text) => text?.includes('{task_id}') || text?.includes(id),
-    );
     const ofTrash = OF_TRASH.has(route.id);
-    return { method: route.method.toUpperCase(), path, ...(json && { json }), namesTask, ofTrash };
+    return bodies.map((json) => {
+      const namesTask = [route.path, JSON.stringify(json)].some(
+        (text) => text?.includes('{task_id}') || text?.includes(id),
+      );
+      return { method: route.method.toUpperCase(), path, ...(json && { json }), namesTask, ofTrash };
+    });
   });
 }
 
@@ -198,10 +208,11 @@ export async function person(host: Host, id: string = randomUUID()): Promise<Per
 }
 
 /** A host at a port, closed by `close`. */
-export function hostAt(port: number, close: () => Promise<void>): Host {
+export function hostAt(port: number, close: () => Promise<void>, tasks?: TaskUseCases): Host {
   const url = `http://127.0.0.1:${port}`;
   return {
     url,
+    ...(tasks && { tasks }),
     close,
     async call(method, path, { token, json, body, headers } = {}) {
       const response = await fetch(url + path, {
@@ -243,8 +254,9 @@ export async function onMemory({
   const repository = new InMemoryTaskRepository();
   const feed = localFeed();
   const ports = { tasks: repository, clock, newId: uuidv7, feed };
+  const { tasks = taskUseCases(ports) } = own;
   const app = createApp({
-    tasks: taskUseCases(ports),
+    tasks,
     journal: journalUseCases({ journal: repository }),
     recovery: recoveryUseCases({ ...ports, journal: repository, retentionDays: 90 }),
     feed,
@@ -270,7 +282,7 @@ export async function onMemory({
     connections,
     answerTimeout,
   });
-  return hostAt(server.port, () => server.close());
+  return hostAt(server.port, () => server.close(), tasks);
 }
 
 async function onPGlite(): Promise<Host> {
@@ -294,12 +306,13 @@ export async function onDatabase(database: Database, stop: () => Promise<void> =
     RATE_LIMIT_FAILURES_PER_ADDRESS: '1000000',
   });
   await database.migrate(config);
-  const { app } = createContainer({ config, logger, database });
+  const { app, tasks } = createContainer({ config, logger, database });
   const options = { host: '127.0.0.1', port: 0, requestTimeout: PATIENCE, logger };
   const server = await listen(app, options);
-  return hostAt(server.port, async () => {
+  const close = async () => {
     await server.close();
     await database.close();
     await stop();
-  });
+  };
+  return hostAt(server.port, close, tasks);
 }

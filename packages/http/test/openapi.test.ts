@@ -87,9 +87,12 @@ test('every example of a body is accepted', async (t) => {
       const { examples = {} } = requestBody?.content['application/json'] ?? {};
       for (const [name, { value }] of Object.entries(examples)) {
         const { id } = await alice.create();
+        const byAgent = { actor: { type: 'agent', id: 'agent' }, correlationId: 'call' } as const;
+        await host.tasks?.complete('alice', id, { completed: true }, byAgent);
         const [event] = (await alice.call('GET', '/audit?limit=1')).body;
         // The examples of an undo name what is not there.
-        const there = { events: [event.id], correlationId: event.correlationId };
+        const { correlationId, actor, time: since } = event;
+        const there = { events: [event.id], correlationId, actor: actor.id, since };
         const named = Object.entries(value as object).map(([key, value]) => [
           key,
           there[key as keyof typeof there] ?? value,

@@ -18,7 +18,7 @@ import {
   placeOf,
 } from '../position.js';
 import { TaskIdSchema } from '../task-id.js';
-import { CURSOR_DESCRIPTION, countUpTo, moment, parse, positionInput } from '../validation.js';
+import { CURSOR_DESCRIPTION, countUpTo, foreignId, moment, parse, positionInput } from '../validation.js';
 import { type ChangesPage, type ChangesQueryInput, ChangesQuerySchema, type JournalSpan, pageOf } from './changes.js';
 
 /** An event in its owner's journal. */
@@ -34,6 +34,8 @@ export type DeletionEntry = TaskEventOf<'todo.task.deleted.v1'> & Pick<JournalEn
 export interface JournalQuery {
   readonly taskId?: TaskId | undefined;
   readonly type?: TaskEventType | undefined;
+  /** Only what the agent with this id did. */
+  readonly actor?: string | undefined;
   /** From this moment on. */
   readonly since?: Timestamp | undefined;
   /** Before this moment. */
@@ -45,8 +47,14 @@ export interface JournalQuery {
   readonly limit: number;
 }
 
-/** Names events: by their ids, or all of one request. */
-export type EventSelection = { readonly ids: readonly string[] } | { readonly correlationId: string };
+/** All that the agent with this id did from a moment on. What users themselves did is never of it, whatever their ids. */
+export interface AgentActivity {
+  readonly actor: string;
+  readonly since: Timestamp;
+}
+
+/** Names events: by their ids, all of one request, or all of an agent from a moment on. */
+export type EventSelection = { readonly ids: readonly string[] } | { readonly correlationId: string } | AgentActivity;
 
 /** Selects tasks that were deleted, and are not back. */
 export interface TrashQuery {
@@ -83,6 +91,8 @@ export const JOURNAL_MAX_LIMIT = 200;
 export interface JournalQueryInput {
   readonly taskId?: string | undefined;
   readonly type?: TaskEventType | undefined;
+  /** The id of an agent. */
+  readonly actor?: string | undefined;
   /** An instant (RFC 3339). */
   readonly since?: string | undefined;
   /** An instant (RFC 3339). */
@@ -106,6 +116,7 @@ const entries = {
       v.metadata({ description: 'Only events of this type.' }),
     ),
   ),
+  actor: foreignId('actor', 'Only what the agent with this id did.'),
   since: moment('since', 'Only what happened from this time on.'),
   until: moment('until', 'Only what happened before this time.'),
   cursor: positionInput('Cursor', CURSOR_DESCRIPTION, CURSOR_PATTERN),

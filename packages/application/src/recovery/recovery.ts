@@ -3,13 +3,13 @@ import {
   erasure,
   InvalidInputError,
   inverse,
+  type Problem,
   type Task,
   type TaskEvent,
   type TaskId,
   TaskNotFoundError,
   type TaskTransition,
   type Timestamp,
-  textProblem,
   timestamp,
   type UndoField,
   type UndoOutcome,
@@ -17,7 +17,7 @@ import {
 } from '@todo-backend/domain';
 import * as v from 'valibot';
 import { ChangedSinceError, EventNotFoundError, TaskExistsError, UnavailableError } from '../errors.js';
-import type { EventSelection, Journal } from '../journal/journal.js';
+import type { AgentActivity, EventSelection, Journal } from '../journal/journal.js';
 import { journalPosition, placeOf } from '../position.js';
 import { parseTaskId, UUID } from '../task-id.js';
 import { type ChangeContext, type ChangeOptions, changesOver, type TaskPorts } from '../tasks/change-context.js';
@@ -25,10 +25,10 @@ import type { Decision, DependedEvent } from '../tasks/task-repository.js';
 import {
   CURSOR_DESCRIPTION,
   countUpTo,
-  domainRule,
   dryRun,
   flag,
-  NO_NUL,
+  foreignId,
+  moment,
   parse,
   positionInput,
   record,
@@ -48,12 +48,16 @@ const ERASED_AT_ONCE = 10_000;
 
 const DAY = 86_400_000;
 
-/** What to take back: either `events` or `correlationId`. */
+/** What to take back: `events`, or `correlationId`, or `actor` with `since`. */
 export interface UndoInput {
   /** Ids of events, 1 to {@link UNDO_MAX_IDS}. */
   readonly events?: readonly string[] | undefined;
   /** All that one request did: its id. */
   readonly correlationId?: string | undefined;
+  /** All that an agent did: its id. Not who undoes it, which is in the {@link ChangeOptions}. */
+  readonly actor?: string | undefined;
+  /** From this instant on (RFC 3339), together with `actor`. */
+  readonly since?: string | undefined;
   /** Only says what would become of it. Default false. */
   readonly dryRun?: boolean | undefined;
   /** All or nothing (the default). With `false`, what can go back does. */
@@ -80,8 +84,6 @@ const EventIdSchema = v.pipe(
   v.metadata({ format: 'uuid' }),
 );
 
-const CORRELATION_PROBLEM = 'CorrelationId must have 1 to 255 characters.';
-
 /** Checks an {@link UndoInput}. */
 export const UndoSchema = record({
   events: v.optional(
@@ -92,18 +94,12 @@ export const UndoSchema = record({
       v.metadata({ description: 'The ids of the events to take back, as the journal has them.' }),
     ),
   ),
-  correlationId: v.optional(
-    v.pipe(
-      v.string(CORRELATION_PROBLEM),
-      v.minLength(1, CORRELATION_PROBLEM),
-      v.maxLength(255, CORRELATION_PROBLEM),
-      domainRule((text) => textProblem('CorrelationId', text)),
-      v.metadata({
-        pattern: NO_NUL,
-        description: 'All that one request did: its `X-Request-Id`. Instead of `events`.',
-      }),
-    ),
+  correlationId: foreignId('correlationId', 'All that one request did: its `X-Request-Id`. Instead of `events`.'),
+  actor: foreignId(
+    'actor',
+    'All that the agent with this id did, from `since` on. Instead of `events` and `correlationId`.',
   ),
+  since: moment('since', 'Only together with `actor`: what it did from this time on.'),
   dryRun,
   atomic: flag('Atomic', 'Whether all of it is taken back or nothing. Otherwise what can go back does.', true),
 } satisfies Record<keyof UndoInput, v.GenericSchema>);
@@ -177,8 +173,7 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
       // Not before this: a request that is repeated gets the first answer, whatever became of the events since.
       const decide = (found: ReadonlyMap<TaskId, Task>, events: readonly DependedEvent[] = []) => {
         if (selected.length > UNDO_MAX_EVENTS) {
-          const message = `This request did more than ${UNDO_MAX_EVENTS} changes. Undo them in parts, by their events.`;
-          throw new InvalidInputError([{ field: 'correlationId', message }]);
+          throw new InvalidInputError([tooManyEvents(selection)]);
         }
         if (events.length < wanted) throw new EventNotFoundError();
         const decision = takeBack(events, found, contextOf(owner, options));
@@ -271,13 +266,41 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
 }
 
 function selectionOf(input: unknown) {
-  const { events, correlationId, ...how } = parse(UndoSchema, input);
-  if ((events === undefined) === (correlationId === undefined)) {
-    throw new InvalidInputError([{ field: 'events', message: 'Choose one: events or correlationId.' }]);
+  const { events, correlationId, actor, since, ...how } = parse(UndoSchema, input);
+  const given = Object.entries({ events, correlationId, actor: actor ?? since }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (given.length !== 1) {
+    const named = given.map(([name]) => (name === 'actor' && actor === undefined ? 'since' : name));
+    const not = given.length === 0 ? '' : `, not ${new Intl.ListFormat('en').format(named)}`;
+    const message = `Choose one: events, or correlationId, or actor with since${not}.`;
+    throw new InvalidInputError([{ field: 'events', message }]);
   }
-  const selection: EventSelection =
-    correlationId === undefined ? { ids: [...new Set(events ?? [])] } : { correlationId };
-  return { selection, ...how };
+  const selection = events
+    ? { ids: [...new Set(events)] }
+    : correlationId
+      ? { correlationId }
+      : activityOf(actor, since);
+  return { selection, ...how } satisfies { selection: EventSelection };
+}
+
+function activityOf(actor: string | undefined, since: string | undefined): AgentActivity {
+  if (actor === undefined) {
+    throw new InvalidInputError([{ field: 'actor', message: 'Actor is required with since: say which agent.' }]);
+  }
+  if (since === undefined) {
+    throw new InvalidInputError([{ field: 'since', message: 'Since is required with actor: say from when on.' }]);
+  }
+  return { actor, since };
+}
+
+function tooManyEvents(selection: EventSelection): Problem {
+  if ('actor' in selection) {
+    const message = `This agent did more than ${UNDO_MAX_EVENTS} changes since then. Choose a later since.`;
+    return { field: 'since', message };
+  }
+  const message = `This request did more than ${UNDO_MAX_EVENTS} changes. Undo them in parts, by their events.`;
+  return { field: 'correlationId', message };
 }
 
 /** Takes back events, in their order, each from what those before it have left. */

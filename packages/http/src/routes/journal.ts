@@ -7,7 +7,7 @@ import { json, type Query, type Route, ref } from './route.js';
 const journalQuery: Query = {
   schema: JournalQuerySchema,
   names: { task_id: 'taskId' },
-  emptyIsAbsent: ['taskId', 'type', 'since', 'until', 'cursor', 'after'],
+  emptyIsAbsent: ['taskId', 'type', 'actor', 'since', 'until', 'cursor', 'after'],
   mistake: { since: 'yesterday', limit: '1000' },
 };
 

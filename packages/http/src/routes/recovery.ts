@@ -20,7 +20,7 @@ const undo: Route = {
   path: '/api/{user_id}/undo',
   tag: 'Journal',
   summary: 'Undo',
-  description: `Takes back events, or all that one request did, up to ${UNDO_MAX_EVENTS.toLocaleString('en')} events: the newest first, and field by field. A field goes back only where it still is what the event made it. All of it is taken back or, with 409 and the fields that were changed since, nothing; with \`atomic\` false what can go back does. An undo is a change like any other, so it can be undone.`,
+  description: `Takes back events, all that one request did, or all that an agent did since a moment: up to ${UNDO_MAX_EVENTS.toLocaleString('en')} events: the newest first, and field by field. A field goes back only where it still is what the event made it. All of it is taken back or, with 409 and the fields that were changed since, nothing; with \`atomic\` false what can go back does. An undo is a change like any other, so it can be undone.`,
   headers: ['Idempotency-Key'],
   body: {
     schema: 'Undo',
@@ -28,6 +28,7 @@ const undo: Route = {
     examples: {
       request: { correlationId: '4b692b42-5e59-46b9-ad0e-693a92ef6968' },
       event: { events: [eventId], dryRun: true },
+      agent: { actor: 'planner', since: '2026-11-26T09:30:00Z', atomic: false },
     },
     mistake: { events: [], atomic: 'no' },
   },

@@ -88,13 +88,12 @@ export class SqlJournal implements Journal {
   }
 
   async select(owner: UserId, selection: EventSelection, limit: number): Promise<JournalEntry[]> {
-    const byIds = 'ids' in selection;
+    const way = 'ids' in selection ? 'ids' : 'actor' in selection ? 'actor' : 'correlationId';
     const statement = this.#statements.get(
-      `select ${byIds}`,
-      (db) =>
-        this.#selectEntries(db, (events) => events.where(byIds ? HAS_ID : HAS_CORRELATION).orderBy('sequence', 'desc')),
+      `select ${way}`,
+      (db) => this.#selectEntries(db, (events) => events.where(SELECTIONS[way]).orderBy('sequence', 'desc')),
       // The scan ends early once it has found so many as there can be.
-      { owner, ...selection, limit: byIds ? Math.min(limit, selection.ids.length) : limit },
+      { owner, ...selection, limit: 'ids' in selection ? Math.min(limit, selection.ids.length) : limit },
     );
     const rows = await this.#readPast<readonly [StoredEntry]>(owner, statement, true);
     return rows.map(([entry]) => toEntry(entry));
@@ -261,9 +260,6 @@ type OwnedTable = 'task_events' | 'task_ledgers' | 'tasks';
 
 type Events = SelectQueryBuilder<CallerTables, 'task_events' | 'caller', { entry: StoredEntry }>;
 
-const HAS_ID = sql<boolean>`"eventId" = any(${value('ids')}::uuid[])`;
-const HAS_CORRELATION = sql<boolean>`"correlationId" = ${value('correlationId')}`;
-
 /** The task of an event does not exist. */
 const isGone = sql<boolean>`not exists (
   select from tasks where tasks."userId" = task_events."userId" and tasks."id" = task_events."taskId")`;
@@ -315,10 +311,18 @@ type Filtered = ExpressionBuilder<CallerTables, 'task_events' | 'caller'>;
 const FILTERS: { readonly [Name in Filter]: (eb: Filtered) => ReturnType<Filtered> } = {
   taskId: (eb) => eb('taskId', '=', value<string>('taskId')),
   type: (eb) => eb('type', '=', value<string>('type')),
+  actor: (eb) => eb.and([eb('actorType', '=', sql.lit('agent')), eb('actorId', '=', value<string>('actor'))]),
   since: (eb) => eb('time', '>=', value<string>('since')),
   until: (eb) => eb('time', '<', value<string>('until')),
   before: (eb) => eb('sequence', '<', value<number>('before')),
   after: (eb) => eb('sequence', '>', value<number>('after')),
+};
+
+/** The condition of each way to select events, by a field that only this way has. */
+const SELECTIONS = {
+  ids: () => sql<boolean>`"eventId" = any(${value('ids')}::uuid[])`,
+  correlationId: (eb: Filtered) => eb('correlationId', '=', value<string>('correlationId')),
+  actor: (eb: Filtered) => eb.and([FILTERS.actor(eb), FILTERS.since(eb)]),
 };
 
 function filtersOf(query: JournalQuery): Filter[] {
