@@ -17,10 +17,11 @@ const conversion: ConversionConfig = {
 
 /** A schema as the protocol takes it (Standard Schema with JSON Schema), in few words: a model reads it. */
 export function standardSchema(schema: GenericSchema): StandardSchemaWithJSON {
-  const jsonSchemaOf = (typeMode: 'input' | 'output') => () => {
+  const [input, output] = (['input', 'output'] as const).map((typeMode) => {
     const { $schema: _, ...converted } = toJsonSchema(schema, { ...conversion, typeMode });
     return converted as Record<string, unknown>;
-  };
-  const jsonSchema = { input: jsonSchemaOf('input'), output: jsonSchemaOf('output') };
+  });
+  // Asked for with each request.
+  const jsonSchema = { input: () => input, output: () => output };
   return { '~standard': { ...schema['~standard'], jsonSchema } } as StandardSchemaWithJSON;
 }
