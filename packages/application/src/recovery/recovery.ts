@@ -296,10 +296,10 @@ function activityOf(actor: string | undefined, since: string | undefined): Agent
 
 function tooManyEvents(selection: EventSelection): Problem {
   if ('actor' in selection) {
-    const message = `This agent did more than ${UNDO_MAX_EVENTS} changes since then. Choose a later since.`;
+    const message = `This agent did more than ${UNDO_MAX_EVENTS.toLocaleString('en')} changes since then. Choose a later since.`;
     return { field: 'since', message };
   }
-  const message = `This request did more than ${UNDO_MAX_EVENTS} changes. Undo them in parts, by their events.`;
+  const message = `This request did more than ${UNDO_MAX_EVENTS.toLocaleString('en')} changes. Undo them in parts, by their events.`;
   return { field: 'correlationId', message };
 }
 
@@ -310,16 +310,20 @@ function takeBack(
   { newOrigin }: ChangeContext,
 ): Decision<readonly UndoResult[]> {
   const present = new Map(found);
-  const seen = new Set<string>();
+  const takenBack = new Set<string>();
+  /** The deletions that are in force again, as the restorations after them were taken back. */
+  const inForce = new Map<TaskId, string | undefined>();
   const transitions: TaskTransition[] = [];
   const result = events.map((event): UndoResult => {
     const { id: eventId, taskId, deletedAgainBy } = event;
-    seen.add(eventId);
-    // The task is gone by a later deletion, which is not to be undone.
-    if (deletedAgainBy !== undefined && !seen.has(deletedAgainBy)) {
+    // The task is gone by another deletion, which is not to be undone.
+    const isInForce = deletedAgainBy === undefined || takenBack.has(deletedAgainBy) || inForce.get(taskId) === eventId;
+    if (!isInForce) {
       return { eventId, taskId, outcome: 'nothing', fields: [], task: present.get(taskId) };
     }
     const { outcome, fields, transition } = inverse(event, present.get(taskId), newOrigin());
+    if (outcome === 'undone') takenBack.add(eventId);
+    if (outcome === 'undone' && event.type === 'todo.task.restored.v1') inForce.set(taskId, event.undoes);
     if (transition !== undefined) {
       transitions.push(transition);
       if (transition.after === undefined) present.delete(taskId);
