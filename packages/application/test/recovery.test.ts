@@ -7,6 +7,7 @@ import {
   UNDO_MAX_EVENTS,
 } from '@todo-backend/application';
 import { fixedClock, InMemoryTaskRepository, sequentialIds } from '@todo-backend/application/testing';
+import type { InvalidInputError } from '@todo-backend/domain';
 import test from 'ava';
 
 const milk = { title: 'Buy milk', priority: 'high', category: 'home' } as const;
@@ -46,6 +47,20 @@ test('the largest import is undone, and more than that is refused', async (t) =>
   t.is(results.filter(({ outcome }) => outcome === 'undone').length, UNDO_MAX_EVENTS);
   await import_(1);
   await t.throwsAsync(recovery.undo('alice', { correlationId }), { code: 'INVALID_INPUT' });
+});
+
+test('an undo of an agent takes back so much, and says where to begin when it is more', async (t) => {
+  const { tasks, recovery } = setUp();
+  const actor = { type: 'agent', id: 'client-1' } as const;
+  const undo = { actor: actor.id, since: '2026-03-01T12:00:00Z' };
+  const half = Array.from({ length: UNDO_MAX_EVENTS / 2 }, () => milk);
+  for (let i = 0; i < 2; i++) await tasks.import('alice', { tasks: half }, { actor });
+  t.is((await recovery.undo('alice', { ...undo, dryRun: true })).length, UNDO_MAX_EVENTS);
+  await tasks.create('alice', milk, { actor });
+  const error = await t.throwsAsync(recovery.undo('alice', undo), { code: 'INVALID_INPUT' });
+  t.deepEqual((error as InvalidInputError).problems, [
+    { field: 'since', message: 'This agent did more than 10,000 changes since then. Choose a later since.' },
+  ]);
 });
 
 test('a task can be restored for as long as the journal is kept', async (t) => {

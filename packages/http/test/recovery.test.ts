@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
 import { ABSENT, type Answer, assertProblem, hosts, type Person, person, shared } from './hosts.ts';
 
 /** The ids of the newest events, newest first. */
@@ -83,6 +85,80 @@ for (const { name, declare: test, open } of hosts) {
     t.deepEqual(titles, ['a2', 'c'], 'the undo is undone');
   });
 
+  test(`${name}: all that an agent did since a moment is undone, and nothing of anybody else`, async (t) => {
+    const { tasks = assert.fail(), ...server } = await host();
+    const [alice, bob] = [await person(server), await person(server)];
+    const by = (id: string) => ({ actor: { type: 'agent', id } }) as const;
+    const [a, b] = [await alice.create({ title: 'a' }), await alice.create({ title: 'b' })];
+    await tasks.update(alice.id, a.id, { category: 'home' }, by('client-1'));
+    await setTimeout(2);
+    const since = new Date().toISOString();
+    const theirs = await bob.create({ title: 'theirs' });
+    await tasks.update(bob.id, theirs.id, { title: 'edited by their agent' }, by('client-9'));
+    await tasks.update(alice.id, a.id, { title: 'overwritten', description: 'text' }, by('client-1'));
+    await tasks.delete(alice.id, b.id, by('client-1'));
+    await tasks.create(alice.id, { title: 'spam', priority: 'low', category: 'work' }, by('client-1'));
+    await tasks.update(alice.id, a.id, { priority: 'high' }, by('client-2'));
+    await alice.call('PUT', `/tasks/${a.id}`, { json: { title: 'mine' } });
+    // A user is no agent, whatever the ids.
+    await tasks.update(alice.id, a.id, { dueDate: '2026-03-10' }, { actor: { type: 'user', id: 'client-1' } });
+
+    const all = { actor: 'client-1', since };
+    const [overwriting] = (await alice.call('GET', '/audit?actor=client-1&type=todo.task.updated.v1')).body;
+    const before = (await alice.call('GET', '/audit')).text;
+    assertProblem(t, await undo(alice, all), 409, [`events.${overwriting.id}.title`]);
+    const dry = await undo(alice, { ...all, dryRun: true });
+    for (const stranger of ['client-9', 'client', alice.id]) {
+      assertProblem(t, await undo(alice, { ...all, actor: stranger }), 404);
+    }
+    assertProblem(t, await undo(bob, all), 404);
+    assertProblem(t, await undo(alice, { ...all, since: '9999-01-01T00:00:00Z' }), 404);
+    t.is((await alice.call('GET', '/audit')).text, before, 'nothing was done');
+
+    const headers = { 'Idempotency-Key': 'undo', 'X-Request-Id': 'an-undo' };
+    const done = await undo(alice, { ...all, atomic: false }, headers);
+    const outcomes = ({ body }: Answer) =>
+      body.results.map(({ outcome, fields }: Answer['body']) => [outcome, ...fields]);
+    t.deepEqual(outcomes(done), [['undone'], ['undone'], ['conflict', 'title']]);
+    t.deepEqual(outcomes(dry), outcomes(done));
+    const list = (await alice.call('GET', '/tasks?sort_by=createdAt&sort_order=asc')).body;
+    const expected = { ...a, title: 'mine', category: 'home', priority: 'high', dueDate: '2026-03-10T00:00:00' };
+    t.deepEqual(list.map(content), [expected, b].map(content));
+    const entries = (await alice.call('GET', '/audit?limit=3')).body;
+    t.deepEqual(
+      entries.map(({ undoes }: Answer['body']) => undoes).reverse(),
+      done.body.results.map(({ eventId }: Answer['body']) => eventId),
+    );
+    t.deepEqual((await undo(alice, { ...all, atomic: false }, headers)).body, done.body, 'a retry with the same key');
+    t.deepEqual((await bob.call('GET', `/tasks/${theirs.id}`)).body.title, 'edited by their agent');
+
+    // Without the conflict it is all or nothing, and nothing is left to do but that.
+    await tasks.complete(alice.id, a.id, { completed: true }, by('client-3'));
+    const third = { actor: 'client-3', since };
+    t.deepEqual(outcomes(await undo(alice, third)), [['undone', 'status']]);
+    t.deepEqual(outcomes(await undo(alice, third)), [['nothing']]);
+  });
+
+  test(`${name}: the journal tells what one agent did`, async (t) => {
+    const { tasks = assert.fail(), ...server } = await host();
+    const alice = await person(server);
+    const { id } = await alice.create();
+    for (const agent of ['client-1', 'client-2', 'client-1']) {
+      await tasks.complete(alice.id, id, undefined, { actor: { type: 'agent', id: agent } });
+    }
+    const sequences = async (query: string) =>
+      (await alice.call('GET', `/audit?${query}`)).body.map(({ sequence }: Answer['body']) => sequence);
+    t.deepEqual(await sequences('actor=client-1'), [4, 2]);
+    t.deepEqual(await sequences('actor=client-1&type=todo.task.reopened.v1'), []);
+    t.deepEqual(await sequences(`actor=${alice.id}`), [], 'the user is no agent');
+    t.deepEqual(await sequences('actor='), [4, 3, 2, 1]);
+    const { headers } = await alice.call('GET', '/audit?actor=client-1&limit=1');
+    const [, next] = /^<\?([^>]+)>; rel="next"$/.exec(headers.get('Link') ?? '') ?? [];
+    t.deepEqual(await sequences(next ?? ''), [2]);
+    assertProblem(t, await alice.call('GET', `/audit?actor=${'x'.repeat(256)}`), 422, ['actor']);
+    assertProblem(t, await alice.call('GET', '/audit?actor=a&actor=b'), 422, ['actor']);
+  });
+
   test(`${name}: a field that was changed since is a conflict`, async (t) => {
     const alice = await person(await host());
     const { id } = await alice.create({ title: 'one' });
@@ -132,10 +208,26 @@ for (const { name, declare: test, open } of hosts) {
       [{ correlationId: '' }, ['correlationId']],
       [{ correlationId: 'a\0b' }, ['correlationId']],
       [{ correlationId: 'x'.repeat(256) }, ['correlationId']],
+      [{ actor: 'x' }, ['since']],
+      [{ since: '2026-03-10T09:30:00Z' }, ['actor']],
+      [{ actor: '', since: '2026-03-10' }, ['actor', 'since']],
+      [{ actor: 'a\0b', since: '2026-03-10T09:30:00' }, ['actor', 'since']],
+      [{ actor: 'x', since: '2026-03-10T09:30:00Z', correlationId: 'x' }, ['events']],
+      [{ since: '2026-03-10T09:30:00Z', events: [ABSENT] }, ['events']],
       [{ events: [ABSENT], atomic: 'no', dryRun: 1 }, ['dryRun', 'atomic']],
     ] as const) {
       assertProblem(t, await undo(alice, json), 422, [...fields]);
     }
+    const details: [object, string][] = [
+      [{}, 'Choose one: events, or correlationId, or actor with since.'],
+      [
+        { events: [ABSENT], since: '2026-03-10T09:30:00Z' },
+        'Choose one: events, or correlationId, or actor with since, not events and since.',
+      ],
+      [{ actor: 'x' }, 'Since is required with actor: say from when on.'],
+      [{ since: '2026-03-10T09:30:00Z' }, 'Actor is required with since: say which agent.'],
+    ];
+    for (const [json, detail] of details) t.is((await undo(alice, json)).body.detail, detail);
     assertProblem(t, await alice.call('POST', '/undo', { json: [] }), 422, ['body']);
     const itself = await undo(alice, { correlationId: 'itself' }, { 'X-Request-Id': 'itself' });
     assertProblem(t, itself, 422, ['correlationId']);
