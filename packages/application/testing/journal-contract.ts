@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
-import { CHANGES_MAX_ENTRIES, type Journal, journalPosition } from '@todo-backend/application';
-import { completion, deletion, editTask, erasure, restoration, revision, type Task } from '@todo-backend/domain';
+import { CHANGES_MAX_ENTRIES, type Journal, type JournalQuery, journalPosition } from '@todo-backend/application';
+import {
+  type Actor,
+  completion,
+  creation,
+  deletion,
+  type EventOrigin,
+  editTask,
+  erasure,
+  restoration,
+  revision,
+  type Task,
+} from '@todo-backend/domain';
 import { type Context, type ContractCase, contract, later, originOf } from './contract.js';
 
 /**
@@ -102,6 +113,52 @@ export const journalContract: readonly ContractCase[] = [
     assert.deepEqual(await found(stranger, { ids }, 10), []);
   }),
 
+  contract('finds what an agent did from a moment on', async (context) => {
+    const { tasks, journal, newTask, owner, newId, newUser } = context;
+    const stranger = await newUser();
+    const by = (type: Actor['type'], id: string, second: number): EventOrigin => ({
+      ...originOf(owner, newId()),
+      actor: { type, id },
+      time: `2026-06-01T00:00:0${second}.500Z`,
+    });
+    const origins = [
+      by('agent', 'client-1', 1),
+      by('agent', 'client-1', 2),
+      by('user', 'client-1', 3),
+      by('agent', 'client-10', 4),
+      by('agent', 'Client-1', 5),
+      by('agent', 'client-1', 6),
+      // The clock of another server is behind: the number of an event is no later time.
+      by('agent', 'client-1', 1),
+      by('agent', owner, 7),
+    ];
+    const task = newTask({});
+    await tasks.add(task);
+    const states = origins.map((_, i) => editTask(task, { title: `${i}` }, later));
+    const transitions = origins.map((origin, i) => revision(states[i - 1] ?? task, states[i] ?? task, origin));
+    await tasks.change(owner, [task.id], () => ({ transitions, result: null }));
+    const theirs = { ...newTask({}), userId: stranger };
+    const origin = { ...originOf(stranger, newId()), actor: { type: 'agent', id: 'client-2' } as const };
+    await tasks.change(stranger, [], () => ({ transitions: [creation(theirs, origin)], result: null }));
+
+    const found = async (who: string, actor: string, since: string, limit = 10) =>
+      (await journal.select(who, { actor, since }, limit)).map(({ sequence }) => sequence);
+    assert.deepEqual(await found(owner, 'client-1', '2026-06-01T00:00:01.500Z'), [8, 7, 3, 2], 'since is included');
+    assert.deepEqual(await found(owner, 'client-1', '2026-06-01T00:00:01.501Z'), [7, 3]);
+    assert.deepEqual(await found(owner, 'client-1', '2026-06-01T00:00:06.501Z'), []);
+    assert.deepEqual(await found(owner, 'client-1', '0001-01-01T00:00:00.000Z', 3), [8, 7, 3], 'the newest');
+    assert.deepEqual(await found(owner, owner, '0001-01-01T00:00:00.000Z'), [9], 'not what the user did');
+    assert.deepEqual(await found(owner, 'client-2', '0001-01-01T00:00:00.000Z'), [], 'the agent of another user');
+    assert.deepEqual(await found(stranger, 'client-1', '0001-01-01T00:00:00.000Z'), []);
+    assert.deepEqual(await found(stranger, 'client-2', '0001-01-01T00:00:00.000Z'), [1]);
+    const listed = async (query: Omit<JournalQuery, 'limit'>) =>
+      (await journal.entries(owner, { ...query, limit: 10 })).map(({ sequence }) => sequence);
+    assert.deepEqual(await listed({ actor: 'client-1' }), [8, 7, 3, 2]);
+    assert.deepEqual(await listed({ actor: 'client-1', after: 2 }), [3, 7, 8]);
+    const between = { since: '2026-06-01T00:00:02.500Z', until: '2026-06-01T00:00:06.500Z' };
+    assert.deepEqual(await listed({ actor: 'client-1', ...between }), [3]);
+  }),
+
   contract('keeps deleted tasks in the trash until they are restored or erased', async (context) => {
     const { tasks, journal, newTask, owner, newUser } = context;
     const [a, b, c, kept] = [newTask({ title: 'a' }), newTask({ title: 'b' }), newTask({ title: 'c' }), newTask({})];
@@ -186,6 +243,30 @@ export const journalContract: readonly ContractCase[] = [
       ['', true],
       ['', true],
     ]);
+  }),
+
+  contract('says of a deletion by which one the task went again', async (context) => {
+    const { tasks, journal, newTask, owner } = context;
+    const [task, other] = [newTask({}), newTask({})];
+    await tasks.add(task);
+    await tasks.add(other);
+    await tasks.update(owner, task.id, (task) => editTask(task, { title: 'edited' }, later));
+    for (let i = 0; i < 2; i++) {
+      await tasks.delete(owner, task.id);
+      await restore(context, task);
+    }
+    const last = await journal.idAt(owner, 6);
+    const deletedAgain = await tasks.change(
+      owner,
+      [],
+      (_, events = []) => ({ transitions: [], result: events.map(({ deletedAgainBy }) => deletedAgainBy) }),
+      undefined,
+      { sequences: [1, 2, 3, 4, 5, 6, 7] },
+    );
+    assert.deepEqual(
+      deletedAgain,
+      [7, 6, 5, 4, 3, 2, 1].map((sequence) => (sequence === 4 ? last : undefined)),
+    );
   }),
 
   contract('never restores what was erased meanwhile', async (context) => {
