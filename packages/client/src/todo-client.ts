@@ -172,7 +172,10 @@ export interface TodoClient {
   /** The same changes, to be consumed: `for await (const change of …)`. It ends with the loop. */
   watch(userId: string, options?: WatchOptions): AsyncGenerator<StreamedChange, void>;
 
-  /** Takes back events, newest first, where nobody has changed the same since; by default all or none (status 409). */
+  /**
+   * Takes back events, all that one request did, or all that an agent did since a moment: newest first, where nobody has
+   * changed the same since; by default all or none (status 409).
+   */
   undo(userId: string, body: Undo, options?: ChangeCallOptions): Promise<UndoResult[]>;
 
   /** The deleted tasks that can be restored, newest first. */
