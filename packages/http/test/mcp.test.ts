@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AppOptions } from '@todo-backend/http';
 import { createContainer, listen, loadConfig } from '@todo-backend/http';
@@ -44,18 +44,20 @@ function toolCall(name: string, input: object = {}) {
   };
 }
 
+/** The usual headers of a call of `find_tasks`. */
+const callHeaders = {
+  'Content-Type': 'application/json',
+  Accept: 'application/json, text/event-stream',
+  'MCP-Protocol-Version': '2026-07-28',
+  'Mcp-Method': 'tools/call',
+  'Mcp-Name': 'find_tasks',
+};
+
 /** Posts to the tools, with these headers instead of the usual ones. */
 function post(host: Host, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(`${atLocalhost(host)}/mcp`, {
     method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      Accept: 'application/json, text/event-stream',
-      'MCP-Protocol-Version': '2026-07-28',
-      'Mcp-Method': 'tools/call',
-      'Mcp-Name': 'find_tasks',
-      ...headers,
-    },
+    headers: { ...callHeaders, ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 }
@@ -65,6 +67,32 @@ async function opened(t: { teardown(end: () => Promise<void>): void }, own: Part
   const host = await onMemory({ mcp: mcpOptions(), ...own });
   t.teardown(() => host.close());
   return host;
+}
+
+/** The protocol that says in headers what a call is, and an older one. */
+const VERSIONS = ['2026-07-28', '2025-06-18'];
+
+for (const version of VERSIONS) {
+  test(`how long an answer may be kept, and its connection, is up to the server, with the protocol of ${version}`, async (t) => {
+    const host = await opened(t);
+    const { params, ...call } = toolCall('find_tasks');
+    const { _meta, ...older } = params;
+    const headers = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
+      const sent = request(`${atLocalhost(host)}/mcp`, {
+        method: 'POST',
+        headers: {
+          ...callHeaders,
+          ...asAgent(accessToken('alice')),
+          'MCP-Protocol-Version': version,
+          Connection: 'close',
+        },
+      });
+      sent.on('response', (answer) => resolve(answer.resume().headers)).on('error', reject);
+      sent.end(JSON.stringify({ ...call, params: version === '2026-07-28' ? params : older }));
+    });
+    t.is(headers.connection, 'close');
+    t.is(headers['cache-control'], 'private, no-cache');
+  });
 }
 
 for (const era of ERAS) {
@@ -278,21 +306,14 @@ test('a client that leaves while its call is under way is no error', async (t) =
     },
   } as unknown as AppOptions['tasks'];
   const host = await opened(t, { tasks: slow, logger });
-  for (const version of ['2026-07-28', '2025-06-18']) {
+  for (const version of VERSIONS) {
     [arrival, departure] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const leaving = new AbortController();
     const { params, ...call } = toolCall('find_tasks');
     const { _meta, ...legacy } = params;
     const answer = fetch(`${atLocalhost(host)}/mcp`, {
       method: 'POST',
-      headers: {
-        ...asAgent(accessToken('alice')),
-        'Content-Type': 'application/json',
-        Accept: 'application/json, text/event-stream',
-        'MCP-Protocol-Version': version,
-        'Mcp-Method': 'tools/call',
-        'Mcp-Name': 'find_tasks',
-      },
+      headers: { ...callHeaders, ...asAgent(accessToken('alice')), 'MCP-Protocol-Version': version },
       body: JSON.stringify({ ...call, params: version === '2026-07-28' ? params : legacy }),
       signal: leaving.signal,
     });

@@ -83,10 +83,14 @@ function requestOf(ctx: RouterContext, url: string): Request {
   return new Request(url, { method: 'POST', headers, signal: leaving.signal });
 }
 
+/** The headers of an answer that are about what it says. Of caching and of the connection, this server decides. */
+const HEADERS_OF_ANSWER = ['Content-Type', 'WWW-Authenticate'];
+
 async function send(ctx: RouterContext, response: Response): Promise<void> {
   ctx.status = response.status;
-  response.headers.forEach((value, name) => {
-    ctx.set(name, value);
-  });
+  for (const name of HEADERS_OF_ANSWER) {
+    const value = response.headers.get(name);
+    if (value !== null) ctx.set(name, value);
+  }
   ctx.body = await response.text();
 }
