@@ -1,6 +1,7 @@
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import { type ConversionConfig, type JsonSchema, toJsonSchema } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
+import { shortened } from './answer.js';
 
 const conversion: ConversionConfig = {
   target: 'draft-2020-12',
@@ -15,6 +16,12 @@ const conversion: ConversionConfig = {
   },
 };
 
+/** Problems of an input that are named. */
+const MOST_PROBLEMS = 20;
+
+/** Characters of a problem, which may have the whole input in it. */
+const LONGEST_PROBLEM = 300;
+
 /** A schema as the protocol takes it (Standard Schema with JSON Schema), in few words: a model reads it. */
 export function standardSchema(schema: GenericSchema): StandardSchemaWithJSON {
   const [input, output] = (['input', 'output'] as const).map((typeMode) => {
@@ -23,5 +30,17 @@ export function standardSchema(schema: GenericSchema): StandardSchemaWithJSON {
   });
   // Asked for with each request.
   const jsonSchema = { input: () => input, output: () => output };
-  return { '~standard': { ...schema['~standard'], jsonSchema } } as StandardSchemaWithJSON;
+  const { validate, ...standard } = schema['~standard'];
+  const validateBriefly: typeof validate = async (...of) => {
+    const result = await validate(...of);
+    if (result.issues === undefined) return result;
+    const { issues } = result;
+    const problems = issues.slice(0, MOST_PROBLEMS).map(({ path, message }) => ({
+      ...(path && { path }),
+      message: shortened(message, LONGEST_PROBLEM),
+    }));
+    const rest = issues.length - problems.length;
+    return { issues: rest === 0 ? problems : [...problems, { message: `and ${rest} more` }] };
+  };
+  return { '~standard': { ...standard, validate: validateBriefly, jsonSchema } } as StandardSchemaWithJSON;
 }

@@ -211,6 +211,25 @@ test('errors say what is wrong, where, and what to do, and nothing is changed', 
   t.deepEqual(whole.errors, [], 'nothing for an operator');
 });
 
+test('an error is short, however long the input is that is not valid', async (t) => {
+  const use = await setUp().agent('alice');
+  const long = 'x'.repeat(100_000);
+  const cases: [tool: string, input: Record<string, unknown>, ...says: RegExp[]][] = [
+    ['find_tasks', { priority: long }, /priority: .*\(\d+ characters\)/],
+    ['find_tasks', { limit: long }, /limit/],
+    ['find_tasks', { search: long }, /search/],
+    ['add_tasks', { tasks: [{ title: 'a', category: long }] }, /tasks\.0\.category/],
+    ['get_tasks', { ids: Array(499).fill(1) }, /ids\.0/, /and 479 more/],
+    ['get_tasks', { ids: [long] }, /UUID/],
+    ['undo_changes', { changeId: long }, /changeId/],
+  ];
+  for (const [tool, input, ...says] of cases) {
+    const answer = await use(tool, input);
+    for (const pattern of says) t.regex(answer.error ?? '', pattern, tool);
+    assertBounded(t, answer, tool);
+  }
+});
+
 test('an error that nobody expected is for the log, and the agent gets no detail', async (t) => {
   const whole = setUp();
   const broken = { ...whole.tasks, list: () => Promise.reject(new Error('password of the database')) };
