@@ -61,13 +61,21 @@ type Change = { readonly before?: string | null; readonly after?: string | null 
 /** By the name of the field. */
 export type FieldChanges = { readonly [Field in UndoField]?: Change };
 
-/** The fields that differ between two states of a task, or of those that a change has. */
+/** The fields whose texts may be long. */
+const TEXTS: readonly UndoField[] = ['title', 'description'];
+
+/**
+ * The fields that differ between two states of a task, or of those that a change has.
+ *
+ * @param longest characters of a title or a description
+ */
 export function fieldChanges(before: Partial<Task>, after: Partial<Task>, longest: number): FieldChanges {
   const changed = UNDO_FIELDS.filter((field) => (before[field] ?? null) !== (after[field] ?? null));
-  const shown = (value: string | null | undefined) => (value == null ? undefined : shortened(value, longest));
+  const shown = (field: UndoField, value: string | null | undefined) =>
+    value != null && TEXTS.includes(field) ? shortened(value, longest) : (value ?? undefined);
   return Object.fromEntries(
     changed.map((field): [UndoField, Change] => {
-      const [was, is] = [shown(before[field]), shown(after[field])];
+      const [was, is] = [shown(field, before[field]), shown(field, after[field])];
       return [field, { ...(was !== undefined && { before: was }), ...(is !== undefined && { after: is }) }];
     }),
   );

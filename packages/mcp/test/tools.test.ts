@@ -328,6 +328,41 @@ test('with the longest texts no answer has more than 25,000 tokens, and every ta
   }
 });
 
+test('where texts are shortened, what is not a text is told whole', async (t) => {
+  const whole = setUp();
+  const use = await whole.agent('alice');
+  const long = '\u0001'.repeat(253);
+  const task = {
+    title: `x${long}x`,
+    description: `x${'\u0001'.repeat(998)}x`,
+    priority: 'medium',
+    category: 'personal',
+  };
+  const dueDate = '2026-03-10T09:30:00.123+01:00';
+  const ids = await add(use, ...Array(25).fill('a'));
+  await use('update_tasks', { changes: ids.map((id) => ({ ...task, id, dueDate })) });
+  const answer = await use('update_tasks', {
+    changes: ids.map((id) => ({
+      id,
+      title: `y${long}y`,
+      description: `y${'\u0001'.repeat(998)}y`,
+      priority: 'high',
+      category: 'other',
+      dueDate: '2026-11-26T09:30:00.654+01:00',
+    })),
+  });
+  assertBounded(t, answer, 'update_tasks');
+  for (const { fields } of answer.output.changes) {
+    t.deepEqual(fields, {
+      title: { before: '… (255 characters)', after: '… (255 characters)' },
+      description: { before: '… (1000 characters)', after: '… (1000 characters)' },
+      priority: { before: 'medium', after: 'high' },
+      category: { before: 'personal', after: 'other' },
+      dueDate: { before: '2026-03-10T08:30:00.123Z', after: '2026-11-26T08:30:00.654Z' },
+    });
+  }
+});
+
 test('an undo of thousands of events tells the numbers, and shows some', async (t) => {
   const whole = setUp();
   const use = await whole.agent('alice');
