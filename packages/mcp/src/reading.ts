@@ -1,5 +1,12 @@
 import { cursorAfter, SORT_KEYS, SORT_ORDERS } from '@todo-backend/application';
-import { CATEGORIES, PRIORITIES, STATUSES, type Task, TaskNotFoundError } from '@todo-backend/domain';
+import {
+  CATEGORIES,
+  InvalidInputError,
+  PRIORITIES,
+  STATUSES,
+  type Task,
+  TaskNotFoundError,
+} from '@todo-backend/domain';
 import * as v from 'valibot';
 import { asManyAsFit, NOTICE } from './answer.js';
 import { presentRow, presentWhole, row, whole } from './fields.js';
@@ -59,7 +66,10 @@ export const getTasks = tool({
     const found: Task[] = [];
     const missing: string[] = [];
     for (const id of new Set(input.ids)) {
-      const task = await tasks.get(userId, id).catch(undefinedWhereMissing);
+      const task = await tasks.get(userId, id).catch((error) => {
+        if (error instanceof InvalidInputError) throw inArgument(`ids.${input.ids.indexOf(id)}`, error);
+        return undefinedWhereMissing(error);
+      });
       if (task === undefined) missing.push(id);
       else found.push(task);
     }
@@ -74,6 +84,11 @@ export const getTasks = tool({
     });
   },
 });
+
+/** The error of a use case that takes one value, in the argument that it comes from. */
+function inArgument(field: string, { problems }: InvalidInputError): InvalidInputError {
+  return new InvalidInputError(problems.map(({ message }) => ({ field, message })));
+}
 
 function undefinedWhereMissing(error: unknown): undefined {
   if (!(error instanceof TaskNotFoundError)) throw error;
