@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders, request } from 'node:http';
+import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AppOptions } from '@todo-backend/http';
 import { createContainer, listen, loadConfig } from '@todo-backend/http';
@@ -61,6 +61,19 @@ function post(host: Host, body: unknown, headers: Record<string, string> = {}): 
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 }
+
+/** As {@link post}, with headers that `fetch` sets itself. */
+function postAnyHeaders(host: Host, body: object, headers: Record<string, string>): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const sent = request(`${host.url}/mcp`, {
+      method: 'POST',
+      headers: { Host: 'localhost', ...callHeaders, ...headers },
+    });
+    sent.on('response', (answer) => resolve(answer.resume())).on('error', reject);
+    sent.end(JSON.stringify(body));
+  });
+}
+
 const asAgent = (token: string) => ({ Authorization: `Bearer ${token}` });
 
 async function opened(t: { teardown(end: () => Promise<void>): void }, own: Partial<AppOptions> = {}): Promise<Host> {
@@ -77,19 +90,9 @@ for (const version of VERSIONS) {
     const host = await opened(t);
     const { params, ...call } = toolCall('find_tasks');
     const { _meta, ...older } = params;
-    const headers = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
-      const sent = request(`${atLocalhost(host)}/mcp`, {
-        method: 'POST',
-        headers: {
-          ...callHeaders,
-          ...asAgent(accessToken('alice')),
-          'MCP-Protocol-Version': version,
-          Connection: 'close',
-        },
-      });
-      sent.on('response', (answer) => resolve(answer.resume().headers)).on('error', reject);
-      sent.end(JSON.stringify({ ...call, params: version === '2026-07-28' ? params : older }));
-    });
+    const body = { ...call, params: version === '2026-07-28' ? params : older };
+    const own = { ...asAgent(accessToken('alice')), 'MCP-Protocol-Version': version, Connection: 'close' };
+    const { headers } = await postAnyHeaders(host, body, own);
     t.is(headers.connection, 'close');
     t.is(headers['cache-control'], 'private, no-cache');
   });
@@ -265,6 +268,22 @@ test('requests of pages of somebody else, and to names of somebody else, are ref
   ];
   for (const [headers, status] of cases) {
     t.is((await post(host, toolCall('find_tasks'), { ...token, ...headers })).status, status, JSON.stringify(headers));
+  }
+  const names: [name: string, status: number][] = [
+    ['localhost', 200],
+    ['localhost:8000', 200],
+    ['LocalHost:8000', 200],
+    ['127.0.0.1:1', 200],
+    ['[::1]:8000', 200],
+    ['evil.example', 403],
+    ['localhost.evil.example', 403],
+    ['localhost.', 403],
+    ['0.0.0.0', 403],
+    ['localhost@evil.example', 400],
+  ];
+  for (const [name, status] of names) {
+    const { statusCode } = await postAnyHeaders(host, toolCall('find_tasks'), { ...token, Host: name });
+    t.is(statusCode, status, `Host: ${name}`);
   }
 });
 

@@ -67,7 +67,7 @@ function addressCheck({ resource, origins }: AgentGate): (ctx: RouterContext) =>
   const isAllowedPage = originMatcher([origin, ...origins]);
   return (ctx) => {
     const page = ctx.get('Origin');
-    if (!hosts.includes(ctx.hostname)) return false;
+    if (!hosts.includes(ctx.hostname.toLowerCase())) return false;
     return page === '' || isAllowedPage(page) || (hosts === LOOPBACK && isLoopback(page));
   };
 }
