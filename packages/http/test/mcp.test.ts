@@ -146,6 +146,17 @@ test('a client finds out where it gets a token', async (t) => {
   }
 });
 
+test('the resource is named as clients write it, however it is configured', (t) => {
+  const config = loadConfig({
+    BETTER_AUTH_URL: 'https://app.example.com',
+    PUBLIC_URL: 'HTTPS://API.Example.com:443/todo/',
+    MCP_ENABLED: 'true',
+  });
+  const { mcp } = createContainer({ config, logger: pino({ level: 'silent' }), database: {} as Database });
+  t.is(mcp?.resource, 'https://api.example.com/todo/mcp');
+  t.is(mcp?.metadataUrl, 'https://api.example.com/todo/.well-known/oauth-protected-resource/mcp');
+});
+
 test('without the tools there is nothing at their addresses', async (t) => {
   const host = await onMemory();
   t.teardown(() => host.close());

@@ -135,11 +135,12 @@ const factories: Factories = {
     const { mcp, auth } = parts.config;
     if (mcp === undefined || parts.keys === undefined) return undefined;
     const { publicUrl, issuer, perUser } = mcp;
-    const resource = publicUrl + MCP_PATH;
+    // As clients write it, who ask for tokens with it: without capitals in the host, or a port that goes without saying.
+    const { href: resource } = new URL(publicUrl + MCP_PATH);
     return {
       resource,
       issuer,
-      metadataUrl: publicUrl + METADATA_PATHS[0],
+      metadataUrl: new URL(publicUrl + METADATA_PATHS[0]).href,
       tokens: accessTokenVerifier({ ...auth, keys: parts.keys, issuer, resource }),
       perUser: limiter(parts, 'agents', perUser),
     };
