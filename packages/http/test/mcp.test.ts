@@ -1,6 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppOptions } from '@todo-backend/http';
 import { createContainer, listen, loadConfig } from '@todo-backend/http';
 import { cachedKeySet, Database, issueToken, tokenVerifier } from '@todo-backend/infrastructure';
@@ -354,6 +356,24 @@ test('a client that leaves while its call is under way is no error', async (t) =
     t.is((await post(host, toolCall('find_tasks'), asAgent(accessToken('alice')))).status, 200, 'the turn is free');
   }
   t.deepEqual(lines, []);
+});
+
+test('nobody waits for an agent that sends its call slowly', async (t) => {
+  const host = await opened(t);
+  const token = asAgent(accessToken('alice'));
+  const body = JSON.stringify(toolCall('find_tasks'));
+  const slow = request(`${host.url}/mcp`, {
+    method: 'POST',
+    headers: { Host: 'localhost', ...callHeaders, ...token, 'Content-Length': body.length },
+  });
+  const answer = once(slow, 'response');
+  slow.write(body.slice(0, 10));
+  await sleep(100);
+  const other = post(host, toolCall('find_tasks'), token).then(({ status }) => status);
+  t.is(await Promise.race([other, sleep(20_000, 'waited')]), 200);
+  slow.end(body.slice(10));
+  const [{ statusCode }] = await answer;
+  t.is(statusCode, 200);
 });
 
 test('the agents of a user have a limit of their own, and one call at a time', async (t) => {

@@ -1,10 +1,10 @@
-import Router, { type RouterContext } from '@koa/router';
+import Router, { type RouterContext, type RouterMiddleware } from '@koa/router';
 import { AGENT_SCOPES } from '@todo-backend/application';
 import type { McpParts } from '@todo-backend/mcp';
 import type { Logger } from 'pino';
 import { type AgentGate, MCP_PATH, METADATA_PATHS, onlyAgents } from '../middleware/agent.js';
 import { FairShare } from '../middleware/fair-share.js';
-import { jsonBody } from '../middleware/json-body.js';
+import { BODY_LIMIT, jsonBody } from '../middleware/json-body.js';
 import { RequestError } from '../middleware/request-error.js';
 import { assertListening } from '../middleware/user.js';
 
@@ -42,35 +42,41 @@ export function mcpRouter(options: McpOptions): Router {
     const onError = (err: unknown, requestId?: string) => logger.error({ err, requestId }, 'a tool failed');
     return mcpHandler({ ...options, onError });
   };
-  // Each user has one call at a time, apart from the requests of their own.
-  const turns = new FairShare().turnsOf('POST');
-  router.post(MCP_PATH, onlyAgents(options), async (ctx, next) => {
-    const { userId } = ctx.state;
-    await turns.begin(userId);
-    try {
-      assertListening(ctx);
-      await next();
-    } finally {
-      turns.end(userId);
-    }
-  });
-  router.post(MCP_PATH, jsonBody(MCP_BODY_LIMIT), async (ctx) => {
+  const shares = new FairShare();
+  const turns = shares.turnsOf('POST');
+  router.post(MCP_PATH, onlyAgents(options), bodyTurn(shares), jsonBody(MCP_BODY_LIMIT), async (ctx) => {
     const { body } = ctx.request;
     // The protocol has no batches any more, and each call in one would count as none.
     if (Array.isArray(body)) throw new RequestError('MALFORMED_REQUEST', 'Send each message in a request of its own.');
-    loading ??= load();
-    const answer = await loading;
-    const { agent, requestId } = ctx.state;
-    const call = { ...agent, body, changeId: requestId, resourceMetadataUrl: metadataUrl };
+    const { agent, userId, requestId } = ctx.state;
+    // Each user has one call at a time, apart from the requests of their own.
+    await turns.begin(userId);
     try {
+      assertListening(ctx);
+      loading ??= load();
+      const answer = await loading;
+      const call = { ...agent, body, changeId: requestId, resourceMetadataUrl: metadataUrl };
       await send(ctx, await answer(requestOf(ctx, resource), call));
     } catch (error) {
       // Whatever fails when the client has left is nobody's fault.
       assertListening(ctx);
       throw error;
+    } finally {
+      turns.end(userId);
     }
   });
   return router;
+}
+
+/**
+ * A body that may be large is not read before its turn, as in the API. A small one is, so that nobody waits for a client
+ * that sends it slowly.
+ */
+function bodyTurn({ largeBody }: FairShare): RouterMiddleware {
+  return (ctx, next) => {
+    const { 'content-encoding': coding, 'content-length': length } = ctx.headers;
+    return coding === undefined && Number(length) <= BODY_LIMIT ? next() : largeBody(ctx, next);
+  };
 }
 
 /** The request as web standards have it, without what nobody after this needs to know. */
