@@ -322,7 +322,8 @@ test('requests that are no calls get an answer that says so', async (t) => {
   }
   const subscription = { ...toolCall('x'), method: 'subscriptions/listen' };
   const answer = await post(host, subscription, { ...token, 'Mcp-Method': 'subscriptions/listen' });
-  t.false(answer.headers.get('Content-Type')?.includes('event-stream') ?? false, 'no stream without an end');
+  t.is(answer.status, 404, 'no stream without an end');
+  t.like(await answer.json(), { id: 1, error: { code: -32601 } });
 });
 
 test('a client that leaves while its call is under way is no error', async (t) => {

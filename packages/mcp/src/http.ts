@@ -1,6 +1,7 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { Identity, McpParts } from './caller.js';
 import { todoMcpServer } from './server.js';
+import { refusedSubscription } from './subscriptions.js';
 
 /** Who sends a request, as the host has found out, and what belongs to it. */
 export interface McpCall extends Identity {
@@ -19,11 +20,12 @@ export interface McpCall extends Identity {
 export function mcpHandler(parts: McpParts): (request: Request, call: McpCall) => Promise<Response> {
   const handler = createMcpHandler(
     ({ authInfo }) => todoMcpServer(parts, async () => authInfo?.extra?.call as McpCall),
-    // A subscription would be a stream without an end, and nothing that it could tell of changes.
     { maxSubscriptions: 0 },
   );
-  return (request, call) =>
-    handler.fetch(request, {
+  return async (request, call) => {
+    const refusal = refusedSubscription(call.body);
+    if (refusal !== undefined) return Response.json(refusal, { status: 404 });
+    return handler.fetch(request, {
       parsedBody: call.body,
       authInfo: {
         // Nothing in here needs the token.
@@ -34,4 +36,5 @@ export function mcpHandler(parts: McpParts): (request: Request, call: McpCall) =
         extra: { call },
       },
     });
+  };
 }
