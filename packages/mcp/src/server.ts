@@ -1,4 +1,4 @@
-import { McpServer, type ScopeChallengeHandler } from '@modelcontextprotocol/server';
+import { type CallToolResult, McpServer, type ScopeChallengeHandler } from '@modelcontextprotocol/server';
 import { AGENT_SCOPES, type AgentScope } from '@todo-backend/application';
 import type { Identity, McpParts } from './caller.js';
 import { errorAnswer } from './errors.js';
@@ -30,8 +30,13 @@ const definitions = tools.map(({ input, output, scope, run, ...shown }) => ({
  * A server of the Model Context Protocol, for one caller.
  *
  * @param identify says at each call whose tasks these are, and who changes them, as a verified token has it
+ * @param onCall called with each call that has begun; it never rejects
  */
-export function todoMcpServer(parts: McpParts, identify: () => Promise<Identity>): McpServer {
+export function todoMcpServer(
+  parts: McpParts,
+  identify: () => Promise<Identity>,
+  onCall?: (call: Promise<CallToolResult>) => void,
+): McpServer {
   const { tasks, journal, recovery, version, onError } = parts;
   const server = new McpServer(
     { name: 'todo-backend', title: 'Todo', version },
@@ -44,7 +49,7 @@ export function todoMcpServer(parts: McpParts, identify: () => Promise<Identity>
     },
   );
   for (const { name, run, scope, ...config } of definitions) {
-    server.registerTool(name, { ...config, scopeChallenge: needs(scope) }, async (input) => {
+    const call = async (input: unknown): Promise<CallToolResult> => {
       let identity: Identity | undefined;
       try {
         identity = await identify();
@@ -52,6 +57,11 @@ export function todoMcpServer(parts: McpParts, identify: () => Promise<Identity>
       } catch (error) {
         return errorAnswer(error, () => onError?.(error, identity?.changeId));
       }
+    };
+    server.registerTool(name, { ...config, scopeChallenge: needs(scope) }, (input) => {
+      const answer = call(input);
+      onCall?.(answer);
+      return answer;
     });
   }
   return server;

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { UnauthenticatedError } from '@todo-backend/application';
 import { version } from '../version.js';
 import { type Config, ConfigError } from './config.js';
 import { createContainer } from './container.js';
@@ -11,8 +12,7 @@ const AGENT_ID = 'stdio';
 /**
  * Serves the tools for agents over the standard input and output, for the user of `MCP_TOKEN`, until the input ends.
  *
- * @throws ConfigError where there is no token
- * @throws UnauthenticatedError (`UNAUTHENTICATED`) where it is not valid
+ * @throws ConfigError where there is no token, or it is not valid
  */
 export async function serveStdio(given: Config): Promise<void> {
   const { mcpToken: token } = given;
@@ -28,11 +28,14 @@ export async function serveStdio(given: Config): Promise<void> {
       createContainer({ config, logger, database }),
     );
     const identify = async () => ({ userId: await tokens.verify(token), agentId: AGENT_ID, changeId: newId() });
-    await identify();
+    await identify().catch((error) => {
+      throw error instanceof UnauthenticatedError ? new ConfigError([`MCP_TOKEN is refused: ${error.message}`]) : error;
+    });
     const { serveOverStdio } = await import('@todo-backend/mcp');
-    const onError = (err: unknown) => logger.error({ err }, 'a tool failed');
-    const server = serveOverStdio({ tasks, journal, recovery, version, onError }, identify);
-    await Promise.race([once(process.stdin, 'close'), once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+    const onError = (err: unknown, changeId?: string) => logger.error({ err, changeId }, 'a tool failed');
+    const onBadMessage = (err: Error) => logger.warn({ err }, 'a message of the client is not valid');
+    const server = serveOverStdio({ tasks, journal, recovery, version, onError }, identify, onBadMessage);
+    await Promise.race([server.closed, once(process, 'SIGTERM'), once(process, 'SIGINT')]);
     await server.close();
     await feed.close?.();
   } finally {
