@@ -326,6 +326,71 @@ test('requests that are no calls get an answer that says so', async (t) => {
   t.like(await answer.json(), { id: 1, error: { code: -32601 } });
 });
 
+/** Posts as clients of 2025 do, without what a request of 2026 has in itself. */
+const legacy = (host: Host, version: string, id: unknown, method: string, params: object = {}) =>
+  post(
+    host,
+    { jsonrpc: '2.0', id, method, params },
+    { ...asAgent(accessToken('alice')), 'MCP-Protocol-Version': version },
+  );
+
+/** The JSON-RPC message of an answer, which may be a stream with one event. */
+async function messageOf(answer: Response) {
+  const text = await answer.text();
+  return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? text);
+}
+
+test('every version of the protocol is spoken, and each answer has the id of its request', async (t) => {
+  const host = await opened(t);
+  const initialize = (protocolVersion: string) =>
+    legacy(host, protocolVersion, 'first', 'initialize', {
+      protocolVersion,
+      capabilities: {},
+      clientInfo: { name: 'test', version: '1' },
+    });
+  for (const version of ['2025-03-26', '2025-06-18', '2025-11-25']) {
+    const begun = await messageOf(await initialize(version));
+    t.like(begun, { id: 'first', result: { protocolVersion: version, serverInfo: { name: 'todo-backend' } } });
+    t.deepEqual(begun.result.capabilities, { tools: { listChanged: false } });
+    const ask = async (id: unknown, method: string, params: object = {}) =>
+      messageOf(await legacy(host, version, id, method, params));
+    t.deepEqual(await ask(0, 'ping'), { jsonrpc: '2.0', id: 0, result: {} });
+    t.is((await ask('list', 'tools/list')).result.tools.length, 8);
+    t.like(await ask('call', 'tools/call', { name: 'find_tasks', arguments: {} }), {
+      id: 'call',
+      result: { structuredContent: { tasks: [] } },
+    });
+    t.like(await ask(7, 'tools/call', { name: 'drop_tasks', arguments: {} }), { id: 7, error: { code: -32602 } });
+    t.like(await ask(8, 'tools/call', { name: 'get_tasks', arguments: { ids: 1 } }), {
+      id: 8,
+      result: { isError: true },
+    });
+    t.like(await ask('none', 'nothing/like/that'), { id: 'none', error: { code: -32601 } });
+  }
+  t.like(await messageOf(await initialize('1999-01-01')), { result: { protocolVersion: '2025-11-25' } });
+  const unknown = await legacy(host, '1999-01-01', 9, 'ping');
+  t.is(unknown.status, 400);
+
+  const ask = (method: string, headers: Record<string, string> = {}) => {
+    const { params, ...message } = toolCall('drop_tasks');
+    return post(
+      host,
+      { ...message, id: 'an id', method, params: method === 'tools/call' ? params : { _meta: params._meta } },
+      { ...asAgent(accessToken('alice')), 'Mcp-Method': method, 'Mcp-Name': 'drop_tasks', ...headers },
+    );
+  };
+  const discovered = await messageOf(await ask('server/discover'));
+  t.is(discovered.id, 'an id');
+  t.true(discovered.result.supportedVersions.includes('2026-07-28'));
+  t.like(await messageOf(await ask('tools/call')), { id: 'an id', error: { code: -32602 } });
+  const missing = await ask('nothing/like/that');
+  t.is(missing.status, 404);
+  t.like(await missing.json(), { id: 'an id', error: { code: -32601 } });
+  const mismatch = await ask('tools/list', { 'Mcp-Method': 'tools/call' });
+  t.is(mismatch.status, 400);
+  t.like(await mismatch.json(), { id: 'an id', error: { code: -32020 } });
+});
+
 test('a client that leaves while its call is under way is no error', async (t) => {
   const lines: string[] = [];
   const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
