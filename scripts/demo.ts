@@ -96,6 +96,7 @@ export async function startApp({ appPort, apiPort, dataDirectory, databaseUrl }:
       BETTER_AUTH_SECRET: await signingSecret(directory),
       BETTER_AUTH_URL: `http://localhost:${appPort}`,
       BACKEND_URL: `http://localhost:${apiPort}`,
+      MCP_URL: `http://localhost:${apiPort}/mcp`,
       // Empty and not left out: nothing of a .env.local gets in.
       DATABASE_URL: databaseUrl ?? '',
       DATA_DIR: directory,
@@ -117,6 +118,8 @@ export async function startApi({ appPort, apiPort, dataDirectory, databaseUrl }:
       API_PORT: String(apiPort),
       BETTER_AUTH_URL: `http://localhost:${appPort}`,
       CORS_ORIGINS: `http://localhost:${appPort}`,
+      MCP_ENABLED: 'true',
+      PUBLIC_URL: `http://localhost:${apiPort}`,
       DATA_DIR: directory,
       LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
       ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
@@ -279,6 +282,7 @@ async function main(): Promise<void> {
     console.log(`
   Open   ${app.url}  and sign up: any e-mail address will do, none is sent
   API    ${api.url}
+  MCP    ${api.url}/mcp  (add it to your MCP client by this URL)
   Data   ${relative(process.cwd(), settings.dataDirectory) || '.'} (${data})
   Stop   Ctrl-C
 `);

@@ -8,4 +8,14 @@ export default {
   // WebAssembly and a native addon, which find their files beside themselves.
   serverExternalPackages: ['@electric-sql/pglite', 'fs-native-extensions'],
   poweredByHeader: false,
+  // MCP clients that run in a browser get their tokens from pages of others. No cookie is sent along.
+  headers: async () =>
+    ['/.well-known/:path*', '/api/auth/oauth2/:path(register|token|revoke)'].map((source) => ({
+      source,
+      headers: [
+        { key: 'Access-Control-Allow-Origin', value: '*' },
+        { key: 'Access-Control-Allow-Methods', value: 'GET, POST' },
+        { key: 'Access-Control-Allow-Headers', value: 'Authorization, Content-Type, MCP-Protocol-Version' },
+      ],
+    })),
 } satisfies NextConfig;

@@ -14,6 +14,10 @@ export const settings = {
   get backendUrl() {
     return (process.env.BACKEND_URL || 'http://localhost:8000').replace(/\/+$/, '');
   },
+  /** Where MCP clients find the API's tools for agents, letter by letter as the API has it: what their tokens are for. */
+  get mcpUrl() {
+    return process.env.MCP_URL || `${settings.backendUrl}/mcp`;
+  },
   /** The PostgreSQL server to use; the embedded one when left out. */
   get databaseUrl() {
     return process.env.DATABASE_URL || undefined;

@@ -2,7 +2,7 @@
 
 import { useActionState } from 'react';
 import { Field } from '@/components/field';
-import { authClient } from '@/lib/auth-client';
+import { authClient, explainRefusal, isRedirect } from '@/lib/auth-client';
 
 interface Attempt {
   readonly name?: string;
@@ -14,13 +14,14 @@ interface Attempt {
 export function AuthForm({ isNew = false }: { readonly isNew?: boolean }) {
   const [attempt, submit, isPending] = useActionState(async (_: Attempt, form: FormData): Promise<Attempt> => {
     const [name = '', email = '', password = ''] = ['name', 'email', 'password'].map((key) => String(form.get(key)));
-    const { error } = await (isNew
+    const { data, error } = await (isNew
       ? authClient.signUp.email({ name, email, password })
       : authClient.signIn.email({ email, password })
-    ).catch(() => ({ error: { message: 'This app cannot be reached at the moment.' } }));
-    if (error) return { name, email, problem: error.message ?? 'That did not work. Please try again.' };
-    // A new page, and with it an empty memory: nothing of whoever was signed in before is left.
-    location.assign('/tasks');
+    ).catch(() => ({ data: null, error: { message: 'This app cannot be reached at the moment.' } }));
+    if (error) return { name, email, problem: explainRefusal(error) };
+    // A new page, and with it an empty memory: nothing of whoever was signed in before is left. Where an app waits to be
+    // connected, Better Auth goes on with that.
+    if (!isRedirect(data)) location.assign('/tasks');
     return new Promise(() => {});
   }, {});
 

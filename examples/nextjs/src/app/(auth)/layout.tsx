@@ -1,10 +1,7 @@
-import { redirect } from 'next/navigation';
 import type { ReactNode } from 'react';
 import { mark } from '@/components/icons';
-import { currentUser } from '@/lib/session';
 
-export default async function Layout({ children }: { readonly children: ReactNode }) {
-  if (await currentUser()) redirect('/tasks');
+export default function Layout({ children }: { readonly children: ReactNode }) {
   return (
     <main className="narrow">
       {mark}
