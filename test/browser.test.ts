@@ -732,12 +732,12 @@ inBrowser('the history of a task says what happened, and who did it', async (t) 
   });
   await page.getByRole('button', { name: 'Edit “Buy milk”' }).click();
   await dialog.getByText('History').click();
-  await dialog.getByText('Created').waitFor();
+  await dialog.getByText('an agent (planner)').waitFor();
   const entries = await dialog.locator('.history li').allInnerTexts();
   t.is(entries.length, 4);
   t.regex(
     entries[0] ?? '',
-    /Undo\s+Title changed from “Buy oat milk” to “Buy milk”\s+Due date removed, was Mon,? 10 Mar 2031\s+by the agent planner · /,
+    /Undo\s+Title changed from “Buy oat milk” to “Buy milk”\s+Due date removed, was Mon,? 10 Mar 2031\s+by an agent \(planner\) · /,
   );
   t.regex(
     entries[1] ?? '',

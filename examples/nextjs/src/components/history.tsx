@@ -2,6 +2,7 @@ import { type ReactNode, useState } from 'react';
 import { CATEGORIES, PRIORITIES } from '@/app/(app)/tasks/choices';
 import { explain, type JournalEntry, type TodoClient } from '@/lib/api';
 import { inWords } from '@/lib/due-date';
+import { ByWhom } from './by-whom';
 import { LocalTime } from './local-time';
 import { Quoted } from './quoted';
 
@@ -49,7 +50,7 @@ export function History({ api, userId, taskId }: HistoryProps) {
           <li key={entry.id}>
             {'undoes' in entry && entry.undoes && <span className="badge">Undo</span>} {whatHappened(entry)}
             <span className="line hint">
-              by {byWhom(entry.actor, userId)} · <LocalTime at={entry.time} />
+              by <ByWhom actor={entry.actor} userId={userId} /> · <LocalTime at={entry.time} />
             </span>
           </li>
         ))}
@@ -63,16 +64,6 @@ export function History({ api, userId, taskId }: HistoryProps) {
         </button>
       )}
     </details>
-  );
-}
-
-/** Who did something: whose tasks these are, or a program on their behalf. */
-export function byWhom({ type, id }: JournalEntry['actor'], userId: string): ReactNode {
-  if (type !== 'agent') return id === userId ? 'you' : <bdi>{id}</bdi>;
-  return (
-    <>
-      the agent <bdi>{id}</bdi>
-    </>
   );
 }
 

@@ -2,8 +2,9 @@
 
 import { type ReactNode, useCallback, useMemo, useState } from 'react';
 import { Away } from '@/components/away';
+import { ByWhom } from '@/components/by-whom';
 import { Dialog } from '@/components/dialog';
-import { byWhom, History } from '@/components/history';
+import { History } from '@/components/history';
 import { LocalTime } from '@/components/local-time';
 import { Notices } from '@/components/notices';
 import { Quoted } from '@/components/quoted';
@@ -160,7 +161,7 @@ function Row({ item, api, userId, onRestore, onErase }: RowProps) {
       </div>
       <p className="about">
         <span>
-          Deleted by {byWhom(deletedBy, userId)} · <LocalTime at={deletedAt} />
+          Deleted by <ByWhom actor={deletedBy} userId={userId} /> · <LocalTime at={deletedAt} />
         </span>
         <span>
           Can be restored until <LocalTime at={restorableUntil} />
