@@ -1,7 +1,9 @@
 import type { Metadata } from 'next';
 import { LocalTime } from '@/components/local-time';
+import { appsOf } from '@/lib/apps';
 import { requireUser } from '@/lib/session';
 import { settings } from '@/lib/settings';
+import { ConnectedApps } from './connected-apps';
 import { Statistics } from './statistics';
 
 export const metadata: Metadata = { title: 'Profile' };
@@ -15,6 +17,7 @@ export default async function Profile() {
         {email} · here since <LocalTime at={createdAt.toISOString()} to="month" />
       </p>
       <Statistics userId={id} backendUrl={settings.backendUrl} />
+      <ConnectedApps apps={await appsOf(id)} userId={id} backendUrl={settings.backendUrl} />
     </>
   );
 }
