@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page, Route } from 'playwright-core';
+import { connect } from '../packages/http/test/agents.ts';
 import { documentedFetch } from '../packages/http/test/conformance.ts';
 import {
   buildApp,
@@ -20,6 +21,7 @@ import {
   startApp,
 } from '../scripts/demo.ts';
 import { browserTest, openBrowser } from './browser.ts';
+import { startClient } from './oauth.ts';
 import { freePort, postgresTest, startPostgres } from './postgres.ts';
 
 /** The tests share the two servers, and run one after the other. */
@@ -140,6 +142,20 @@ async function seen(
     found = await places.allInnerTexts();
   }
   t.deepEqual(found, expected);
+}
+
+async function assertAccessible(
+  t: ExecutionContext,
+  page: Page,
+  where: string,
+  colorScheme: 'light' | 'dark' = 'light',
+): Promise<void> {
+  // In dark mode only the colours differ.
+  const rules = colorScheme === 'light' ? '{}' : `{ runOnly: ['color-contrast'] }`;
+  await page.evaluate(axe.source);
+  const { violations } = (await page.evaluate(`axe.run(${rules})`)) as axe.AxeResults;
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  t.deepEqual(found, [], `${where}, ${colorScheme}`);
 }
 
 /** Holds back requests of this method until the returned function is called. */
@@ -1015,17 +1031,162 @@ inBrowser('on a phone nothing is wider than the screen', async (t) => {
   }
 });
 
+inBrowser('an app is let in, works with the tasks under its name, and is disconnected', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  const client = await startClient(`${api.url}/mcp`, 'Planner');
+  t.teardown(() => client.stop());
+  t.like(client.registered, { status: 201, body: { token_endpoint_auth_method: 'none', client_secret: undefined } });
+  const demanding = await client.register({
+    redirect_uris: [client.redirectUri, 'https://example.com/callback'],
+    grant_types: ['authorization_code', 'client_credentials'],
+    token_endpoint_auth_method: 'client_secret_post',
+    application_type: 'web',
+    scope: 'admin',
+  });
+  t.deepEqual(
+    [demanding.status, demanding.body.grant_types, demanding.body.scope, demanding.body.client_secret],
+    [201, ['authorization_code', 'refresh_token'], 'todo:read todo:write offline_access', undefined],
+  );
+  const told = await client.register({ redirect_uris: [client.redirectUri], backchannel_logout_uri: api.url });
+  t.like(told, { status: 400, body: { error: 'invalid_client_metadata' } });
+
+  // Who is not signed in does that first, or signs up.
+  const visitor = await open();
+  await visitor.goto(client.authorizationUrl());
+  await visitor.getByText('An app would like to work with your tasks.').waitFor();
+  await visitor.getByRole('link', { name: 'Sign up' }).click();
+  await visitor.getByRole('link', { name: 'Sign in' }).click();
+  await visitor.getByRole('heading', { name: 'Welcome back' }).waitFor();
+  await visitor.getByLabel('E-mail').fill('ada@example.com');
+  await visitor.getByLabel('Password').fill(PASSWORD);
+  await visitor.getByRole('button', { name: 'Sign in' }).click();
+  await visitor.getByRole('heading', { name: 'Connect an app?' }).waitFor();
+  const question = await visitor.locator('main').innerText();
+  t.regex(question, /Planner would like to work with the tasks of ada@example\.com/);
+  t.regex(question, /See your tasks\s+Add, change, complete and delete your tasks;.*\s+Stay connected/);
+  t.regex(question, new RegExp(`an app on this computer \\(${new URL(client.redirectUri).host}\\)`));
+  await visitor.getByRole('button', { name: 'Allow' }).click();
+  await visitor.waitForURL(`${client.redirectUri}?*`);
+  t.like(client.answer(), { state: 'the state', iss: client.issuer });
+
+  const { status, body: tokens } = await client.exchange(client.answer().code);
+  t.is(status, 200);
+  const [header, claims] = tokens.access_token
+    .split('.')
+    .slice(0, 2)
+    .map((part: string) => JSON.parse(Buffer.from(part, 'base64url').toString()));
+  const { user } = await (await page.request.get('/api/auth/get-session')).json();
+  t.is(header.typ, 'at+jwt');
+  t.like(claims, {
+    iss: `${app.url}/api/auth`,
+    aud: `${api.url}/mcp`,
+    sub: user.id,
+    client_id: client.id,
+    scope: 'todo:read todo:write offline_access',
+  });
+  t.is(claims.exp - claims.iat, 15 * 60);
+  const refreshed = await client.refresh(tokens.refresh_token);
+  t.is(refreshed.status, 200);
+  t.not(refreshed.body.refresh_token, tokens.refresh_token);
+
+  // What it does is seen under its name.
+  const agent = await connect(api.url, refreshed.body.access_token);
+  t.teardown(() => agent.close());
+  const call = await callerOf(page);
+  const [milk] = (await call('GET', '/tasks')).body;
+  const changes = [{ id: milk.id, title: 'Buy oat milk' }];
+  await agent.callTool({ name: 'update_tasks', arguments: { changes } });
+  const tasks = [{ title: 'Buy bread', priority: 'low', category: 'home' }];
+  await agent.callTool({ name: 'add_tasks', arguments: { tasks } });
+  await page.reload();
+  await seen(t, page, ['Buy bread', 'Buy oat milk']);
+  await page.getByRole('button', { name: 'Edit “Buy oat milk”' }).click();
+  await page.getByText('History').click();
+  await page.getByText('by Planner').waitFor();
+  await page.keyboard.press('Escape');
+
+  await page.getByRole('link', { name: 'Profile' }).click();
+  const apps = page.getByRole('region', { name: 'Connected apps' });
+  t.regex(await textOf(apps.getByRole('listitem')), /Planner.*Sees and changes your tasks.*Allowed/s);
+  await apps.getByRole('button', { name: 'Undo what “Planner” did…' }).click();
+  await assertAccessible(t, page, 'profile with apps');
+  await page.getByLabel('What it did').selectOption('At any time');
+  await page.getByRole('button', { name: 'Undo', exact: true }).click();
+  await page.getByText('2 changes undone.').waitFor();
+  t.deepEqual(
+    (await call('GET', '/tasks')).body.map(({ title }: { title: string }) => title),
+    ['Buy milk'],
+  );
+
+  // A second consent is not asked for; a code of it ends with the connection.
+  await visitor.goto(client.authorizationUrl());
+  await visitor.waitForURL(`${client.redirectUri}?*`);
+  await apps.getByRole('button', { name: 'Disconnect “Planner”…' }).click();
+  await page.getByRole('button', { name: 'Disconnect', exact: true }).click();
+  await page.getByText('“Planner” disconnected.').waitFor();
+  await apps.getByText('No app can see or change your tasks.').waitFor();
+  await page.waitForFunction(`document.activeElement.className === 'apps'`);
+  t.like(await client.exchange(client.answer().code), { status: 400, body: { error: 'invalid_grant' } });
+  t.like(await client.refresh(refreshed.body.refresh_token), { status: 400, body: { error: 'invalid_grant' } });
+  await visitor.goto(client.authorizationUrl());
+  await visitor.getByRole('heading', { name: 'Connect an app?' }).waitFor();
+
+  // The name stays.
+  await apps.locator('summary').click();
+  await apps.getByRole('button', { name: 'Undo what “Planner” did…' }).waitFor();
+  await page.getByRole('link', { name: 'Trash' }).click();
+  await page.locator('.task', { hasText: 'Buy bread' }).getByText('History').click();
+  await page.getByText('by Planner').waitFor();
+});
+
+inBrowser('an app is turned away, whatever it calls itself', async (t) => {
+  const name = `<img src=x onerror="document.title='hacked'"> ${'x'.repeat(200)}`;
+  const client = await startClient(`${api.url}/mcp`, name);
+  t.teardown(() => client.stop());
+  const page = await open({ storageState: ada, viewport: { width: 360, height: 640 } });
+  const url = client.authorizationUrl();
+  await page.goto(url);
+  const shown = await page.locator('strong bdi').innerText();
+  t.true(name.startsWith(shown));
+  t.is(shown.length, 100);
+  t.is(await page.locator('main img').count(), 0);
+  t.is(await page.evaluate('document.documentElement.scrollWidth'), 360);
+  t.is(await page.title(), 'Connect an app · Tasks');
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await assertAccessible(t, page, 'consent', colorScheme);
+  }
+  const asked = page.url();
+
+  await page.getByRole('button', { name: 'Deny' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForURL(`${client.redirectUri}?*`);
+  t.like(client.answer(), { error: 'access_denied', state: 'the state', code: undefined });
+
+  // What was signed cannot be changed, and nobody else gets the answer.
+  for (const address of [
+    asked.replace('todo%3Awrite', 'todo%3Aread'),
+    `${asked}&scope=todo%3Aread`,
+    url.replace(client.id, 'unknown'),
+    client.authorizationUrl({ redirect_uri: 'https://example.com/callback' }),
+  ]) {
+    await page.goto(address);
+    await page.getByRole('heading', { name: 'The app was not connected' }).waitFor();
+  }
+  for (const [more, error] of [
+    [{ resource: `${api.url}/elsewhere` }, 'invalid_target'],
+    [{ scope: 'admin' }, 'invalid_scope'],
+    [{ code_challenge_method: 'plain' }, 'invalid_request'],
+  ] as const) {
+    await page.goto(client.authorizationUrl(more));
+    t.is(client.answer().error, error);
+  }
+});
+
 inBrowser('axe finds no accessibility problem, in light and dark mode', async (t) => {
   t.timeout(120_000);
   for (const colorScheme of ['light', 'dark'] as const) {
-    // In dark mode only the colours differ.
-    const rules = colorScheme === 'light' ? '{}' : `{ runOnly: ['color-contrast'] }`;
-    const check = async (page: Page, where: string) => {
-      await page.evaluate(axe.source);
-      const { violations } = (await page.evaluate(`axe.run(${rules})`)) as axe.AxeResults;
-      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-      t.deepEqual(found, [], `${where}, ${colorScheme}`);
-    };
+    const check = (page: Page, where: string) => assertAccessible(t, page, where, colorScheme);
     const stranger = await open({ colorScheme });
     for (const path of ['/sign-up', '/nowhere', '/sign-in']) {
       await stranger.goto(path);
@@ -1151,6 +1312,7 @@ onServer('both servers of the demo share one PostgreSQL database, and Ctrl-C end
   while (!said.output.includes('Ctrl-C') && child.exitCode === null) await new Promise((next) => setTimeout(next, 50));
   const origin = `http://localhost:${appPort}`;
   t.true(said.output.includes(`Open   ${origin}`), said.output);
+  t.true(said.output.includes(`MCP    http://localhost:${apiPort}/mcp `), said.output);
 
   const signUp = await fetch(`${origin}/api/auth/sign-up/email`, {
     method: 'POST',

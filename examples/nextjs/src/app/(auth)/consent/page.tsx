@@ -1,4 +1,4 @@
-import { APIError } from 'better-auth/api';
+import { isAPIError } from 'better-auth/api';
 import type { Metadata } from 'next';
 import { redirect } from 'next/navigation';
 import { auth } from '@/lib/auth';
@@ -46,7 +46,7 @@ export default async function Consent({ searchParams }: PageProps<'/consent'>) {
 async function lookUp(query: URLSearchParams) {
   const body = { client_id: query.get('client_id') ?? '', oauth_query: query.toString() };
   return (await auth()).api.getOAuthClientPublicPrelogin({ body }).catch((error: unknown) => {
-    if (error instanceof APIError) return undefined;
+    if (isAPIError(error)) return undefined;
     throw error;
   });
 }
