@@ -14,9 +14,9 @@ export const settings = {
   get backendUrl() {
     return (process.env.BACKEND_URL || 'http://localhost:8000').replace(/\/+$/, '');
   },
-  /** Where MCP clients find the API's tools for agents, letter by letter as the API has it: what their tokens are for. */
+  /** Where MCP clients find the API's tools for agents: what their tokens are for, written as the API writes it. */
   get mcpUrl() {
-    return process.env.MCP_URL || `${settings.backendUrl}/mcp`;
+    return new URL(process.env.MCP_URL || `${settings.backendUrl}/mcp`).href;
   },
   /** The PostgreSQL server to use; the embedded one when left out. */
   get databaseUrl() {
