@@ -23,6 +23,7 @@ const allowed = [
   // application: tasks and the journal know nothing of each other, and neither knows how events are delivered.
   { from: { path: '^packages/application/src/' }, to: { path: [...published('domain'), ...library('valibot')] } },
   { from: { path: '^packages/application/src/index[.]ts$' }, to: { path: '^packages/application/src/' } },
+  { from: { path: '^packages/application/src/tasks/due-bound[.]ts$' }, to: { path: library('temporal-polyfill') } },
   ...rooms('packages/application/src', {
     [SHARED]: [],
     'tasks/': [SHARED],

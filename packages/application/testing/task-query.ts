@@ -1,4 +1,4 @@
-import type { SortKey, TaskPosition, TaskQuery } from '@todo-backend/application';
+import { isDueFrom, type SortKey, type TaskPosition, type TaskQuery } from '@todo-backend/application';
 import { compareDueDates, folded, PRIORITIES, type Task } from '@todo-backend/domain';
 
 /** The tasks that match a query, sorted. */
@@ -25,9 +25,14 @@ function at(task: Task, sortBy: SortKey, { key, createdAt, id }: TaskPosition): 
   return { ...task, [sortBy]: key, createdAt, id };
 }
 
-function matches(task: Task, { status, priority, category, search }: TaskQuery): boolean {
+function matches(task: Task, query: TaskQuery): boolean {
+  const { status, priority, category, search, dueAfter, dueBefore, hasDueDate } = query;
+  const { dueDate } = task;
   const wanted = folded(search ?? '');
   return (
+    (hasDueDate === undefined || (dueDate !== null) === hasDueDate) &&
+    (dueAfter === undefined || (dueDate !== null && isDueFrom(dueDate, dueAfter))) &&
+    (dueBefore === undefined || (dueDate !== null && !isDueFrom(dueDate, dueBefore))) &&
     (status === undefined || task.status === status) &&
     (priority === undefined || task.priority === priority) &&
     (category === undefined || task.category === category) &&

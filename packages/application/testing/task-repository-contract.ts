@@ -379,6 +379,46 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     assert.equal((await fewer.count(stranger)).total, 4, 'above a limit that was lowered');
   }),
 
+  contract('selects by due date, each kind by a bound of its own', async ({ tasks, newTask, owner }) => {
+    const texts = [
+      '0001-01-01',
+      '0001-01-01T00:00:00Z',
+      '2026-03-10',
+      '2026-03-10T00:00:00Z',
+      '2026-03-10T09:30:00.250',
+      '2026-03-10T09:30:00.250Z',
+      '9999-12-31T23:59:59.999',
+      '9999-12-31T23:59:59.999Z',
+    ];
+    const stored = [newTask({ title: 'without' }), ...texts.map((title) => newTask({ title, dueDate: due(title) }))];
+    for (const task of stored) await tasks.add(task);
+    const bounds = [
+      '-infinity',
+      '0001-01-01T00:00:00.000',
+      '2026-03-10T00:00:00.000',
+      '2026-03-10T09:30:00.250',
+      '2026-03-10T09:30:00.251',
+      '9999-12-31T23:59:59.999',
+      'infinity',
+    ];
+    const both = bounds.flatMap((floating) => bounds.map((instant) => ({ floating, instant })));
+    for (const bound of both) {
+      for (const selection of [
+        { dueAfter: bound },
+        { dueBefore: bound },
+        { dueAfter: bound, dueBefore: both[24], status: 'pending' },
+        { dueBefore: bound, hasDueDate: false },
+      ] as const) {
+        const query = { ...newestFirst, ...selection };
+        assert.deepEqual((await tasks.list(owner, query)).tasks, selectTasks(stored, query), JSON.stringify(selection));
+      }
+    }
+    for (const hasDueDate of [true, false]) {
+      const query = { ...newestFirst, hasDueDate, limit: 4 };
+      assert.deepEqual((await tasks.list(owner, query)).tasks, selectTasks(stored, query));
+    }
+  }),
+
   contract('gives a list of many tasks in parts, of one moment', async ({ tasks, newTask, newId, newUser }) => {
     const user = await newUser();
     const made = Array.from({ length: 2_600 }, (_, i) => ({

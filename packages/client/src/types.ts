@@ -709,6 +709,22 @@ export interface TaskQuery {
    */
   search?: string;
   /**
+   * Only tasks that are due at this time or later; an empty value is as if absent.
+   */
+  due_after?: string;
+  /**
+   * Only tasks that are due before this time; an empty value is as if absent.
+   */
+  due_before?: string;
+  /**
+   * Only tasks with a due date, or only those without; an empty value is as if absent.
+   */
+  has_due_date?: boolean;
+  /**
+   * Where the user is, as an IANA time zone: how due dates without a zone compare with a `due_after` or `due_before` that has one, and the other way round. UTC when left out; an empty value is as if absent.
+   */
+  time_zone?: string;
+  /**
    * Priority sorts by weight, title as people expect it (`Task 2` before `Task 10`, `ä` beside `a`), a missing due date last in both directions. Ties break by creation.
    */
   sort_by?: 'createdAt' | 'updatedAt' | 'dueDate' | 'priority' | 'title';

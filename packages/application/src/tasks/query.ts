@@ -1,6 +1,9 @@
 import {
   CATEGORIES,
   type Category,
+  DUE_DATE_PATTERN,
+  DUE_DATE_PROBLEM,
+  type DueDate,
   PRIORITIES,
   type Priority,
   parseDueDate,
@@ -14,6 +17,7 @@ import {
 } from '@todo-backend/domain';
 import * as v from 'valibot';
 import { countUpTo, domainRule, NO_NUL, oneOf } from '../validation.js';
+import { type DueBound, dueBound, isTimeZone } from './due-bound.js';
 
 /** The keys that tasks can be sorted by. */
 export const SORT_KEYS = ['createdAt', 'updatedAt', 'dueDate', 'priority', 'title'] as const;
@@ -35,6 +39,12 @@ export interface TaskQuery {
   readonly category?: Category | undefined;
   /** Tasks whose title or description contains this text. Matched literally, ignoring case. */
   readonly search?: string | undefined;
+  /** Tasks that are due at this bound or after it. */
+  readonly dueAfter?: DueBound | undefined;
+  /** Tasks that are due before this bound. */
+  readonly dueBefore?: DueBound | undefined;
+  /** Tasks with a due date, or without. */
+  readonly hasDueDate?: boolean | undefined;
   /**
    * Priority sorts by weight, title by Unicode with numbers in it by their value, a missing due date last in both
    * directions. Ties break by `createdAt`, then by `id`, in the same direction: the order is total.
@@ -62,6 +72,13 @@ export interface TaskQueryInput {
   readonly category?: Category | undefined;
   /** Up to {@link SEARCH_MAX_LENGTH} UTF-16 code units. */
   readonly search?: string | undefined;
+  /** In a format that `parseDueDate` accepts; inclusive. */
+  readonly dueAfter?: string | undefined;
+  /** In a format that `parseDueDate` accepts; exclusive. */
+  readonly dueBefore?: string | undefined;
+  readonly hasDueDate?: boolean | undefined;
+  /** An IANA time zone, by which wall clocks and instants are compared. Default UTC. */
+  readonly timeZone?: string | undefined;
   /** Default `createdAt`. */
   readonly sortBy?: SortKey | undefined;
   /** Default `desc`. */
@@ -76,6 +93,8 @@ const CURSOR_PROBLEM = 'Cursor must be one from an earlier answer, for the same 
 
 /** JSON Schema pattern: the order, the key of the last task, when it was created, and its id. */
 const CURSOR_PATTERN = `^\\["(?:${SORT_KEYS.join('|')})","(?:asc|desc)",(?:null|"(?:[^"\\\\]|\\\\.)*"),"\\d{4}-\\d{2}-\\d{2}T[\\d:.]+Z","[\\da-f-]{36}"\\]$`;
+
+const TIME_ZONE_PROBLEM = 'Time zone must be the name of an IANA time zone, such as Europe/Berlin.';
 
 const entries = {
   status: filter('Status', STATUSES),
@@ -92,6 +111,27 @@ const entries = {
         pattern: NO_NUL,
       }),
     ),
+  ),
+  dueAfter: dueDate('due_after', 'Only tasks that are due at this time or later.'),
+  dueBefore: dueDate('due_before', 'Only tasks that are due before this time.'),
+  hasDueDate: v.optional(
+    v.pipe(
+      v.boolean('Parameter has_due_date must be true or false.'),
+      v.metadata({ description: 'Only tasks with a due date, or only those without.' }),
+    ),
+  ),
+  timeZone: v.optional(
+    v.pipe(
+      v.string(TIME_ZONE_PROBLEM),
+      v.check(isTimeZone, TIME_ZONE_PROBLEM),
+      v.metadata({
+        description:
+          'Where the user is, as an IANA time zone: how due dates without a zone compare with a `due_after` or `due_before` that has one, and the other way round. UTC when left out.',
+        examples: ['Europe/Berlin'],
+        pattern: '^[A-Za-z][\\w+/-]{0,63}$',
+      }),
+    ),
+    'UTC',
   ),
   sortBy: v.optional(
     v.pipe(
@@ -135,8 +175,10 @@ export const TaskQuerySchema = v.pipe(
     });
   }),
   v.transform(
-    ({ cursor, ...query }): TaskQuery => ({
+    ({ cursor, timeZone, dueAfter, dueBefore, ...query }): TaskQuery => ({
       ...query,
+      dueAfter: dueAfter && dueBound(dueAfter, timeZone),
+      dueBefore: dueBefore && dueBound(dueBefore, timeZone),
       after: cursor === undefined ? undefined : readCursor(cursor, query),
     }),
   ),
@@ -184,6 +226,23 @@ const isKey: Record<SortKey, (key: string | null) => boolean> = {
 
 function isTimestamp(text: string | null): boolean {
   return text?.endsWith('Z') === true && parseDueDate(text) === text;
+}
+
+/** A due date of either kind. */
+function dueDate(name: string, description: string) {
+  const message = DUE_DATE_PROBLEM.replace('Due date', `Parameter ${name}`);
+  return v.optional(
+    v.pipe(
+      v.string(message),
+      v.rawTransform<string, DueDate>(({ dataset, addIssue, NEVER }) => {
+        const parsed = parseDueDate(dataset.value);
+        if (parsed !== undefined) return parsed;
+        addIssue({ message });
+        return NEVER;
+      }),
+      v.metadata({ description, examples: ['2026-03-10', '2026-03-10T09:30:00Z'], pattern: `^${DUE_DATE_PATTERN}$` }),
+    ),
+  );
 }
 
 function filter<const Values extends readonly string[]>(name: string, values: Values) {

@@ -4,12 +4,14 @@ import type { Query } from './route.js';
 export type Decode = (querystring: string) => Record<string, unknown>;
 
 /**
- * Returns a decoder of query strings: names on the wire become those of the input, and strings become numbers when the
- * schema expects them. A repeated parameter stays a list, which no schema accepts.
+ * Returns a decoder of query strings: names on the wire become those of the input, and strings become numbers and
+ * booleans when the schema expects them. A repeated parameter stays a list, which no schema accepts.
  */
 export function decoder({ schema, names = {}, emptyIsAbsent = [] }: Query): Decode {
   const entries = (schema as { readonly entries?: Readonly<Record<string, unknown>> }).entries ?? {};
-  const numbers = new Set(Object.keys(entries).filter((name) => wantsNumber(entries[name])));
+  const fieldsOf = (type: string) => Object.keys(entries).filter((name) => wants(type, entries[name]));
+  const numbers = fieldsOf('number');
+  const booleans = fieldsOf('boolean');
   return (querystring) => {
     const input: Record<string, unknown> = {};
     if (querystring === '') return input;
@@ -23,6 +25,9 @@ export function decoder({ schema, names = {}, emptyIsAbsent = [] }: Query): Deco
     }
     for (const field of emptyIsAbsent) if (input[field] === '') delete input[field];
     for (const field of numbers) if (isWholeNumber(input[field])) input[field] = Number(input[field]);
+    for (const field of booleans) {
+      if (input[field] === 'true' || input[field] === 'false') input[field] = input[field] === 'true';
+    }
     return input;
   };
 }
@@ -36,8 +41,8 @@ function isWholeNumber(value: unknown): boolean {
   return typeof value === 'string' && /^[1-9]\d{0,9}$/.test(value);
 }
 
-/** Whether a schema, possibly optional, accepts a number. */
-function wantsNumber(schema: unknown): boolean {
-  const { type, wrapped } = schema as { readonly type?: string; readonly wrapped?: unknown };
-  return wrapped === undefined ? type === 'number' : wantsNumber(wrapped);
+/** Whether a schema, possibly optional, accepts values of this type. */
+function wants(type: string, schema: unknown): boolean {
+  const { type: own, wrapped } = schema as { readonly type?: string; readonly wrapped?: unknown };
+  return wrapped === undefined ? own === type : wants(type, wrapped);
 }

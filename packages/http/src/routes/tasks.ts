@@ -15,8 +15,25 @@ import { json, notModified, type Query, type Route, ref, unchanged } from './rou
 
 const listQuery: Query = {
   schema: TaskQuerySchema,
-  names: { sort_by: 'sortBy', sort_order: 'sortOrder' },
-  emptyIsAbsent: ['status', 'priority', 'category', 'search', 'cursor'],
+  names: {
+    due_after: 'dueAfter',
+    due_before: 'dueBefore',
+    has_due_date: 'hasDueDate',
+    time_zone: 'timeZone',
+    sort_by: 'sortBy',
+    sort_order: 'sortOrder',
+  },
+  emptyIsAbsent: [
+    'status',
+    'priority',
+    'category',
+    'search',
+    'dueAfter',
+    'dueBefore',
+    'hasDueDate',
+    'timeZone',
+    'cursor',
+  ],
   mistake: { status: 'done', sort_by: 'id' },
 };
 

@@ -5,32 +5,50 @@ import { type CallerTables, noOffset } from '../postgres/caller.js';
 import { value } from '../postgres/statements.js';
 
 /** A name for the SQL of {@link selectTasks}, which depends on the fields of the query but not on their values. */
-export function listShape({ status, priority, category, search, sortBy, sortOrder, after, limit }: TaskQuery): string {
-  const given = [status, priority, category, search || undefined, after, limit].map((part) => part !== undefined);
-  return [sortBy, sortOrder, after?.key === null, ...given].join();
+export function listShape({ sortBy, sortOrder, after, search, hasDueDate, ...others }: TaskQuery): string {
+  const { status, priority, category, dueAfter, dueBefore, limit } = others;
+  const parts = [status, priority, category, search || undefined, dueAfter, dueBefore, after, limit];
+  return [sortBy, sortOrder, after?.key === null, hasDueDate, ...parts.map((part) => part !== undefined)].join();
 }
 
 /** The parameters of {@link selectTasks}. */
-export function listValues({ status, priority, category, search, sortBy, after, limit }: TaskQuery) {
+export function listValues({ sortBy, after, search, dueAfter, dueBefore, ...others }: TaskQuery) {
+  const { status, priority, category, limit } = others;
   const { key, createdAt, id } = after ?? {};
   // Times are compared without the Z of UTC. A title may also end with a Z, which is kept.
   const withoutZone = sortBy !== 'title' && key?.endsWith('Z') ? key.slice(0, -1) : key;
-  return { status, priority, category, search: search && folded(search), limit, key: withoutZone, createdAt, id };
+  return {
+    status,
+    priority,
+    category,
+    search: search && folded(search),
+    wallClockAfter: dueAfter?.floating,
+    instantAfter: dueAfter?.instant,
+    wallClockBefore: dueBefore?.floating,
+    instantBefore: dueBefore?.instant,
+    limit,
+    key: withoutZone,
+    createdAt,
+    id,
+  };
 }
 
 /** The most tasks of a user whose lists are always read in one statement, together with those of others. */
 export const MANY_TASKS = 1_000;
 
 /** Whether a list takes longer the more tasks there are: all but a page in the order of an index. */
-export function growsWithTasks({ status, priority, category, search, sortBy, limit }: TaskQuery): boolean {
-  return limit === undefined || sortBy !== 'createdAt' || Boolean(status || priority || category || search);
+export function growsWithTasks({ sortBy, limit, ...query }: TaskQuery): boolean {
+  const { status, priority, category, search, dueAfter, dueBefore, hasDueDate } = query;
+  const isFiltered = status || priority || category || search || dueAfter || dueBefore || hasDueDate !== undefined;
+  return limit === undefined || sortBy !== 'createdAt' || Boolean(isFiltered);
 }
 
 type Selected = ExpressionBuilder<CallerTables, 'caller'>;
 
 /** Selects the rows of a list, in order, that match `isOwn`. Their columns are only read after the selection. */
 export function selectTasks(eb: Selected, query: TaskQuery, isOwn: readonly Expression<boolean>[]) {
-  const { status, priority, category, search, sortBy, sortOrder, after, limit } = query;
+  const { status, priority, category, search, dueAfter, dueBefore, hasDueDate, sortBy, sortOrder, after, limit } =
+    query;
   const sorted = eb
     .selectFrom('tasks')
     .selectAll('tasks')
@@ -41,6 +59,9 @@ export function selectTasks(eb: Selected, query: TaskQuery, isOwn: readonly Expr
         ...(priority === undefined ? [] : [eb('priority', '=', value<typeof priority>('priority'))]),
         ...(category === undefined ? [] : [eb('category', '=', value<typeof category>('category'))]),
         ...(search ? [eb.or([contains('title'), contains('description')])] : []),
+        ...(hasDueDate === undefined ? [] : [eb('dueDate', hasDueDate ? 'is not' : 'is', null)]),
+        ...(dueAfter === undefined ? [] : [isDue('>=', 'After')]),
+        ...(dueBefore === undefined ? [] : [isDue('<', 'Before')]),
         ...(after === undefined ? [] : [comesAfter(query, after.key)]),
       ]),
     )
@@ -75,6 +96,12 @@ const PLACES: Record<Exclude<SortKey, 'createdAt'>, RawBuilder<unknown>> = {
   priority: sql`${value('key')}::task_priority`,
   title: sql`${value('key')}::text collate "todo_title"`,
 };
+
+/** Each kind of due date is compared with a bound of its own. */
+function isDue(operator: '>=' | '<', bound: 'After' | 'Before'): RawBuilder<boolean> {
+  return sql<boolean>`"tasks"."dueDate" ${sql.raw(operator)} case when "tasks"."dueDateIsFloating"
+    then ${value(`wallClock${bound}`)}::timestamp else ${value(`instant${bound}`)}::timestamp end`;
+}
 
 /** `position` instead of `like`, which has wildcards. */
 function contains(column: 'title' | 'description'): RawBuilder<boolean> {
