@@ -38,6 +38,7 @@ const SCHEMAS = [
 ];
 const QUERIES: Record<string, string> = {
   listTasks: 'TaskQuery',
+  deleteTasks: 'TaskFilter',
   listJournal: 'JournalQuery',
   listChanges: 'ChangesQuery',
   listTrash: 'TrashQuery',

@@ -14,7 +14,7 @@ export * from './recovery/recovery.js';
 export * from './task-id.js';
 export * from './tasks/batch.js';
 export type { ChangeOptions, TaskPorts } from './tasks/change-context.js';
-export { type DueBound, isDueFrom } from './tasks/due-bound.js';
+export type { DueBound } from './tasks/due-bound.js';
 export * from './tasks/import.js';
 export * from './tasks/input.js';
 export * from './tasks/present.js';

@@ -175,3 +175,40 @@ test('counts tasks, and removes one only once', async (t) => {
   await t.throwsAsync(tasks.delete('alice', id), { code: 'TASK_NOT_FOUND' });
   t.like(await tasks.count('alice'), { total: 1, pending: 1, completed: 0 });
 });
+
+test('a task that does not match any more when it is locked is not deleted', async (t) => {
+  /** Reopens a task between the list and the change. */
+  class Busy extends InMemoryTaskRepository {
+    meanwhile = async () => {};
+
+    override async list(...query: Parameters<InMemoryTaskRepository['list']>) {
+      const listing = await super.list(...query);
+      await this.meanwhile();
+      return listing;
+    }
+  }
+  const repository = new Busy();
+  const tasks = taskUseCases({ tasks: repository, clock: fixedClock(), newId: sequentialIds() });
+  const [reopened, done] = [await tasks.create('alice', input), await tasks.create('alice', input)];
+  for (const { id } of [reopened, done]) await tasks.complete('alice', id, { completed: true });
+  repository.meanwhile = async () => {
+    repository.meanwhile = async () => {};
+    await tasks.complete('alice', reopened.id, { completed: false });
+  };
+  t.is(await tasks.deleteSelected('alice', { status: 'completed' }), 1);
+  t.deepEqual(
+    (await tasks.list('alice')).tasks.map(({ id }) => id),
+    [reopened.id],
+  );
+});
+
+test('more tasks than an undo brings back are not deleted at once', async (t) => {
+  const { tasks } = setUp();
+  await tasks.import('alice', { tasks: Array.from({ length: 10_000 }, () => input) });
+  await tasks.create('alice', { ...input, priority: 'low' });
+  await t.throwsAsync(tasks.deleteSelected('alice', { category: 'home' }), {
+    code: 'INVALID_INPUT',
+  });
+  t.is(await tasks.deleteSelected('alice', { priority: 'high' }), 10_000);
+  t.is((await tasks.count('alice')).total, 1);
+});

@@ -1,12 +1,12 @@
-import { isDueFrom, type SortKey, type TaskPosition, type TaskQuery } from '@todo-backend/application';
-import { compareDueDates, folded, PRIORITIES, type Task } from '@todo-backend/domain';
+import { isSelected, type SortKey, type TaskPosition, type TaskQuery } from '@todo-backend/application';
+import { compareDueDates, PRIORITIES, type Task } from '@todo-backend/domain';
 
 /** The tasks that match a query, sorted. */
 export function selectTasks(tasks: readonly Task[], query: TaskQuery): Task[] {
   const { sortBy, after, limit } = query;
   const order = orderOf(query);
   return tasks
-    .filter((task) => matches(task, query))
+    .filter((task) => isSelected(task, query))
     .filter((task) => after === undefined || order(task, at(task, sortBy, after)) > 0)
     .sort(order)
     .slice(0, limit);
@@ -23,21 +23,6 @@ function orderOf({ sortBy, sortOrder }: TaskQuery): (a: Task, b: Task) => number
 /** A task at this position. */
 function at(task: Task, sortBy: SortKey, { key, createdAt, id }: TaskPosition): Task {
   return { ...task, [sortBy]: key, createdAt, id };
-}
-
-function matches(task: Task, query: TaskQuery): boolean {
-  const { status, priority, category, search, dueAfter, dueBefore, hasDueDate } = query;
-  const { dueDate } = task;
-  const wanted = folded(search ?? '');
-  return (
-    (hasDueDate === undefined || (dueDate !== null) === hasDueDate) &&
-    (dueAfter === undefined || (dueDate !== null && isDueFrom(dueDate, dueAfter))) &&
-    (dueBefore === undefined || (dueDate !== null && !isDueFrom(dueDate, dueBefore))) &&
-    (status === undefined || task.status === status) &&
-    (priority === undefined || task.priority === priority) &&
-    (category === undefined || task.category === category) &&
-    [task.title, task.description ?? ''].some((text) => folded(text).includes(wanted))
-  );
 }
 
 /** CLDR's root collation, with numbers by their value. */

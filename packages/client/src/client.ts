@@ -163,6 +163,11 @@ export function createTodoClient(options: TodoClientOptions): TodoClient {
     completeTask: (userId, id, body, options = {}) =>
       json('PATCH', userId, `${task(id)}/complete`, { ...options, body, isKeyed: true }),
 
+    async deleteTasks(userId, filter, options = {}) {
+      const request = { ...options, query: filter, isKeyed: true };
+      return (await json<{ deleted: number }>('DELETE', userId, '/tasks', request)).deleted;
+    },
+
     async deleteTask(userId, id, options = {}) {
       await call('DELETE', userId, task(id), options);
     },

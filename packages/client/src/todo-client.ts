@@ -12,6 +12,7 @@ import type {
   StreamedChange,
   Task,
   TaskChanges,
+  TaskFilter,
   TaskQuery,
   TrashedTask,
   TrashQuery,
@@ -125,6 +126,9 @@ export interface TodoClient {
   completeTask(userId: string, id: string, body?: Completion, options?: TaskCallOptions): Promise<Task>;
 
   deleteTask(userId: string, id: string, options?: Omit<TaskCallOptions, 'idempotencyKey'>): Promise<void>;
+
+  /** Deletes all tasks that match, and returns how many. At least one filter is needed. */
+  deleteTasks(userId: string, filter: TaskFilter, options?: ChangeCallOptions): Promise<number>;
 
   getStats(userId: string, options?: CallOptions): Promise<Stats>;
 

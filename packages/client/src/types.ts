@@ -741,6 +741,40 @@ export interface TaskQuery {
    */
   cursor?: string;
 }
+export interface TaskFilter {
+  /**
+   * Only tasks of this status. Any letter case is taken; an empty value is as if absent.
+   */
+  status?: 'pending' | 'completed';
+  /**
+   * Only tasks of this priority. Any letter case is taken; an empty value is as if absent.
+   */
+  priority?: 'low' | 'medium' | 'high';
+  /**
+   * Only tasks of this category. Any letter case is taken; an empty value is as if absent.
+   */
+  category?: 'work' | 'personal' | 'home' | 'other';
+  /**
+   * Only tasks with this text in title or description. Letter case does not matter (`GROẞE` finds `große`), nor how a character is composed, and every character means itself; an empty value is as if absent.
+   */
+  search?: string;
+  /**
+   * Only tasks that are due at this time or later; an empty value is as if absent.
+   */
+  due_after?: string;
+  /**
+   * Only tasks that are due before this time; an empty value is as if absent.
+   */
+  due_before?: string;
+  /**
+   * Only tasks with a due date, or only those without; an empty value is as if absent.
+   */
+  has_due_date?: boolean;
+  /**
+   * Where the user is, as an IANA time zone: how due dates without a zone compare with a `due_after` or `due_before` that has one, and the other way round. UTC when left out; an empty value is as if absent.
+   */
+  time_zone?: string;
+}
 export interface JournalQuery {
   /**
    * Only what happened to this task; an empty value is as if absent.

@@ -4,6 +4,7 @@ import {
   DUE_DATE_PATTERN,
   DUE_DATE_PROBLEM,
   type DueDate,
+  folded,
   PRIORITIES,
   type Priority,
   parseDueDate,
@@ -17,7 +18,7 @@ import {
 } from '@todo-backend/domain';
 import * as v from 'valibot';
 import { countUpTo, domainRule, NO_NUL, oneOf } from '../validation.js';
-import { type DueBound, dueBound, isTimeZone } from './due-bound.js';
+import { type DueBound, dueBound, isDueFrom, isTimeZone } from './due-bound.js';
 
 /** The keys that tasks can be sorted by. */
 export const SORT_KEYS = ['createdAt', 'updatedAt', 'dueDate', 'priority', 'title'] as const;
@@ -32,8 +33,8 @@ export const SEARCH_MAX_LENGTH = 2000;
 /** The maximum `limit` of a list. */
 export const LIST_MAX_LIMIT = 1000;
 
-/** Selects and sorts tasks. */
-export interface TaskQuery {
+/** Selects tasks. */
+export interface TaskFilter {
   readonly status?: Status | undefined;
   readonly priority?: Priority | undefined;
   readonly category?: Category | undefined;
@@ -45,6 +46,10 @@ export interface TaskQuery {
   readonly dueBefore?: DueBound | undefined;
   /** Tasks with a due date, or without. */
   readonly hasDueDate?: boolean | undefined;
+}
+
+/** Selects and sorts tasks. */
+export interface TaskQuery extends TaskFilter {
   /**
    * Priority sorts by weight, title by Unicode with numbers in it by their value, a missing due date last in both
    * directions. Ties break by `createdAt`, then by `id`, in the same direction: the order is total.
@@ -65,8 +70,8 @@ export interface TaskPosition {
   readonly id: TaskId;
 }
 
-/** The input of {@link TaskQuerySchema}. `status`, `priority` and `category` are case-insensitive. */
-export interface TaskQueryInput {
+/** The input of {@link TaskFilterSchema}. `status`, `priority` and `category` are case-insensitive. */
+export interface TaskFilterInput {
   readonly status?: Status | undefined;
   readonly priority?: Priority | undefined;
   readonly category?: Category | undefined;
@@ -79,6 +84,10 @@ export interface TaskQueryInput {
   readonly hasDueDate?: boolean | undefined;
   /** An IANA time zone, by which wall clocks and instants are compared. Default UTC. */
   readonly timeZone?: string | undefined;
+}
+
+/** The input of {@link TaskQuerySchema}. */
+export interface TaskQueryInput extends TaskFilterInput {
   /** Default `createdAt`. */
   readonly sortBy?: SortKey | undefined;
   /** Default `desc`. */
@@ -96,7 +105,7 @@ const CURSOR_PATTERN = `^\\["(?:${SORT_KEYS.join('|')})","(?:asc|desc)",(?:null|
 
 const TIME_ZONE_PROBLEM = 'Time zone must be the name of an IANA time zone, such as Europe/Berlin.';
 
-const entries = {
+const filters = {
   status: filter('Status', STATUSES),
   priority: filter('Priority', PRIORITIES),
   category: filter('Category', CATEGORIES),
@@ -133,6 +142,10 @@ const entries = {
     ),
     'UTC',
   ),
+} satisfies Record<keyof TaskFilterInput, v.GenericSchema>;
+
+const entries = {
+  ...filters,
   sortBy: v.optional(
     v.pipe(
       v.picklist(SORT_KEYS, `Sort key must be one of ${SORT_KEYS.join(', ')}.`),
@@ -162,6 +175,20 @@ const entries = {
   ),
 } satisfies Record<keyof TaskQueryInput, v.GenericSchema>;
 
+const NO_FILTER = 'Say which tasks: at least one filter is needed, such as status=completed.';
+
+/** Checks {@link TaskFilterInput}, which has to have at least one filter. Unknown names are ignored. */
+export const TaskFilterSchema = v.pipe(
+  v.object(filters),
+  v.forward(
+    v.check(({ timeZone: _, search, hasDueDate, ...others }) => {
+      return Boolean(search) || hasDueDate !== undefined || Object.values(others).some((value) => value !== undefined);
+    }, NO_FILTER),
+    ['status'],
+  ),
+  v.transform(toFilter),
+);
+
 /** Checks {@link TaskQueryInput}. Unknown names are ignored. */
 export const TaskQuerySchema = v.pipe(
   v.object(entries),
@@ -175,14 +202,43 @@ export const TaskQuerySchema = v.pipe(
     });
   }),
   v.transform(
-    ({ cursor, timeZone, dueAfter, dueBefore, ...query }): TaskQuery => ({
-      ...query,
-      dueAfter: dueAfter && dueBound(dueAfter, timeZone),
-      dueBefore: dueBefore && dueBound(dueBefore, timeZone),
+    ({ cursor, ...query }): TaskQuery => ({
+      ...toFilter(query),
       after: cursor === undefined ? undefined : readCursor(cursor, query),
     }),
   ),
 );
+
+type DueInput = {
+  readonly timeZone: string;
+  readonly dueAfter?: DueDate | undefined;
+  readonly dueBefore?: DueDate | undefined;
+};
+
+/** Due dates as bounds, in the time zone. */
+function toFilter<Input extends DueInput>({ timeZone, dueAfter, dueBefore, ...others }: Input) {
+  return {
+    ...others,
+    dueAfter: dueAfter && dueBound(dueAfter, timeZone),
+    dueBefore: dueBefore && dueBound(dueBefore, timeZone),
+  };
+}
+
+/** Whether a filter selects a task. */
+export function isSelected(task: Task, filter: TaskFilter): boolean {
+  const { status, priority, category, search, dueAfter, dueBefore, hasDueDate } = filter;
+  const { dueDate } = task;
+  const wanted = folded(search ?? '');
+  return (
+    (status === undefined || task.status === status) &&
+    (priority === undefined || task.priority === priority) &&
+    (category === undefined || task.category === category) &&
+    (hasDueDate === undefined || (dueDate !== null) === hasDueDate) &&
+    (dueAfter === undefined || (dueDate !== null && isDueFrom(dueDate, dueAfter))) &&
+    (dueBefore === undefined || (dueDate !== null && !isDueFrom(dueDate, dueBefore))) &&
+    [task.title, task.description ?? ''].some((text) => folded(text).includes(wanted))
+  );
+}
 
 /** The cursor of the page that begins after `task`. */
 export function cursorAfter(task: Task, { sortBy, sortOrder }: Order): string {

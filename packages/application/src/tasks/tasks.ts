@@ -5,6 +5,7 @@ import {
   deletion,
   type EventOrigin,
   editTask,
+  InvalidInputError,
   revision,
   type Task,
   TaskChangedError,
@@ -28,8 +29,19 @@ import {
   type TaskPatchInput,
   TaskPatchSchema,
 } from './input.js';
-import { cursorAfter, type TaskQueryInput, TaskQuerySchema } from './query.js';
+import {
+  cursorAfter,
+  isSelected,
+  type TaskFilterInput,
+  TaskFilterSchema,
+  type TaskQuery,
+  type TaskQueryInput,
+  TaskQuerySchema,
+} from './query.js';
 import type { Decision, TaskCounts, TaskListing } from './task-repository.js';
+
+/** The most tasks that are deleted at once: as many as an undo brings back. */
+export const DELETE_MAX_TASKS = 10_000;
 
 /** Options of a change to an existing task. */
 export interface RevisionOptions extends ChangeOptions {
@@ -134,6 +146,29 @@ export function taskUseCases(ports: TaskPorts) {
 
     async delete(owner: UserId, id: string, options: RevisionOptions = {}): Promise<void> {
       await revise(owner, parseTaskId(id), deletion, options);
+    },
+
+    /**
+     * Deletes all tasks that a filter selects, in one transaction. A task that does not match any more by then stays.
+     *
+     * @returns the number of tasks
+     * @throws `InvalidInputError` (`INVALID_INPUT`) also when there is no filter, or more than {@link DELETE_MAX_TASKS} match
+     */
+    async deleteSelected(owner: UserId, input: TaskFilterInput, options: ChangeOptions = {}): Promise<number> {
+      const filter = parse(TaskFilterSchema, input);
+      const query: TaskQuery = { ...filter, sortBy: 'createdAt', sortOrder: 'asc', limit: DELETE_MAX_TASKS + 1 };
+      const found = (await tasks.list(owner, query)).tasks.map(({ id }) => id);
+      const { newOrigin } = contextOf(owner, options);
+      // Not before this: a request that is repeated gets the first answer, whatever there is now.
+      const decide = (present: ReadonlyMap<TaskId, Task>): Decision<number> => {
+        if (found.length > DELETE_MAX_TASKS) {
+          const message = `More than ${DELETE_MAX_TASKS.toLocaleString('en')} tasks match. Add a filter, and delete them in parts.`;
+          throw new InvalidInputError([{ field: 'status', message }]);
+        }
+        const selected = [...present.values()].filter((task) => isSelected(task, filter));
+        return { transitions: selected.map((task) => deletion(task, newOrigin())), result: selected.length };
+      };
+      return change(owner, found.slice(0, DELETE_MAX_TASKS), decide, options);
     },
 
     /**

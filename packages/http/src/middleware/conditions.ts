@@ -89,7 +89,8 @@ function idempotencyKey(ctx: Context): string | undefined {
 
 /** Identifies a request by what it says: the order of members, and how the JSON is written, do not matter. */
 function fingerprint(ctx: Context): string {
-  const request = JSON.stringify([ctx.method, ctx.path, ctx.request.body], (_, value: unknown) =>
+  const parts = [ctx.method, ctx.path, ctx.request.body, ...(ctx.querystring === '' ? [] : [ctx.querystring])];
+  const request = JSON.stringify(parts, (_, value: unknown) =>
     isRecord(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
   );
   return createHash('sha256').update(request).digest('base64url');

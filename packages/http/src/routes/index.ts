@@ -8,12 +8,13 @@ import type { Route } from './route.js';
 import { systemRoutes } from './system.js';
 import { taskRoutes } from './tasks.js';
 
-const { listTasks, createTask, ...ofOneTask } = taskRoutes;
+const { listTasks, createTask, deleteTasks, ...ofOneTask } = taskRoutes;
 
 /** All routes, in the order in which they are matched. */
 export const routes: readonly Route[] = [
   listTasks,
   createTask,
+  deleteTasks,
   batchTasks,
   exportTasks,
   importTasks,

@@ -1,7 +1,10 @@
 import {
   type CompletionInput,
+  DELETE_MAX_TASKS,
   parse,
   presentTask,
+  type TaskFilterInput,
+  TaskFilterSchema,
   type TaskPatchInput,
   type TaskQueryInput,
   TaskQuerySchema,
@@ -200,6 +203,45 @@ const deleteTask: Route = {
     },
 };
 
+const deleteQuery: Query = {
+  schema: TaskFilterSchema,
+  names: listQuery.names ?? {},
+  emptyIsAbsent: listQuery.emptyIsAbsent ?? [],
+  mistake: { status: 'done' },
+};
+
+const deleteTasks: Route = {
+  id: 'deleteTasks',
+  method: 'delete',
+  path: '/api/{user_id}/tasks',
+  tag: 'Tasks',
+  summary: 'Delete all tasks that match',
+  description: `Moves all tasks that match the filters to the trash, up to ${DELETE_MAX_TASKS.toLocaleString('en')}, in one transaction. At least one filter is needed. All of it can be undone, by the \`X-Request-Id\`.`,
+  query: deleteQuery,
+  headers: ['Idempotency-Key'],
+  answers: {
+    200: {
+      description: 'They are in the trash.',
+      headers: ['Journal-Position'],
+      content: json(
+        {
+          type: 'object',
+          properties: { deleted: { type: 'integer', minimum: 0, description: 'How many.' } },
+          required: ['deleted'],
+        },
+        { some: { deleted: 12 } },
+      ),
+    },
+  },
+  handle({ tasks }) {
+    const decode = decoder(deleteQuery);
+    return async (ctx) => {
+      const filter = unchecked<TaskFilterInput>(decode(ctx.querystring));
+      ctx.body = { deleted: await tasks.deleteSelected(ctx.state.userId, filter, changeOptions(ctx)) };
+    };
+  },
+};
+
 const getStats: Route = {
   id: 'getStats',
   method: 'get',
@@ -226,4 +268,13 @@ const getStats: Route = {
 };
 
 /** The routes of a user's tasks. Routes with a fixed segment must come first, because `{task_id}` matches it too. */
-export const taskRoutes = { listTasks, createTask, getTask, updateTask, completeTask, deleteTask, getStats };
+export const taskRoutes = {
+  listTasks,
+  createTask,
+  deleteTasks,
+  getTask,
+  updateTask,
+  completeTask,
+  deleteTask,
+  getStats,
+};
