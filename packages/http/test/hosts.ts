@@ -88,6 +88,9 @@ const BODIES: Readonly<Record<string, (id: string) => object | readonly object[]
   undo: (id) => [{ events: [id] }, { correlationId: id }, { actor: id, since: '2000-01-01T00:00:00Z' }],
 };
 
+/** The query of a route that needs one. */
+const QUERIES: Readonly<Record<string, string>> = { deleteTasks: '?category=work' };
+
 /** The routes whose id is that of a deleted task. */
 const OF_TRASH = new Set(['restoreTask', 'eraseTask']);
 
@@ -108,7 +111,7 @@ export function operations(id: string): Operation[] {
   return ofUser.flatMap((route: Route) => {
     const bodies = [BODIES[route.id]?.(id)].flat();
     if (route.body?.required && bodies.includes(undefined)) throw new Error(`Say which body ${route.id} takes.`);
-    const path = route.path.slice(prefix.length).replace('{task_id}', id);
+    const path = route.path.slice(prefix.length).replace('{task_id}', id) + (QUERIES[route.id] ?? '');
     const ofTrash = OF_TRASH.has(route.id);
     return bodies.map((json) => {
       const namesTask = [route.path, JSON.stringify(json)].some(
