@@ -1,15 +1,25 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import {
+  Client,
+  type OAuthClientInformationMixed,
+  type OAuthClientProvider,
+  type OAuthDiscoveryState,
+  type OAuthTokens,
+  StreamableHTTPClientTransport,
+} from '@modelcontextprotocol/client';
 import test, { type ExecutionContext } from 'ava';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page, Route } from 'playwright-core';
 import { connect } from '../packages/http/test/agents.ts';
 import { documentedFetch } from '../packages/http/test/conformance.ts';
+import { use } from '../packages/mcp/test/agent.ts';
 import {
   buildApp,
   type DemoSettings,
@@ -1137,6 +1147,81 @@ inBrowser('an app is let in, works with the tasks under its name, and is disconn
   await page.getByRole('link', { name: 'Trash' }).click();
   await page.locator('.task', { hasText: 'Buy bread' }).getByText('History').click();
   await page.getByText('by Planner').waitFor();
+});
+
+inBrowser('the official client needs nothing but the address of the tools, and uses all of them', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  let callback = new URLSearchParams();
+  const listener = createHttpServer(({ url = '' }, response) => {
+    const { pathname, searchParams } = new URL(url, 'http://127.0.0.1');
+    if (pathname === '/callback') callback = searchParams;
+    response.end('You may close this page.');
+  }).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  t.teardown(() => listener.close());
+  const redirectUrl = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/callback`;
+
+  const kept: {
+    discovery?: OAuthDiscoveryState;
+    client?: OAuthClientInformationMixed;
+    tokens?: OAuthTokens;
+    verifier?: string;
+    asked?: URL;
+  } = {};
+  const authProvider: OAuthClientProvider = {
+    redirectUrl,
+    clientMetadata: { client_name: 'Official client', redirect_uris: [redirectUrl] },
+    clientInformation: () => kept.client,
+    saveClientInformation: (client) => {
+      kept.client = client;
+    },
+    tokens: () => kept.tokens,
+    saveTokens: (tokens) => {
+      kept.tokens = tokens;
+    },
+    redirectToAuthorization: (url) => {
+      kept.asked = url;
+    },
+    saveCodeVerifier: (verifier) => {
+      kept.verifier = verifier;
+    },
+    codeVerifier: () => kept.verifier ?? '',
+    saveDiscoveryState: (discovery) => {
+      kept.discovery = discovery;
+    },
+    discoveryState: () => kept.discovery,
+  };
+  const newTransport = () => new StreamableHTTPClientTransport(new URL(`${api.url}/mcp`), { authProvider });
+  const client = () => new Client({ name: 'test', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } });
+  const refused = newTransport();
+  await t.throwsAsync(client().connect(refused));
+  await page.goto(String(kept.asked));
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await page.waitForURL(`${redirectUrl}?*`);
+  await refused.finishAuth(callback);
+
+  const agent = client();
+  await agent.connect(newTransport());
+  t.teardown(() => agent.close());
+  t.is((await agent.listTools()).tools.length, 8);
+  const { output: found } = await use(agent, 'find_tasks', { search: 'milk' });
+  const [{ id }] = found.tasks;
+  const { output: added } = await use(agent, 'add_tasks', { tasks: [{ title: 'Buy bread' }] });
+  const ids = [id, added.changes[0].id];
+  await use(agent, 'update_tasks', { changes: [{ id, title: 'Buy oat milk' }] });
+  await use(agent, 'complete_tasks', { ids, completed: true });
+  const { output: deleted } = await use(agent, 'delete_tasks', { ids });
+  await use(agent, 'undo_changes', { changeId: deleted.changeId });
+  const { output: read } = await use(agent, 'get_tasks', { ids });
+  t.deepEqual(read.tasks.map(({ title, status }: { title: string; status: string }) => [title, status]).sort(), [
+    ['Buy bread', 'completed'],
+    ['Buy oat milk', 'completed'],
+  ]);
+  const { output: history } = await use(agent, 'recent_changes', { taskId: id });
+  t.deepEqual(
+    history.changes.map(({ change, by }: { change: string; by: string }) => [change, by]),
+    [...['restored', 'deleted', 'completed', 'updated'].map((change) => [change, 'you']), ['created', 'the user']],
+  );
 });
 
 inBrowser('an app is turned away, whatever it calls itself', async (t) => {

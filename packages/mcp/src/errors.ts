@@ -37,7 +37,9 @@ function sentences(error: TodoError): string {
   return [
     // Its message names the fields as the use cases know them.
     error.code === 'INVALID_INPUT' ? 'The input is not valid.' : error.message,
-    ...problems.map(({ field, message }) => `- ${argumentOf(field)}: ${message}`),
+    ...problems.map(
+      ({ field, message }) => `- ${argumentOf(field)}: ${message.replace(/^CorrelationId\b/, 'ChangeId')}`,
+    ),
     ADVICE[error.code as ApplicationError['code']],
   ].join('\n');
 }

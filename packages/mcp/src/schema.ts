@@ -5,13 +5,9 @@ import { shortened } from './answer.js';
 
 const conversion: ConversionConfig = {
   target: 'draft-2020-12',
+  // What a record may hold goes without saying.
   overrideSchema({ valibotSchema: { type }, jsonSchema }): JsonSchema | undefined {
-    const { anyOf = [], propertyNames: _, additionalProperties: __, ...rest } = jsonSchema;
-    const [first] = anyOf;
-    // `string | null` takes a third of the words of `anyOf`.
-    if (type === 'nullable' && typeof first === 'object' && typeof first.type === 'string') {
-      return { ...rest, ...first, type: [first.type, 'null'] };
-    }
+    const { propertyNames: _, additionalProperties: __, ...rest } = jsonSchema;
     return type === 'record' ? rest : undefined;
   },
 };

@@ -23,7 +23,7 @@ const output = v.object({
       fields: described(v.record(v.string(), v.unknown()), 'Before and after of each field that differs.'),
     }),
   ),
-  next: v.string(),
+  hint: v.string(),
 });
 
 /** Characters of a text in an answer, where whole texts would be too many. */
@@ -37,7 +37,7 @@ async function change(call: Call, operations: readonly OperationInput[], isDryRu
     dryRun: isDryRun,
     ...(!isDryRun && { changeId: call.changeId }),
     changes: results.flatMap((result) => ('op' in result ? [present(result, isDryRun, longest)] : [])),
-    next: isDryRun
+    hint: isDryRun
       ? 'Nothing was changed. To do it, call again without dryRun.'
       : 'This can be undone by undo_changes, with this changeId.',
   }));

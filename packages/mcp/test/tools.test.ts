@@ -480,7 +480,7 @@ function inputOf(
 /** What a dry run and a real one have in common: all but that it is one, and the ids of what is new. */
 function comparable(output: { changes?: { id?: string; change: string }[] } & Record<string, unknown>) {
   if (output === undefined) return undefined;
-  const { dryRun: _, changeId: __, next: ___, changes, ...rest } = output;
+  const { dryRun: _, changeId: __, hint: ___, changes, ...rest } = output;
   return { ...rest, changes: changes?.map(({ id, ...one }) => (one.change === 'added' ? one : { id, ...one })) };
 }
 
