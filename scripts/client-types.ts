@@ -26,6 +26,7 @@ const SCHEMAS = [
   'OperationResult',
   'ImportedTask',
   'Stats',
+  'TagCount',
   'JournalEntry',
   'Change',
   'ChangesPage',

@@ -1,5 +1,6 @@
 import {
   FOREIGN_DATE_PATTERN,
+  INVISIBLE,
   InvalidInputError,
   isFloating,
   type Problem,
@@ -13,6 +14,9 @@ import { journalPosition, POSITION_PATTERN } from './position.js';
 
 /** JSON Schema pattern: a text that PostgreSQL can store. */
 export const NO_NUL = '^[^\\u0000]*$';
+
+/** JSON Schema pattern: a text that PostgreSQL can store and that shows something. */
+export const NOT_BLANK = `^[^\\u0000]*[^${INVISIBLE}][^\\u0000]*$`;
 
 /** The result of checking an input: the schema's output, or every problem found. */
 export type Checked<Output> = { readonly output: Output } | { readonly problems: readonly Problem[] };

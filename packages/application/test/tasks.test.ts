@@ -1,5 +1,6 @@
 import { taskUseCases, unchecked } from '@todo-backend/application';
 import { fixedClock, InMemoryTaskRepository, sequentialIds } from '@todo-backend/application/testing';
+import type { InvalidInputError } from '@todo-backend/domain';
 import test from 'ava';
 
 const ABSENT = '00000000-0000-7000-8000-00000000ffff';
@@ -29,6 +30,7 @@ test('creates a pending task with an id, an owner and a time', async (t) => {
     category: 'home',
     status: 'pending',
     dueDate: '2026-03-10T00:00:00',
+    tags: [],
     createdAt: '2026-03-01T12:00:00.000Z',
     updatedAt: '2026-03-01T12:00:00.000Z',
   });
@@ -104,6 +106,47 @@ test('merges an update, and ignores read-only fields', async (t) => {
     description: null,
     dueDate: null,
   });
+});
+
+test('tags stay when they are left out, are replaced when they are given, and refused with the place of each', async (t) => {
+  const { tasks, clock } = setUp();
+  const { id } = await tasks.create('alice', { ...input, tags: [' Home ', 'b'] });
+  clock.tick();
+  t.deepEqual((await tasks.update('alice', id, { title: 'x' })).tags, ['Home', 'b']);
+  const same = await tasks.get('alice', id);
+  t.deepEqual(await tasks.update('alice', id, { tags: ['Home', 'b '] }), same, 'nothing changed');
+  t.deepEqual((await tasks.update('alice', id, { tags: ['b', 'Home'] })).tags, ['b', 'Home'], 'the order counts');
+  t.deepEqual((await tasks.update('alice', id, { tags: [] })).tags, []);
+  const fieldsOf = async (attempt: Promise<unknown>) => {
+    const error = await t.throwsAsync<InvalidInputError>(attempt, { code: 'INVALID_INPUT' });
+    return error?.problems.map(({ field }) => field);
+  };
+  const problemsOf = async (tags: unknown) => {
+    const fields = await fieldsOf(tasks.create('alice', unchecked({ ...input, tags })));
+    t.deepEqual(await fieldsOf(tasks.update('alice', id, unchecked({ tags }))), fields);
+    return fields;
+  };
+  t.deepEqual(await problemsOf(null), ['tags']);
+  t.deepEqual(await problemsOf('a'), ['tags']);
+  t.deepEqual(await problemsOf({ 0: 'a' }), ['tags']);
+  const bad = ['a', 'b', 'A', 'x'.repeat(51), ' ', 'a\0', '\ud800'];
+  t.deepEqual(await problemsOf(bad), ['tags.2', 'tags.3', 'tags.4', 'tags.5', 'tags.6']);
+  t.deepEqual(await problemsOf(['a', 1, null]), ['tags.1', 'tags.2']);
+  t.deepEqual(await problemsOf(Array(200_000).fill(1)), ['tags'], 'the number first');
+  const imported = [
+    { ...input, tags: ['a'] },
+    { ...input, tags: ['ß', 'SS'] },
+  ];
+  t.deepEqual(await fieldsOf(tasks.import('alice', { tasks: imported })), ['tasks.1.tags.1']);
+  const operation = { op: 'update', id, changes: { tags: ['', 'a'] } } as const;
+  t.deepEqual(await fieldsOf(tasks.batch('alice', { operations: [operation] })), ['operations.0.changes.tags.0']);
+});
+
+test('no tags are no filter, so nothing is deleted', async (t) => {
+  const { tasks } = setUp();
+  await tasks.create('alice', input);
+  await t.throwsAsync(tasks.deleteSelected('alice', { tags: [] }), { code: 'INVALID_INPUT' });
+  t.is((await tasks.list('alice', { tags: [] })).tasks.length, 1);
 });
 
 test('keys with a meaning in JavaScript have no effect', async (t) => {

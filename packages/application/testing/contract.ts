@@ -60,7 +60,15 @@ export function contract(name: string, verify: (context: Context) => Promise<voi
       const newTask = (content: Partial<TaskContent>) => {
         moment += 1000;
         return createTask(
-          { title: 'a task', description: null, priority: 'low', category: 'work', dueDate: null, ...content },
+          {
+            title: 'a task',
+            description: null,
+            priority: 'low',
+            category: 'work',
+            dueDate: null,
+            tags: [],
+            ...content,
+          },
           { id: harness.newId(), userId: owner, now: new Date(moment).toISOString() },
         );
       };
@@ -71,6 +79,7 @@ export function contract(name: string, verify: (context: Context) => Promise<voi
           list: (owner, query) => tasks.list(owner, query),
           find: (owner, id) => tasks.find(owner, id),
           count: (owner) => tasks.count(owner),
+          tags: (owner) => tasks.tags(owner),
           change: (...change) => tasks.change(...change),
           ...taskWriter(tasks),
         },
@@ -148,6 +157,23 @@ export function tasksOfEveryKind(newTask: (content: Partial<TaskContent>) => Tas
     newTask({ title: 'first year', dueDate: due('0001-01-01') }),
     newTask({ title: 'last moment', dueDate: due('9999-12-31T23:59:59.999Z') }),
     newTask({ title: `'"\\%_ \u0001\t\u{1f600}\ufeff\u202e x`, description: "'; drop table tasks; --\r\n$1" }),
+    newTask({ title: 'one tag', tags: ['next'] }),
+    newTask({
+      title: 'tags of every kind',
+      dueDate: due('2026-03-10'),
+      tags: [
+        'b',
+        'a',
+        '[",\\{}\'%',
+        'NULL',
+
+        ',',
+        '\ufeffx\u0001y',
+        '\u{1f600}'.repeat(50),
+        'straße',
+        'e\u0301',
+      ],
+    }),
     newTask({ title: 'byte order mark, and commas,', description: '\ufeff,{"a":null}' }),
     newTask({ title: '\u{1f600}'.repeat(255), description: '\u{1f600}'.repeat(1000) }),
   ];

@@ -13,6 +13,7 @@ import {
   type JournalSpan,
   journalPosition,
   type Once,
+  type TagCounts,
   type TaskCounts,
   TaskLimitError,
   type TaskListing,
@@ -29,7 +30,7 @@ import {
   type Timestamp,
   type UserId,
 } from '@todo-backend/domain';
-import { selectTasks } from './task-query.js';
+import { countTags, selectTasks } from './task-query.js';
 
 /** The journal of one user. */
 interface StoredJournal {
@@ -228,6 +229,10 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
     const tasks = this.#ownedBy(owner);
     const completed = tasks.filter(({ status }) => status === 'completed').length;
     return { total: tasks.length, pending: tasks.length - completed, completed, position: this.#position(owner) };
+  }
+
+  async tags(owner: UserId): Promise<TagCounts> {
+    return { tags: countTags(this.#ownedBy(owner)), position: this.#position(owner) };
   }
 
   #position(owner: UserId): JournalPosition {

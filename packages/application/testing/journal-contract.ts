@@ -182,11 +182,13 @@ export const journalContract: readonly ContractCase[] = [
 
   contract('removes the texts of erased tasks from the journal, and nothing else', async (context) => {
     const { tasks, journal, newTask, owner, newUser } = context;
-    const task = newTask({ title: 'a secret', description: 'another secret', priority: 'high' });
+    const task = newTask({ title: 'a secret', description: 'another secret', priority: 'high', tags: ['secret tag'] });
     const other = newTask({ title: 'somebody', description: 'kept' });
     for (const one of [task, other]) await tasks.add(one);
     await tasks.update(owner, task.id, (one) => editTask(one, { title: 'third secret' }, later));
     await tasks.update(owner, task.id, (one) => editTask(one, { priority: 'low', description: null }, later));
+    await tasks.update(owner, task.id, (one) => editTask(one, { tags: ['a secret', 'b'] }, later));
+    await tasks.update(owner, task.id, (one) => editTask(one, { tags: [] }, later));
     await tasks.delete(owner, task.id);
     await tasks.delete(owner, other.id);
     const before = await journal.entries(owner, { limit: 20 });
@@ -199,18 +201,19 @@ export const journalContract: readonly ContractCase[] = [
       type: 'todo.task.erased.v1',
       userId: owner,
       taskId: task.id,
-      sequence: 7,
+      sequence: 9,
     });
     assert.doesNotMatch(JSON.stringify(after), /secret/);
-    const blank = { title: '', description: null };
+    const blank = { title: '', description: null, tags: [] };
     const expected = before.map((entry) => {
       if (entry.taskId !== task.id) return entry;
       if ('task' in entry) return { ...entry, erased: true, task: { ...entry.task, ...blank } };
-      const { title, description } = 'changes' in entry ? entry.changes : {};
+      const { title, description, tags } = 'changes' in entry ? entry.changes : {};
       const changes = {
         ...('changes' in entry && entry.changes),
         ...(title && { title: { before: '', after: '' } }),
         ...(description && { description: { before: null, after: null } }),
+        ...(tags && { tags: { before: [], after: [] } }),
       };
       return { ...entry, erased: true, changes };
     });

@@ -1,5 +1,12 @@
-import { isSelected, type SortKey, type TaskPosition, type TaskQuery } from '@todo-backend/application';
-import { compareDueDates, PRIORITIES, type Task } from '@todo-backend/domain';
+import {
+  isSelected,
+  MAX_TAG_COUNTS,
+  type SortKey,
+  type TagCount,
+  type TaskPosition,
+  type TaskQuery,
+} from '@todo-backend/application';
+import { compareDueDates, folded, PRIORITIES, type Task } from '@todo-backend/domain';
 
 /** The tasks that match a query, sorted. */
 export function selectTasks(tasks: readonly Task[], query: TaskQuery): Task[] {
@@ -23,6 +30,23 @@ function orderOf({ sortBy, sortOrder }: TaskQuery): (a: Task, b: Task) => number
 /** A task at this position. */
 function at(task: Task, sortBy: SortKey, { key, createdAt, id }: TaskPosition): Task {
   return { ...task, [sortBy]: key, createdAt, id };
+}
+
+/** How many tasks have each tag, as `TaskRepository.tags` has it. */
+export function countTags(tasks: readonly Task[]): TagCount[] {
+  const spellings = Map.groupBy(
+    tasks.flatMap(({ tags }) => tags),
+    (tag) => tag,
+  );
+  const used = [...spellings].map(([tag, { length }]) => ({ tag, count: length })).sort(byUse);
+  return [...Map.groupBy(used, ({ tag }) => folded(tag)).values()]
+    .map((same) => ({ tag: same[0]?.tag ?? '', count: same.reduce((sum, { count }) => sum + count, 0) }))
+    .sort(byUse)
+    .slice(0, MAX_TAG_COUNTS);
+}
+
+function byUse(a: TagCount, b: TagCount): number {
+  return b.count - a.count || titles.compare(a.tag, b.tag) || compareCodePoints(a.tag, b.tag);
 }
 
 /** CLDR's root collation, with numbers by their value. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   journalPosition,
+  MAX_TAG_COUNTS,
   type Once,
   SORT_KEYS,
   type SortKey,
@@ -46,8 +47,8 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     /** The tasks, with their content rotated by this many positions. */
     const moved = (current: readonly Task[], by: number) =>
       current.map((task, i) => {
-        const { title, description, priority, category, dueDate } = contents[(i + by) % contents.length] ?? task;
-        return editTask(task, { title, description, priority, category, dueDate }, later);
+        const { title, description, priority, category, dueDate, tags } = contents[(i + by) % contents.length] ?? task;
+        return editTask(task, { title, description, priority, category, dueDate, tags }, later);
       });
     const origin = () => originOf(owner, newId());
     const stored = async () => Promise.all(contents.map(({ id }) => tasks.find(owner, id)));
@@ -186,6 +187,71 @@ export const taskRepositoryContract: readonly ContractCase[] = [
         expected.map(({ id }) => id),
       );
     }
+  }),
+
+  contract('filters by tags: all of them, literally, in any letter case', async (context) => {
+    const { tasks, newTask } = context;
+    const all = [
+      newTask({ tags: ['Home', 'ÉCOLE'] }),
+      newTask({ tags: ['e\u0301cole'] }),
+      newTask({ tags: ['straße', 'home'] }),
+      newTask({ tags: ['%', 'back\\slash', '{a,"b"}'] }),
+      newTask({ tags: ['home office'] }),
+      newTask({ title: 'home' }),
+    ];
+    for (const task of all) await tasks.add(task);
+    const found = async (...tags: string[]) => {
+      const ids = await listIds(context, { tags, sortBy: 'createdAt', sortOrder: 'asc' });
+      return ids.map((id) => all.findIndex((task) => task.id === id));
+    };
+    assert.deepEqual(await found('home'), [0, 2]);
+    assert.deepEqual(await found('HOME', 'école'), [0]);
+    assert.deepEqual(await found('École'), [0, 1]);
+    assert.deepEqual(await found('STRASSE', 'Home', 'home'), [2]);
+    assert.deepEqual(await found('%'), [3]);
+    assert.deepEqual(await found('{a,"b"}', 'BACK\\SLASH'), [3]);
+    assert.deepEqual(await found('_'), []);
+    assert.deepEqual(await found('home', 'none'), []);
+    assert.deepEqual(await found('hom'), []);
+    assert.deepEqual(await found(), [0, 1, 2, 3, 4, 5]);
+    const page = await tasks.list(context.owner, { ...newestFirst, tags: ['home'], limit: 1 });
+    assert.deepEqual(page.tasks, [all[2]]);
+  }),
+
+  contract('counts tags: the most used first, and in the spelling that is used most', async (context) => {
+    const { tasks, newTask, newId, newUser, owner } = context;
+    assert.deepEqual(await tasks.tags(owner), { tags: [], position: journalPosition(0) });
+    const given = [['b', 'Task 10'], ['B', 'a'], ['ä', 'B'], ['Task 2', 'straße'], ['STRASSE', 'Ä'], ['STRASSE'], []];
+    const made = given.map((tags) => newTask({ tags }));
+    for (const task of made) await tasks.add(task);
+    const { position, ...counted } = await tasks.tags(owner);
+    assert.deepEqual(counted.tags, [
+      { tag: 'B', count: 3 },
+      { tag: 'STRASSE', count: 3 },
+      { tag: 'ä', count: 2 },
+      { tag: 'a', count: 1 },
+      { tag: 'Task 2', count: 1 },
+      { tag: 'Task 10', count: 1 },
+    ]);
+    assert.equal(position, (await tasks.count(owner)).position);
+    await tasks.delete(owner, made[1]?.id ?? '');
+    assert.deepEqual((await tasks.tags(owner)).tags.slice(0, 2), [
+      { tag: 'STRASSE', count: 3 },
+      { tag: 'ä', count: 2 },
+    ]);
+
+    const user = await newUser();
+    assert.deepEqual((await tasks.tags(user)).tags, [], "nobody else's");
+    const many = Array.from({ length: 1_100 }, (_, i) => ({
+      ...newTask({ tags: [`tag ${i}`, ...(i % 2 === 0 ? ['even'] : [])] }),
+      userId: user,
+    }));
+    const transitions = many.map((task) => creation(task, originOf(user, newId())));
+    await tasks.change(user, [], () => ({ transitions, result: null }));
+    const { tags } = await tasks.tags(user);
+    assert.equal(tags.length, MAX_TAG_COUNTS, 'of very many, the first');
+    assert.deepEqual(tags[0], { tag: 'even', count: 550 });
+    assert.deepEqual(tags.at(-1), { tag: 'tag 998', count: 1 });
   }),
 
   contract('searches title and description literally, ignoring case', async (context) => {

@@ -174,6 +174,8 @@ export function createTodoClient(options: TodoClientOptions): TodoClient {
 
     getStats: (userId, options = {}) => json('GET', userId, '/stats', options),
 
+    tags: (userId, options = {}) => json('GET', userId, '/tags', options),
+
     async batchTasks(userId, body, options = {}) {
       const request = { ...options, body, isKeyed: true };
       return (await json<{ results: OperationResult[] }>('POST', userId, '/tasks/batch', request)).results;
@@ -267,6 +269,8 @@ function tagOf({ updatedAt }: Pick<Task, 'updatedAt'>): string {
 
 function searchOf(query: object = {}): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
-  const parameters = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  const parameters = new URLSearchParams(
+    given.flatMap(([name, value]) => [value].flat().map((one) => [name, String(one)])),
+  );
   return given.length === 0 ? '' : `?${parameters}`;
 }

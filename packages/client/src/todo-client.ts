@@ -10,6 +10,7 @@ import type {
   OperationResult,
   Stats,
   StreamedChange,
+  TagCount,
   Task,
   TaskChanges,
   TaskFilter,
@@ -131,6 +132,9 @@ export interface TodoClient {
   deleteTasks(userId: string, filter: TaskFilter, options?: ChangeCallOptions): Promise<number>;
 
   getStats(userId: string, options?: CallOptions): Promise<Stats>;
+
+  /** The tags in use, the most used first, at most 1,000. */
+  tags(userId: string, options?: CallOptions): Promise<TagCount[]>;
 
   /** Carries out several operations in one request; if one fails, none is done unless `atomic` is false. */
   batchTasks(userId: string, body: Batch, options?: ChangeCallOptions): Promise<OperationResult[]>;

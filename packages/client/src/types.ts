@@ -24,6 +24,12 @@ export type BatchOperation =
          * A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.
          */
         dueDate?: string | null;
+        /**
+         * Words to find it by, in the order given. White space around them is dropped, and no two may differ only by letter case.
+         *
+         * @maxItems 20
+         */
+        tags?: string[];
       };
     }
   | {
@@ -50,6 +56,12 @@ export type BatchOperation =
          * A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.
          */
         dueDate?: string | null;
+        /**
+         * Words to find it by, in the order given. White space around them is dropped, and no two may differ only by letter case.
+         *
+         * @maxItems 20
+         */
+        tags?: string[];
       };
     }
   | {
@@ -121,7 +133,7 @@ export type JournalEntry =
        */
       undoes?: string;
       /**
-       * The task was erased: its title and description are blank.
+       * The task was erased: its title, description and tags are blank.
        */
       erased?: true;
       /**
@@ -150,6 +162,12 @@ export type JournalEntry =
          * Whose task it is: Better Auth's `user.id`.
          */
         userId: string;
+        /**
+         * Words to find it by, in the order given. No two differ only by letter case.
+         *
+         * @maxItems 20
+         */
+        tags: string[];
       };
     }
   | {
@@ -184,7 +202,7 @@ export type JournalEntry =
        */
       undoes?: string;
       /**
-       * The task was erased: its title and description are blank.
+       * The task was erased: its title, description and tags are blank.
        */
       erased?: true;
       /**
@@ -285,6 +303,23 @@ export type JournalEntry =
            */
           after: string;
         };
+        /**
+         * Before and after.
+         */
+        tags?: {
+          /**
+           * Words to find it by, in the order given. No two differ only by letter case.
+           *
+           * @maxItems 20
+           */
+          before: string[];
+          /**
+           * Words to find it by, in the order given. No two differ only by letter case.
+           *
+           * @maxItems 20
+           */
+          after: string[];
+        };
       };
     }
   | {
@@ -319,7 +354,7 @@ export type JournalEntry =
        */
       undoes?: string;
       /**
-       * The task was erased: its title and description are blank.
+       * The task was erased: its title, description and tags are blank.
        */
       erased?: true;
     };
@@ -351,6 +386,12 @@ export interface Task {
    */
   userId: string;
   /**
+   * Words to find it by, in the order given. No two differ only by letter case.
+   *
+   * @maxItems 20
+   */
+  tags: string[];
+  /**
    * Whether `status` is `completed`.
    */
   completed: boolean;
@@ -376,6 +417,12 @@ export interface NewTask {
    * A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.
    */
   dueDate?: string | null;
+  /**
+   * Words to find it by, in the order given. White space around them is dropped, and no two may differ only by letter case.
+   *
+   * @maxItems 20
+   */
+  tags?: string[];
 }
 export interface TaskChanges {
   /**
@@ -398,6 +445,12 @@ export interface TaskChanges {
    * A real date in the years 0001 to 9999. Without a zone it is a wall clock (10 March everywhere), with one an instant. An empty text is none.
    */
   dueDate?: string | null;
+  /**
+   * Words to find it by, in the order given. White space around them is dropped, and no two may differ only by letter case.
+   *
+   * @maxItems 20
+   */
+  tags?: string[];
 }
 export interface Completion {
   /**
@@ -457,6 +510,12 @@ export interface ImportedTask {
    */
   dueDate?: string | null;
   /**
+   * Words to find it by, in the order given. White space around them is dropped, and no two may differ only by letter case.
+   *
+   * @maxItems 20
+   */
+  tags?: string[];
+  /**
    * Whether it is done. Any letter case is taken.
    */
   status?: 'pending' | 'completed';
@@ -489,6 +548,19 @@ export interface Stats {
    * Done.
    */
   completed: number;
+}
+/**
+ * A tag in use.
+ */
+export interface TagCount {
+  /**
+   * The spelling that most tasks have, of those that differ only by letter case.
+   */
+  tag: string;
+  /**
+   * How many tasks have it, in any letter case.
+   */
+  count: number;
 }
 /**
  * A task that has changed.
@@ -605,7 +677,7 @@ export interface UndoResult {
   /**
    * The fields that went back, or that were changed since; empty for whole tasks.
    */
-  fields: ('title' | 'description' | 'priority' | 'category' | 'dueDate' | 'status')[];
+  fields: ('title' | 'description' | 'priority' | 'category' | 'dueDate' | 'tags' | 'status')[];
   /**
    * The task after that; null where there is none. Left out where there are more than 100 results.
    */
@@ -705,6 +777,12 @@ export interface TaskQuery {
    */
   category?: 'work' | 'personal' | 'home' | 'other';
   /**
+   * Only tasks with this tag, in any letter case. Given several times: with all of them; an empty value is as if absent.
+   *
+   * @maxItems 20
+   */
+  tag?: string[];
+  /**
    * Only tasks with this text in title or description. Letter case does not matter (`GROẞE` finds `große`), nor how a character is composed, and every character means itself; an empty value is as if absent.
    */
   search?: string;
@@ -754,6 +832,12 @@ export interface TaskFilter {
    * Only tasks of this category. Any letter case is taken; an empty value is as if absent.
    */
   category?: 'work' | 'personal' | 'home' | 'other';
+  /**
+   * Only tasks with this tag, in any letter case. Given several times: with all of them; an empty value is as if absent.
+   *
+   * @maxItems 20
+   */
+  tag?: string[];
   /**
    * Only tasks with this text in title or description. Letter case does not matter (`GROẞE` finds `große`), nor how a character is composed, and every character means itself; an empty value is as if absent.
    */

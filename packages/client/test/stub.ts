@@ -196,4 +196,5 @@ const BLANK: Task = {
   createdAt: '2026-11-23T09:36:17.301Z',
   updatedAt: '2026-11-23T09:36:17.301Z',
   userId: 'alice',
+  tags: [],
 };

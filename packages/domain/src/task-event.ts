@@ -132,7 +132,7 @@ export function blanked(event: TaskEvent): TaskEvent {
 }
 
 /** What the texts of an erased task become. */
-const BLANK = { title: '', description: null } as const satisfies Partial<Task>;
+const BLANK = { title: '', description: null, tags: [] } as const satisfies Partial<Task>;
 
 function revisionType(before: Task, after: Task) {
   if (isCompleted(before) === isCompleted(after)) return 'todo.task.updated.v1';

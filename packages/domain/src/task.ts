@@ -1,7 +1,7 @@
 import type { DueDate } from './due-date.js';
 import { isEqual } from './equality.js';
-import { InvalidInputError } from './errors.js';
-import { isLonger, isVisible, textProblem } from './text.js';
+import { InvalidInputError, type Problem } from './errors.js';
+import { folded, isLonger, isVisible, textProblem } from './text.js';
 import { justAfter, type Timestamp } from './time.js';
 
 /** The priorities, lowest first. */
@@ -20,6 +20,12 @@ export const TITLE_MAX_LENGTH = 255;
 /** The longest description, in characters (Unicode code points). */
 export const DESCRIPTION_MAX_LENGTH = 1000;
 
+/** The most tags of a task. */
+export const MAX_TAGS = 20;
+
+/** The longest tag, in characters (Unicode code points). */
+export const TAG_MAX_LENGTH = 50;
+
 /** Better Auth's `user.id`: opaque text, not necessarily a UUID. */
 export type UserId = string;
 
@@ -35,6 +41,11 @@ export interface TaskContent {
   readonly priority: Priority;
   readonly category: Category;
   readonly dueDate: DueDate | null;
+  /**
+   * Up to {@link MAX_TAGS} texts of 1 to {@link TAG_MAX_LENGTH} characters, without white space around them, in the order
+   * given. No two of them are the same to {@link folded}.
+   */
+  readonly tags: readonly string[];
 }
 
 /** Some of a task's content; omitted or `undefined` fields stay as they are. */
@@ -64,7 +75,7 @@ export interface TaskOrigin {
  */
 export function createTask(content: TaskContent, { id, userId, now }: TaskOrigin): Task {
   assertValid(content);
-  const { title, description, priority, category, dueDate } = content;
+  const { title, description, priority, category, dueDate, tags } = content;
   return {
     id,
     userId,
@@ -74,6 +85,7 @@ export function createTask(content: TaskContent, { id, userId, now }: TaskOrigin
     category,
     status: 'pending',
     dueDate,
+    tags: trimmed(tags),
     createdAt: now,
     updatedAt: now,
   };
@@ -112,8 +124,8 @@ export function importTask(content: TaskContent, state: ImportedState, origin: T
 export function editTask(task: Task, patch: TaskPatch, now: Timestamp): Task {
   assertValid(patch);
   const { title = task.title, description = task.description, priority = task.priority } = patch;
-  const { category = task.category, dueDate = task.dueDate } = patch;
-  const content: TaskContent = { title: title.trim(), description, priority, category, dueDate };
+  const { category = task.category, dueDate = task.dueDate, tags = task.tags } = patch;
+  const content: TaskContent = { title: title.trim(), description, priority, category, dueDate, tags: trimmed(tags) };
   return changed(task, content, now);
 }
 
@@ -158,33 +170,71 @@ export function descriptionProblem(description: string): string | undefined {
   return textProblem('Description', description);
 }
 
+/** A problem of a list of tags: of one of them, or of all. */
+export interface TagProblem {
+  /** Which one, from 0 on; `undefined` for the list. */
+  readonly index?: number;
+  /** One sentence for a person. */
+  readonly message: string;
+}
+
+/** The problems of tags. White space around them does not count. */
+export function tagProblems(tags: readonly string[]): TagProblem[] {
+  if (tags.length > MAX_TAGS) return [{ message: `Tags must be at most ${MAX_TAGS}.` }];
+  const seen = new Set<string>();
+  return tags.flatMap((tag, index): TagProblem[] => {
+    const message = tagProblem(tag);
+    if (message !== undefined) return [{ index, message }];
+    const name = folded(tag.trim());
+    if (seen.has(name)) return [{ index, message: 'A tag must not be there twice: letter case makes no other one.' }];
+    seen.add(name);
+    return [];
+  });
+}
+
+/** The problem of a tag, as a sentence, or `undefined`. */
+export function tagProblem(tag: string): string | undefined {
+  const content = tag.trim();
+  if (!isVisible(content) || isLonger(content, TAG_MAX_LENGTH))
+    return `A tag must have 1 to ${TAG_MAX_LENGTH} characters.`;
+  return textProblem('A tag', tag);
+}
+
+function trimmed(tags: readonly string[]): readonly string[] {
+  return tags.map((tag) => tag.trim());
+}
+
 function changed(task: Task, changes: Partial<Task>, now: Timestamp): Task {
   const differs = Object.entries(changes).some(([field, value]) => !isEqual(task[field as keyof Task], value));
   return differs ? renewed({ ...task, ...changes }, now) : task;
 }
 
-/** The rule of each field, which returns the problem as a sentence. A missing field is a type error. */
-const contentRules: { readonly [Field in keyof TaskContent]: (value: TaskContent[Field]) => string | undefined } = {
-  title: titleProblem,
-  description: (description) => (description === null ? undefined : descriptionProblem(description)),
+/** The rule of each field, which returns its problems. A missing field is a type error. */
+const contentRules: { readonly [Field in keyof TaskContent]: (value: TaskContent[Field]) => readonly Problem[] } = {
+  title: (title) => problemsOf('title', titleProblem(title)),
+  description: (description) =>
+    problemsOf('description', description === null ? undefined : descriptionProblem(description)),
   // Their types only allow valid values.
-  priority: () => undefined,
-  category: () => undefined,
-  dueDate: () => undefined,
+  priority: () => [],
+  category: () => [],
+  dueDate: () => [],
+  tags: (tags) =>
+    tagProblems(tags).map(({ index, message }) => ({ field: index === undefined ? 'tags' : `tags.${index}`, message })),
 };
+
+function problemsOf(field: string, message: string | undefined): readonly Problem[] {
+  return message === undefined ? [] : [{ field, message }];
+}
 
 function assertValid(patch: TaskPatch): void {
   const fields = Object.keys(contentRules) as (keyof TaskContent)[];
-  const problems = fields.flatMap((field) => {
-    const message = problemOf(field, patch[field]);
-    return message === undefined ? [] : [{ field, message }];
-  });
+  const problems = fields.flatMap((field) => applied(field, patch[field]));
   if (problems.length > 0) throw new InvalidInputError(problems);
 }
 
-function problemOf<Field extends keyof TaskContent>(
+function applied<Field extends keyof TaskContent>(
   field: Field,
   value: TaskContent[Field] | undefined,
-): string | undefined {
-  return value === undefined ? undefined : contentRules[field](value);
+): readonly Problem[] {
+  return value === undefined ? [] : contentRules[field](value);
 }

@@ -79,5 +79,6 @@ export const UNDO_FIELDS = Object.keys({
   priority: true,
   category: true,
   dueDate: true,
+  tags: true,
   status: true,
 } satisfies Record<UndoField, true>) as UndoField[];

@@ -9,7 +9,7 @@ const origin = {
   correlationId: null,
 };
 const task = createTask(
-  { title: 'a task', description: null, priority: 'low', category: 'work', dueDate: null },
+  { title: 'a task', description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
   { id: 'task', userId: 'alice', now: '2026-03-01T12:00:00.000Z' },
 );
 

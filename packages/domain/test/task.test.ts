@@ -1,8 +1,24 @@
-import { createTask, editTask, isCompleted, setCompleted, type TaskContent } from '@todo-backend/domain';
+import {
+  createTask,
+  editTask,
+  folded,
+  type InvalidInputError,
+  isCompleted,
+  setCompleted,
+  type TaskContent,
+  tagProblems,
+} from '@todo-backend/domain';
 import test from 'ava';
 import fc from 'fast-check';
 
-const content: TaskContent = { title: 'Buy milk', description: null, priority: 'low', category: 'home', dueDate: null };
+const content: TaskContent = {
+  title: 'Buy milk',
+  description: null,
+  priority: 'low',
+  category: 'home',
+  dueDate: null,
+  tags: [],
+};
 const origin = { id: '00000000-0000-7000-8000-000000000001', userId: 'alice', now: '2026-03-01T12:00:00.000Z' };
 const task = createTask(content, origin);
 
@@ -54,6 +70,55 @@ test('a text that cannot be stored exactly is refused, and every problem is repo
       ],
     });
   }
+});
+
+test('tags are trimmed, and keep their order', (t) => {
+  const tags = [' b ', 'a', '\u{1f600}'.repeat(50), '\ta  b\n'];
+  const expected = ['b', 'a', '\u{1f600}'.repeat(50), 'a  b'];
+  t.deepEqual(createTask({ ...content, tags }, origin).tags, expected);
+  t.deepEqual(editTask(task, { tags }, origin.now).tags, expected);
+  t.is(createTask({ ...content, tags: Array.from({ length: 20 }, (_, i) => `${i}`) }, origin).tags.length, 20);
+});
+
+test('each problem of tags is named by its place', (t) => {
+  const problemsOf = (tags: readonly string[]) => {
+    const error = t.throws<InvalidInputError>(() => createTask({ ...content, tags }, origin), {
+      code: 'INVALID_INPUT',
+    });
+    t.deepEqual(t.throws<InvalidInputError>(() => editTask(task, { tags }, origin.now))?.problems, error?.problems);
+    return error?.problems.map(({ field }) => field);
+  };
+  t.deepEqual(problemsOf(['', 'a', ' ', 'x'.repeat(51), '\u200b', 'a\0', '\udc00']), [
+    'tags.0',
+    'tags.2',
+    'tags.3',
+    'tags.4',
+    'tags.5',
+    'tags.6',
+  ]);
+  t.deepEqual(problemsOf(Array.from({ length: 21 }, (_, i) => `${i}`)), ['tags']);
+  for (const [one, other] of [
+    ['a', 'A '],
+    ['straße', 'STRASSE'],
+    ['ẞ', 'ss'],
+    ['ΟΔΟΣ', 'οδος'],
+    ['é', 'E\u0301'],
+  ]) {
+    t.deepEqual(problemsOf([one ?? '', 'between', other ?? '']), ['tags.2']);
+  }
+});
+
+test('tags are valid where none is blank, too long or there twice', (t) => {
+  const unit = fc.constantFrom('a', 'A', 'ß', 's', 'S', 'e\u0301', 'É', ' ', '\u{1f600}', '\u200b');
+  const tags = fc.array(fc.string({ unit, maxLength: 3 }), { maxLength: 22 });
+  fc.assert(
+    fc.property(tags, (tags) => {
+      const blank = tags.filter((tag) => !/[^\s\u200b]/u.test(tag));
+      const names = new Set(tags.map((tag) => folded(tag.trim())));
+      const isValid = tags.length <= 20 && blank.length === 0 && names.size === tags.length;
+      t.is(tagProblems(tags).length === 0, isValid);
+    }),
+  );
 });
 
 test('an edit changes the given fields and leaves the rest', (t) => {

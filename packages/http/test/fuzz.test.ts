@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
+import { folded, isVisible } from '@todo-backend/domain';
 import test from 'ava';
 import fc from 'fast-check';
 import { assertDocumented, document } from './conformance.ts';
@@ -115,7 +116,12 @@ function conforming(given: Schema, longest = Number.POSITIVE_INFINITY): fc.Arbit
     case 'integer':
       return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? 2 ** 31 });
     case 'array':
-      return fc.array(conforming(items), { minLength: schema.minItems ?? 0, maxLength: schema.maxItems ?? 5 });
+      return fc.uniqueArray(conforming(items, longest), {
+        minLength: schema.minItems ?? 0,
+        maxLength: Math.min(schema.maxItems ?? 5, longest),
+        // That letter case makes no other text, JSON Schema cannot say.
+        selector: (item) => (schema.uniqueItems ? folded(String(item).trim()) : {}),
+      });
     case 'object': {
       const entries = Object.entries(properties).map(([name, property]) => [name, conforming(property)]);
       const objects = fc.record(Object.fromEntries(entries), { requiredKeys: required });
@@ -138,7 +144,8 @@ function conforming(given: Schema, longest = Number.POSITIVE_INFINITY): fc.Arbit
           )
           // Random texts hardly ever match a pattern, so the example replaces them.
           .map((text) => (pattern.test(text) || example === undefined ? text : example))
-          .filter((text) => pattern.test(text)),
+          // Patterns do not name all characters that show nothing.
+          .filter((text) => pattern.test(text) && (text === '' || pattern.test(' ') || isVisible(text))),
       );
     }
     default:
@@ -186,14 +193,19 @@ const fileName = mostly(fc.constant('initializer.js'), encoded);
 
 /** Percent-encoded as in a URL, or completely. */
 const asQuery = (pairs: object) => {
-  const text = new URLSearchParams(pairs as Record<string, string>).toString();
+  const given = Object.entries(pairs).flatMap(([name, value]) =>
+    [value].flat().map((one): [string, string] => [name, String(one)]),
+  );
+  const text = new URLSearchParams(given).toString();
   return text === '' ? '' : `?${text.replaceAll('%7Btask%7D', '{task}')}`;
 };
 
 function conformingQuery({ query }: Operation): fc.Arbitrary<string> {
   // A cursor comes from an earlier response.
   const free = query.filter(({ name }) => name !== 'cursor');
-  const values = Object.fromEntries(free.map(({ name, schema }) => [name, conforming(schema, 100).map(String)]));
+  const values = Object.fromEntries(
+    free.map(({ name, schema }) => [name, conforming(schema, schema.type === 'array' ? 4 : 100)]),
+  );
   const requiredKeys = query.filter(({ required }) => required).map(({ name }) => name);
   return fc.record(values, { requiredKeys }).map(asQuery);
 }
@@ -522,10 +534,11 @@ const TASK = [
   'createdAt',
   'updatedAt',
   'userId',
+  'tags',
 ];
 /** The possible `field`s of an input problem. */
 const FIELDS = new RegExp(
-  `^(?:(?:task_id|body|${[...names, ...parameters.map(([name]) => name)].join('|')})|(?:operations|tasks|events)\\.[\\da-f-]+(?:\\.\\w+)*)$`,
+  `^(?:(?:task_id|body|${[...names, ...parameters.map(([name]) => name)].join('|')})|(?:operations|tasks|events|tags|tag)\\.[\\da-f-]+(?:\\.\\w+)*)$`,
 );
 const DUE_DATE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z?$/;
 
@@ -542,6 +555,7 @@ function assertTask(task: Answer['body'], { id: userId }: Person): void {
   if (task.dueDate !== null) assert.match(task.dueDate, DUE_DATE);
   for (const time of [task.createdAt, task.updatedAt]) assert.match(time, INSTANT);
   assert.ok(task.updatedAt >= task.createdAt);
+  assert.ok(task.tags.every((tag: string) => tag === tag.trim() && tag.length > 0));
   assert.equal(task.userId, userId);
 }
 

@@ -51,42 +51,59 @@ function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
+function trimmed(tags: readonly string[]): string[] {
+  return tags.map((tag) => tag.trim());
+}
+
+/** The places of tags that are refused: also those that are there before, to whoever does not care for letter case. */
+function refusedTags(tags: readonly string[]): string[] {
+  const names = trimmed(tags).map((tag) => tag.normalize('NFD').toLowerCase().toUpperCase().normalize('NFD'));
+  const isGood = tags.map((tag) => isStorable(tag) && SHOWS.test(tag) && [...tag.trim()].length <= 50);
+  return tags.flatMap((_, i) => {
+    const isThere = names.some((name, before) => before < i && isGood[before] && name === names[i]);
+    return isGood[i] && !isThere ? [] : [`tags.${i}`];
+  });
+}
+
 for (const { name, declare, open } of hosts.filter(({ name }) => name !== 'memory')) {
   const opened = shared(open);
 
   declare(`${name}: texts are stored exactly, title trimmed, or refused`, async (t) => {
     const host = await opened();
-    const pairs = fc.array(fc.record({ title: text(255), description: text(1000) }), { maxLength: 60, size: 'max' });
-    // Two texts each.
+    const tags = fc.array(text(50), { maxLength: 2 });
+    const texts = fc.record({ title: text(255), description: text(1000), tags });
+    const pairs = fc.array(texts, { maxLength: 60, size: 'max' });
+    // Two texts each, besides the tags.
     await explore(2_500, pairs, async (pairs) => {
       const user = await person(host);
       const first = await user.create({ description: '\ufefffirst' });
       const stored = await Promise.all(
-        pairs.map(async ({ title, description }, index) => {
-          const json = { title, description, priority: 'low', category: 'work' };
+        pairs.map(async ({ title, description, tags }, index) => {
+          const json = { title, description, priority: 'low', category: 'work', tags };
           const answer = await user.call('POST', '/tasks', { json });
           const length = [...title.trim()].length;
           const refused = [
             ...(isStorable(title) && SHOWS.test(title) && length <= 255 ? [] : ['title']),
             ...(isStorable(description) && [...description].length <= 1000 ? [] : ['description']),
+            ...refusedTags(tags),
           ];
           if (refused.length > 0) {
             assertProblem(throwing, answer, 422, refused);
             return undefined;
           }
           assert.equal(answer.status, 201, answer.text);
-          return [answer.body.id, { title: title.trim(), description, index }] as const;
+          return [answer.body.id, { title: title.trim(), description, tags: trimmed(tags), index }] as const;
         }),
       );
       const expected = new Map([
-        [first.id, { title: first.title, description: first.description, index: -1 }] as const,
+        [first.id, { title: first.title, description: first.description, tags: [], index: -1 }] as const,
         ...stored.filter((entry) => entry !== undefined),
       ]);
 
       const { body } = await user.call('GET', '/tasks');
       assert.equal(body.length, expected.size);
-      for (const { id, title, description } of body) {
-        assert.deepEqual({ title, description, index: expected.get(id)?.index }, expected.get(id));
+      for (const { id, title, description, tags } of body) {
+        assert.deepEqual({ title, description, tags, index: expected.get(id)?.index }, expected.get(id));
       }
       return 2 * pairs.length;
     });
@@ -96,12 +113,16 @@ for (const { name, declare, open } of hosts.filter(({ name }) => name !== 'memor
   declare(`${name}: what is put is stored exactly too`, async (t) => {
     const user = await person(await opened());
     const { id } = await user.create();
-    await explore(200, fc.record({ title: text(255), description: text(1000) }), async (json) => {
+    const texts = fc.record({ title: text(255), description: text(1000), tags: fc.array(text(50), { maxLength: 3 }) });
+    await explore(200, texts, async (json) => {
       const { body: before } = await user.call('GET', `/tasks/${id}`);
       const { status } = await user.call('PUT', `/tasks/${id}`, { json });
       const { body: after } = await user.call('GET', `/tasks/${id}`);
       if (status === 422) assert.deepEqual(after, before);
-      else assert.deepEqual([status, after.title, after.description], [200, json.title.trim(), json.description]);
+      else {
+        const expected = [200, json.title.trim(), json.description, trimmed(json.tags)];
+        assert.deepEqual([status, after.title, after.description, after.tags], expected);
+      }
       return 1;
     });
     t.pass();

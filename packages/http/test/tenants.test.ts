@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import {
   ABSENT,
@@ -126,13 +127,16 @@ const dueDate = fc.constantFrom(
   '0001-01-01T00:00:00',
   '9999-12-31T23:59:59.999Z',
 );
-const content = { title, description: fc.option(text), priority, category, dueDate };
+const tag = fc.constantFrom('a', 'A', 'é', 'É', 'straße', 'STRASSE', '%', ',', '😀');
+const tags = fc.uniqueArray(tag, { maxLength: 3, selector: (tag) => tag.toUpperCase() });
+const content = { title, description: fc.option(text), priority, category, dueDate, tags };
 const filters = fc.record(
   {
     status: fc.constantFrom('pending', 'completed'),
     priority,
     category,
     search: text,
+    tag: fc.array(tag, { maxLength: 2 }),
     sort_by: fc.constantFrom('createdAt', 'updatedAt', 'dueDate', 'priority', 'title'),
     sort_order: fc.constantFrom('asc', 'desc'),
   },
@@ -140,28 +144,31 @@ const filters = fc.record(
 );
 
 const commands: fc.Arbitrary<Command>[] = [
-  fc.tuple(user, fc.record(content)).map(([who, json]) =>
-    command(`creates ${fc.stringify(json)}`, who, async (mine, me, { ids }) => {
-      const { status, body } = await me.call('POST', '/tasks', { json });
-      assert.equal(status, 201);
-      const { id, createdAt } = body;
-      assert.match(id, UUID_V7);
-      assert.match(createdAt, INSTANT);
-      assert.ok(!ids.includes(id));
-      const expected = {
-        ...json,
-        id,
-        createdAt,
-        updatedAt: createdAt,
-        status: 'pending',
-        completed: false,
-        userId: me.id,
-      };
-      assert.deepEqual(body, expected);
-      mine.set(id, expected);
-      ids.push(id);
-    }),
-  ),
+  fc
+    .tuple(user, fc.record(content, { requiredKeys: ['title', 'description', 'priority', 'category', 'dueDate'] }))
+    .map(([who, json]) =>
+      command(`creates ${fc.stringify(json)}`, who, async (mine, me, { ids }) => {
+        const { status, body } = await me.call('POST', '/tasks', { json });
+        assert.equal(status, 201);
+        const { id, createdAt } = body;
+        assert.match(id, UUID_V7);
+        assert.match(createdAt, INSTANT);
+        assert.ok(!ids.includes(id));
+        const expected = {
+          tags: [],
+          ...json,
+          id,
+          createdAt,
+          updatedAt: createdAt,
+          status: 'pending',
+          completed: false,
+          userId: me.id,
+        };
+        assert.deepEqual(body, expected);
+        mine.set(id, expected);
+        ids.push(id);
+      }),
+    ),
   fc.tuple(user, index).map(([who, index]) =>
     command(`gets ${index}`, who, async (mine, me, model) => {
       const id = pick(model, index);
@@ -259,9 +266,24 @@ const commands: fc.Arbitrary<Command>[] = [
   ),
   fc.tuple(user, filters).map(([who, query]) =>
     command(`lists ${fc.stringify(query)}`, who, async (mine, me) => {
-      const { status, body } = await me.call('GET', `/tasks?${new URLSearchParams(query)}`);
+      const parameters = Object.entries(query).flatMap(([name, value]) =>
+        [value].flat().map((one): [string, string] => [name, one]),
+      );
+      const { status, body } = await me.call('GET', `/tasks?${new URLSearchParams(parameters)}`);
       assert.equal(status, 200);
       assert.deepEqual(body, listOf([...mine.values()], query));
+    }),
+  ),
+  user.map((who) =>
+    command('counts tags', who, async (mine, me) => {
+      const all = [...mine.values()].flatMap(({ tags }) => tags as string[]);
+      const { status, body } = await me.call('GET', '/tags');
+      assert.equal(status, 200);
+      for (const { tag, count } of body) {
+        assert.ok(all.includes(tag));
+        assert.equal(count, all.filter((other) => other.toUpperCase() === tag.toUpperCase()).length);
+      }
+      assert.equal(body.length, new Set(all.map((tag) => tag.toUpperCase())).size);
     }),
   ),
   user.map((who) =>
@@ -294,17 +316,23 @@ function expectTask(answer: Answer, expected: Task | undefined): void {
 /** Changes a task of the model like the server; only a real change increases `updatedAt`. */
 function changeTask(mine: Map<string, Task>, id: string, changes: object, answer: Answer): void {
   const before = mine.get(id);
-  if (before !== undefined && Object.entries(changes).some(([field, value]) => before[field] !== value)) {
+  if (
+    before !== undefined &&
+    Object.entries(changes).some(([field, value]) => !isDeepStrictEqual(before[field], value))
+  ) {
     assert.ok(answer.body.updatedAt > before.updatedAt);
     mine.set(id, { ...before, ...changes, updatedAt: answer.body.updatedAt });
   }
   expectTask(answer, mine.get(id));
 }
 
+/** What a list is filtered and sorted by. */
+type FilterValues = typeof filters extends fc.Arbitrary<infer Values> ? Values : never;
+
 /** A second, simple implementation of the list. */
 function listOf(
   tasks: Task[],
-  { search = '', sort_by = 'createdAt', sort_order = 'desc', ...equal }: Record<string, string>,
+  { tag = [], search = '', sort_by = 'createdAt', sort_order = 'desc', ...equal }: FilterValues,
 ): Task[] {
   const holds = (text: string | null) => text?.toUpperCase().includes(search.toUpperCase());
   const direction = sort_order === 'asc' ? 1 : -1;
@@ -317,6 +345,7 @@ function listOf(
   return tasks
     .filter((task) => Object.entries(equal).every(([name, value]) => task[name] === value))
     .filter(({ title, description }) => holds(title) || holds(description))
+    .filter((task) => tag.every((one) => task.tags.some((own: string) => own.toUpperCase() === one.toUpperCase())))
     .sort((a, b) => {
       const missingLast = Number(keyOf(a) === null) - Number(keyOf(b) === null);
       const keys = [keyOf, ({ createdAt }: Task) => createdAt, ({ id }: Task) => id];

@@ -31,6 +31,7 @@ for (const { name, declare, open } of hosts) {
         createdAt: body.createdAt,
         updatedAt: body.createdAt,
         userId: alice.id,
+        tags: [],
       }),
     );
   });

@@ -25,6 +25,7 @@ const MIGRATIONS = [
   'Migration20261126JournalPositions',
   'Migration20261126TitleOrder',
   'Migration20261126Recovery',
+  'Migration20261126Tags',
 ];
 const SHARED = { standaloneUsers: false };
 const STANDALONE = { standaloneUsers: true };
@@ -47,7 +48,7 @@ async function migrated(url: string): Promise<void> {
 }
 
 const task = createTask(
-  { title: 't', description: null, priority: 'low', category: 'work', dueDate: null },
+  { title: 't', description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
   { id: '00000000-0000-7000-8000-000000000001', userId: 'alice', now: '2026-03-01T12:00:00.000Z' },
 );
 

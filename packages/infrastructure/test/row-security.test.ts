@@ -16,7 +16,7 @@ const newDatabase = databases(test);
 
 function taskOf(userId: string, title = 'a task'): Task {
   return createTask(
-    { title, description: null, priority: 'low', category: 'work', dueDate: null },
+    { title, description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
     { id: randomUUID(), userId, now: '2026-03-01T12:00:00.000Z' },
   );
 }

@@ -21,6 +21,7 @@ export const content = {
     v.nullable(v.string()),
     '2026-03-10, 2026-03-10T09:30 (wall clock), or 2026-03-10T09:30:00+01:00 (instant)',
   ),
+  tags: v.array(v.string()),
 } satisfies Readonly<Record<keyof TaskContent, v.GenericSchema>>;
 
 /** A task in a list: without its description, which may be long. */
@@ -31,11 +32,12 @@ export const row = {
   priority: v.string(),
   category: v.string(),
   dueDate: v.nullable(v.string()),
+  tags: content.tags,
   hasDescription: v.boolean(),
 };
 
-export function presentRow({ id, title, status, priority, category, dueDate, description }: Task) {
-  return { id, title, status, priority, category, dueDate, hasDescription: description !== null };
+export function presentRow({ id, title, status, priority, category, dueDate, tags, description }: Task) {
+  return { id, title, status, priority, category, dueDate, tags, hasDescription: description !== null };
 }
 
 /** A whole task. */
@@ -47,12 +49,21 @@ export const whole = {
   priority: v.string(),
   category: v.string(),
   dueDate: v.nullable(v.string()),
+  tags: content.tags,
   createdAt: v.string(),
   updatedAt: v.string(),
 };
 
 export function presentWhole({ userId: _, ...task }: Task) {
   return task;
+}
+
+/** Characters of a tag, where whole ones would be too many. */
+const SHORT_TAG = 10;
+
+/** The task with the beginnings of its tags. */
+export function withShortTags(task: Task): Task {
+  return { ...task, tags: task.tags.map((tag) => shortened(tag, SHORT_TAG)) };
 }
 
 /** What a field was and is; a side that is missing is none. */
@@ -62,21 +73,27 @@ type Change = { readonly before?: string | null; readonly after?: string | null 
 export type FieldChanges = { readonly [Field in UndoField]?: Change };
 
 /** The fields whose texts may be long. */
-const TEXTS: readonly UndoField[] = ['title', 'description'];
+const TEXTS: readonly UndoField[] = ['title', 'description', 'tags'];
 
 /**
  * The fields that differ between two states of a task, or of those that a change has.
  *
- * @param longest characters of a title or a description
+ * @param longest characters of a title, of a description, or of all tags, which are one text here
  */
 export function fieldChanges(before: Partial<Task>, after: Partial<Task>, longest: number): FieldChanges {
-  const changed = UNDO_FIELDS.filter((field) => (before[field] ?? null) !== (after[field] ?? null));
-  const shown = (field: UndoField, value: string | null | undefined) =>
-    value != null && TEXTS.includes(field) ? shortened(value, longest) : (value ?? undefined);
+  const changed = UNDO_FIELDS.filter((field) => textOf(before[field]) !== textOf(after[field]));
+  const shown = (field: UndoField, value: string | undefined) =>
+    value !== undefined && TEXTS.includes(field) ? shortened(value, longest) : value;
   return Object.fromEntries(
     changed.map((field): [UndoField, Change] => {
-      const [was, is] = [shown(field, before[field]), shown(field, after[field])];
+      const [was, is] = [shown(field, textOf(before[field])), shown(field, textOf(after[field]))];
       return [field, { ...(was !== undefined && { before: was }), ...(is !== undefined && { after: is }) }];
     }),
   );
+}
+
+/** A value as a text; `undefined` where there is none. */
+function textOf(value: Task[UndoField] | undefined): string | undefined {
+  if (value == null || typeof value === 'string') return value ?? undefined;
+  return value.length === 0 ? undefined : value.join(', ');
 }

@@ -9,7 +9,7 @@ import {
 } from '@todo-backend/domain';
 import * as v from 'valibot';
 import { asManyAsFit, NOTICE } from './answer.js';
-import { presentRow, presentWhole, row, whole } from './fields.js';
+import { presentRow, presentWhole, row, whole, withShortTags } from './fields.js';
 import { cursor, described, ids, limit, READS, tool } from './tool.js';
 
 /** What an answer says that has a `next`. */
@@ -26,6 +26,7 @@ export const findTasks = tool({
     status: v.optional(v.picklist(STATUSES)),
     priority: v.optional(v.picklist(PRIORITIES)),
     category: v.optional(v.picklist(CATEGORIES)),
+    tags: v.optional(described(v.array(v.string()), 'All of these.')),
     dueAfter: v.optional(described(v.string(), 'As a dueDate; inclusive.')),
     dueBefore: v.optional(described(v.string(), 'Exclusive.')),
     hasDueDate: v.optional(v.boolean()),
@@ -77,7 +78,7 @@ export const getTasks = tool({
       if (task === undefined) missing.push(id);
       else found.push(task);
     }
-    return asManyAsFit(found, (shown) => {
+    const make = (shown: readonly Task[]) => {
       const notShown = found.slice(shown.length).map(({ id }) => id);
       return {
         notice: NOTICE,
@@ -85,7 +86,8 @@ export const getTasks = tool({
         missing,
         ...(notShown.length > 0 && { notShown }),
       };
-    });
+    };
+    return asManyAsFit(found, make, withShortTags);
   },
 });
 

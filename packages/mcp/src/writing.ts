@@ -60,7 +60,7 @@ function wordFor(op: Done['op'], before: Task | null, after: Task | null, change
   return isCompleted(after) ? 'completed' : 'reopened';
 }
 
-const { title, description, priority, category, dueDate } = content;
+const { title, description, priority, category, dueDate, tags } = content;
 
 export const addTasks = tool({
   name: 'add_tasks',
@@ -76,6 +76,7 @@ export const addTasks = tool({
         priority: v.optional(priority, 'medium'),
         category: v.optional(category, 'other'),
         dueDate: v.optional(dueDate),
+        tags: v.optional(tags),
       }),
     ),
     dryRun,
@@ -93,7 +94,7 @@ export const updateTasks = tool({
   name: 'update_tasks',
   title: 'Change tasks',
   description:
-    'Changes the fields that are given of up to 25 tasks, and leaves the rest as it is: all tasks or none. Null clears description or dueDate.',
+    'Changes the fields that are given of up to 25 tasks, and leaves the rest as it is: all tasks or none. Null clears description or dueDate. Tags are replaced.',
   scope: 'todo:write',
   annotations: changes({ destroys: true, isIdempotent: true }),
   input: v.object({ changes: several(v.object({ id: v.string(), ...v.partial(v.object(content)).entries })), dryRun }),

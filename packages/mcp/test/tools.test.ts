@@ -58,7 +58,7 @@ test('tasks are added, found, read, changed, completed, deleted, and brought bac
   const use = await agent.call(host, 'alice');
   const { output: added } = await use('add_tasks', {
     tasks: [
-      { title: ' Buy milk ', description: 'Two litres.', priority: 'high', dueDate: '2026-03-10' },
+      { title: ' Buy milk ', description: 'Two litres.', priority: 'high', dueDate: '2026-03-10', tags: ['a', 'b, c'] },
       { title: 'b' },
     ],
   });
@@ -72,10 +72,12 @@ test('tasks are added, found, read, changed, completed, deleted, and brought bac
       priority: { after: 'high' },
       category: { after: 'other' },
       dueDate: { after: '2026-03-10T00:00:00' },
+      tags: { after: 'a, b, c' },
       status: { after: 'pending' },
     },
   });
-  t.deepEqual((await use('find_tasks', { search: 'MILK' })).output.tasks, [
+  t.deepEqual((await use('find_tasks', { tags: ['A', 'none'] })).output.tasks, []);
+  t.deepEqual((await use('find_tasks', { search: 'MILK', tags: ['A', 'B, C'] })).output.tasks, [
     {
       id: milk,
       title: 'Buy milk',
@@ -83,13 +85,14 @@ test('tasks are added, found, read, changed, completed, deleted, and brought bac
       priority: 'high',
       category: 'other',
       dueDate: '2026-03-10T00:00:00',
+      tags: ['a', 'b, c'],
       hasDescription: true,
     },
   ]);
   const { output: read } = await use('get_tasks', { ids: [milk, ABSENT, milk] });
   t.deepEqual(
-    read.tasks.map(({ description }: Task) => description),
-    ['Two litres.'],
+    read.tasks.map(({ description, tags }: Task) => [description, tags]),
+    [['Two litres.', ['a', 'b, c']]],
   );
   t.deepEqual(read.missing, [ABSENT]);
 
@@ -101,6 +104,19 @@ test('tasks are added, found, read, changed, completed, deleted, and brought bac
       fields: { title: { before: 'Buy milk', after: 'Oat milk' }, dueDate: { before: '2026-03-10T00:00:00' } },
     },
   ]);
+  const { output: retagged } = await use('update_tasks', {
+    changes: [
+      { id: milk, tags: [] },
+      { id: other, tags: [] },
+    ],
+  });
+  t.deepEqual(
+    retagged.changes.map(({ change, fields }: { change: string; fields: object }) => [change, fields]),
+    [
+      ['updated', { tags: { before: 'a, b, c' } }],
+      ['nothing', {}],
+    ],
+  );
   const completed = async (ids: unknown[], wanted: boolean) =>
     (await use('complete_tasks', { ids, completed: wanted })).output.changes.map(
       ({ change }: { change: string }) => change,
@@ -269,6 +285,11 @@ function assertBounded(t: { true(value: boolean, message?: string): void }, { re
   t.true(Buffer.byteLength(text) <= MAX_ANSWER_BYTES, `${what}: ${Buffer.byteLength(text)} bytes`);
 }
 
+/** As many tags as a task may have, as long as may be. */
+function tagsOf(character: string): string[] {
+  return Array.from({ length: 20 }, (_, n) => `${String.fromCodePoint(0x4e00 + n)}${character.repeat(48)}x`);
+}
+
 test('with the longest texts no answer has more than 25,000 tokens, and every task can be read', async (t) => {
   const whole = setUp();
   const use = await whole.agent('alice');
@@ -279,6 +300,7 @@ test('with the longest texts no answer has more than 25,000 tokens, and every ta
         description: character.repeat(1000),
         priority: 'low',
         category: 'work',
+        tags: tagsOf(character),
       })),
     });
   }
@@ -308,11 +330,20 @@ test('with the longest texts no answer has more than 25,000 tokens, and every ta
   t.is(read, 25);
 
   for (const character of COSTLY) {
-    const changes = some.map((id) => ({ id, title: `x${character.repeat(253)}x`, description: character.repeat(999) }));
+    const changes = some.map((id) => ({
+      id,
+      title: `x${character.repeat(253)}x`,
+      description: character.repeat(999),
+      tags: tagsOf(character).reverse(),
+    }));
     for (const dryRun of [true, false])
       assertBounded(t, await use('update_tasks', { changes, dryRun }), 'update_tasks');
   }
-  const tasks = some.map(() => ({ title: `x${'😀'.repeat(253)}x`, description: '😀'.repeat(1000) }));
+  const tasks = some.map(() => ({
+    title: `x${'😀'.repeat(253)}x`,
+    description: '😀'.repeat(1000),
+    tags: tagsOf('😀'),
+  }));
   const added = await use('add_tasks', { tasks });
   assertBounded(t, added, 'add_tasks');
   t.is(added.output.changes.length, 25, 'every task is named, however long the texts are');

@@ -242,7 +242,7 @@ export function isDraft({ id }: Task): boolean {
 }
 
 /** What a new task looks like before the API has given it an id. */
-function draft(userId: string, { description = null, dueDate = null, ...task }: NewTask): Task {
+function draft(userId: string, { description = null, dueDate = null, tags = [], ...task }: NewTask): Task {
   const now = new Date().toISOString();
   drafts++;
   return {
@@ -255,5 +255,6 @@ function draft(userId: string, { description = null, dueDate = null, ...task }: 
     createdAt: now,
     updatedAt: now,
     userId,
+    tags,
   };
 }

@@ -6,21 +6,20 @@ import {
   type DueDate,
   descriptionProblem,
   FOREIGN_DATE_PATTERN,
-  INVISIBLE,
+  MAX_TAGS,
   PRIORITIES,
   parseDueDate,
   parseForeignDate,
   STATUSES,
   type Status,
+  TAG_MAX_LENGTH,
   type TaskContent,
   TITLE_MAX_LENGTH,
+  tagProblems,
   titleProblem,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { domainRule, moment, NO_NUL, oneOf, record } from '../validation.js';
-
-/** JSON Schema pattern: a text that PostgreSQL can store and that shows something. */
-const NOT_BLANK = `^[^\\u0000]*[^${INVISIBLE}][^\\u0000]*$`;
+import { domainRule, moment, NO_NUL, NOT_BLANK, oneOf, record } from '../validation.js';
 
 /** The content of a task as input. `priority` and `category` are case-insensitive. */
 type ContentInput = Omit<TaskContent, 'dueDate'> & {
@@ -32,7 +31,7 @@ type RequiredField = 'title' | 'priority' | 'category';
 
 type Optional<Fields> = { readonly [Name in keyof Fields]?: Fields[Name] | undefined };
 
-/** The input for a new task. Omitted fields are `null`. */
+/** The input for a new task. Omitted fields are `null`, omitted tags none. */
 export type NewTaskInput = Pick<ContentInput, RequiredField> & Optional<Omit<ContentInput, RequiredField>>;
 
 /** The fields of a task to change. Omitted fields stay as they are. */
@@ -105,11 +104,46 @@ function dueDateAs(read: (text: string) => DueDate | undefined, pattern: string)
 
 const dueDate = dueDateAs(parseDueDate, DUE_DATE_PATTERN);
 
+const TAGS_PROBLEM = 'Tags must be an array of texts; an empty one is none.';
+
+const tags = v.pipe(
+  v.array(v.unknown(), TAGS_PROBLEM),
+  // Before the items, of which there may be very many.
+  v.check((tags) => tags.length <= MAX_TAGS, `Tags must be at most ${MAX_TAGS}.`),
+  v.array(
+    v.pipe(
+      v.string('A tag must be a text.'),
+      v.metadata({ minLength: 1, maxLength: TAG_MAX_LENGTH, pattern: NOT_BLANK }),
+    ),
+    TAGS_PROBLEM,
+  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { value } = dataset;
+    for (const { index, message } of tagProblems(value)) {
+      if (index === undefined) addIssue({ message });
+      else
+        addIssue({
+          message,
+          path: [{ type: 'array', origin: 'value', input: value, key: index, value: value[index] }],
+        });
+    }
+  }),
+  v.transform((tags) => tags.map((tag) => tag.trim())),
+  v.metadata({
+    description:
+      'Words to find it by, in the order given. White space around them is dropped, and no two may differ only by letter case.',
+    examples: [['shopping', 'this week']],
+    maxItems: MAX_TAGS,
+    uniqueItems: true,
+  }),
+);
+
 const priority = oneOf('Priority', PRIORITIES, 'How much it matters. Any letter case is taken.');
 const category = oneOf('Category', CATEGORIES, 'Where it belongs. Any letter case is taken.');
 
 /** A schema for each field of a task's content. A missing field is a type error. */
-const contentSchemas = { title, description, priority, category, dueDate } satisfies {
+const contentSchemas = { title, description, priority, category, dueDate, tags } satisfies {
   readonly [Field in keyof TaskContent]: v.GenericSchema<unknown, TaskContent[Field]>;
 };
 
@@ -118,6 +152,7 @@ const newTask = {
   ...contentSchemas,
   description: v.optional(description, null),
   dueDate: v.optional(dueDate, null),
+  tags: v.optional(tags, []),
 };
 
 const patch = v.partial(v.object(contentSchemas)).entries;

@@ -17,6 +17,8 @@ export function presentTask(task: Task): PresentedTask {
     createdAt: task.createdAt,
     updatedAt: task.updatedAt,
     userId: task.userId,
+    // Last, for those who read a column of the CSV by its place.
+    tags: task.tags,
   };
 }
 

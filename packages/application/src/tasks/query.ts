@@ -5,19 +5,22 @@ import {
   DUE_DATE_PROBLEM,
   type DueDate,
   folded,
+  MAX_TAGS,
   PRIORITIES,
   type Priority,
   parseDueDate,
   STATUSES,
   type Status,
+  TAG_MAX_LENGTH,
   type Task,
   type TaskId,
   type Timestamp,
+  tagProblem,
   textProblem,
   titleProblem,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { countUpTo, domainRule, NO_NUL, oneOf } from '../validation.js';
+import { countUpTo, domainRule, NO_NUL, NOT_BLANK, oneOf } from '../validation.js';
 import { type DueBound, dueBound, isDueFrom, isTimeZone } from './due-bound.js';
 
 /** The keys that tasks can be sorted by. */
@@ -38,6 +41,8 @@ export interface TaskFilter {
   readonly status?: Status | undefined;
   readonly priority?: Priority | undefined;
   readonly category?: Category | undefined;
+  /** Tasks that have all of these tags, ignoring case. */
+  readonly tags?: readonly string[] | undefined;
   /** Tasks whose title or description contains this text. Matched literally, ignoring case. */
   readonly search?: string | undefined;
   /** Tasks that are due at this bound or after it. */
@@ -75,6 +80,8 @@ export interface TaskFilterInput {
   readonly status?: Status | undefined;
   readonly priority?: Priority | undefined;
   readonly category?: Category | undefined;
+  /** Up to `MAX_TAGS`: only tasks that have all of them. */
+  readonly tags?: readonly string[] | undefined;
   /** Up to {@link SEARCH_MAX_LENGTH} UTF-16 code units. */
   readonly search?: string | undefined;
   /** In a format that `parseDueDate` accepts; inclusive. */
@@ -109,6 +116,23 @@ const filters = {
   status: filter('Status', STATUSES),
   priority: filter('Priority', PRIORITIES),
   category: filter('Category', CATEGORIES),
+  tags: v.optional(
+    v.pipe(
+      v.array(
+        v.pipe(
+          v.string('A tag must be a text.'),
+          domainRule(tagProblem),
+          v.trim(),
+          v.metadata({ maxLength: TAG_MAX_LENGTH, pattern: NOT_BLANK }),
+        ),
+        'Tags must be an array of texts.',
+      ),
+      v.maxLength(MAX_TAGS, `Tags must be at most ${MAX_TAGS}.`),
+      v.metadata({
+        description: 'Only tasks with this tag, in any letter case. Given several times: with all of them.',
+      }),
+    ),
+  ),
   search: v.optional(
     v.pipe(
       v.string('Search must be a text.'),
@@ -181,8 +205,9 @@ const NO_FILTER = 'Say which tasks: at least one filter is needed, such as statu
 export const TaskFilterSchema = v.pipe(
   v.object(filters),
   v.forward(
-    v.check(({ timeZone: _, search, hasDueDate, ...others }) => {
-      return Boolean(search) || hasDueDate !== undefined || Object.values(others).some((value) => value !== undefined);
+    v.check(({ timeZone: _, tags = [], search, hasDueDate, ...others }) => {
+      const isGiven = tags.length > 0 || Boolean(search) || hasDueDate !== undefined;
+      return isGiven || Object.values(others).some((value) => value !== undefined);
     }, NO_FILTER),
     ['status'],
   ),
@@ -226,13 +251,15 @@ function toFilter<Input extends DueInput>({ timeZone, dueAfter, dueBefore, ...ot
 
 /** Whether a filter selects a task. */
 export function isSelected(task: Task, filter: TaskFilter): boolean {
-  const { status, priority, category, search, dueAfter, dueBefore, hasDueDate } = filter;
+  const { status, priority, category, tags = [], search, dueAfter, dueBefore, hasDueDate } = filter;
   const { dueDate } = task;
   const wanted = folded(search ?? '');
+  const own = tags.length === 0 ? [] : task.tags.map(folded);
   return (
     (status === undefined || task.status === status) &&
     (priority === undefined || task.priority === priority) &&
     (category === undefined || task.category === category) &&
+    tags.every((tag) => own.includes(folded(tag))) &&
     (hasDueDate === undefined || (dueDate !== null) === hasDueDate) &&
     (dueAfter === undefined || (dueDate !== null && isDueFrom(dueDate, dueAfter))) &&
     (dueBefore === undefined || (dueDate !== null && !isDueFrom(dueDate, dueBefore))) &&

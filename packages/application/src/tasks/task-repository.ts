@@ -27,6 +27,24 @@ export interface TaskCounts {
   readonly position: JournalPosition;
 }
 
+/** The most tags that {@link TaskRepository.tags} tells. */
+export const MAX_TAG_COUNTS = 1_000;
+
+/** A tag in use. */
+export interface TagCount {
+  /** The spelling that most tasks have, of those that differ only by letter case; the first by name of several such. */
+  readonly tag: string;
+  /** How many tasks have it, in any letter case. */
+  readonly count: number;
+}
+
+/** The tags of a user, the most used first, then by name. At most {@link MAX_TAG_COUNTS}. */
+export interface TagCounts {
+  readonly tags: readonly TagCount[];
+  /** As in {@link TaskListing}. */
+  readonly position: JournalPosition;
+}
+
 /** What to save, and the result to return. */
 export interface Decision<Result> {
   readonly transitions: readonly TaskTransition[];
@@ -82,6 +100,8 @@ export interface TaskRepository {
   find(owner: UserId, id: TaskId): Promise<Task | undefined>;
 
   count(owner: UserId): Promise<TaskCounts>;
+
+  tags(owner: UserId): Promise<TagCounts>;
 
   /**
    * Loads the tasks with these ids, saves what `decide` returns, and appends the events to the journal, in one atomic

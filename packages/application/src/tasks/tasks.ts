@@ -38,7 +38,7 @@ import {
   type TaskQueryInput,
   TaskQuerySchema,
 } from './query.js';
-import type { Decision, TaskCounts, TaskListing } from './task-repository.js';
+import type { Decision, TagCounts, TaskCounts, TaskListing } from './task-repository.js';
 
 /** The most tasks that are deleted at once: as many as an undo brings back. */
 export const DELETE_MAX_TASKS = 10_000;
@@ -121,6 +121,11 @@ export function taskUseCases(ports: TaskPorts) {
 
     async count(owner: UserId): Promise<TaskCounts> {
       return tasks.count(owner);
+    },
+
+    /** The tags of the owner's tasks, and how many tasks have each. */
+    async tags(owner: UserId): Promise<TagCounts> {
+      return tasks.tags(owner);
     },
 
     /** Creates a pending task. */

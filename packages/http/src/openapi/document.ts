@@ -130,11 +130,15 @@ function queryParameters({ schema: querySchema, names = {}, emptyIsAbsent = [] }
     description: emptyIsAbsent.includes(name)
       ? String(description).replace(/\.$/, '; an empty value is as if absent.')
       : description,
-    schema:
-      emptyIsAbsent.includes(name) && typeof schema.pattern === 'string'
-        ? { ...schema, pattern: `^$|${schema.pattern}` }
-        : schema,
+    schema: emptyIsAbsent.includes(name) ? orEmpty(schema) : schema,
   }));
+}
+
+/** The schema, and an empty text. */
+function orEmpty(schema: Schema): Schema {
+  const { items, pattern } = schema as { readonly items?: Schema; readonly pattern?: string };
+  if (items !== undefined) return { ...schema, items: orEmpty(items) };
+  return pattern === undefined ? schema : { ...schema, pattern: `^$|${pattern}` };
 }
 
 function success({ description, headers = [], content }: Answer, isLimited: boolean): ResponseObject {

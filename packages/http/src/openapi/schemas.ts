@@ -3,8 +3,10 @@ import {
   CATEGORIES,
   DESCRIPTION_MAX_LENGTH,
   MAX_PROBLEMS,
+  MAX_TAGS,
   PRIORITIES,
   STATUSES,
+  TAG_MAX_LENGTH,
   TASK_EVENT_TYPES,
   TASK_EVENTS,
   type Task,
@@ -90,6 +92,12 @@ const stored = {
   createdAt: instant,
   updatedAt: { ...instant, description: 'The same as `createdAt` until the first change, and later with each one.' },
   userId: { type: 'string', description: "Whose task it is: Better Auth's `user.id`." },
+  tags: {
+    type: 'array',
+    items: { type: 'string', minLength: 1, maxLength: TAG_MAX_LENGTH },
+    maxItems: MAX_TAGS,
+    description: 'Words to find it by, in the order given. No two differ only by letter case.',
+  },
 } satisfies Record<keyof Task, Schema>;
 
 /** A task in the journal: erased ones have no title. */
@@ -121,7 +129,11 @@ function entry(description: string, types: readonly TaskEventType[], more: Recor
     actor,
     correlationId,
     undoes: { type: 'string', format: 'uuid', description: 'The id of the event that this one takes back.' },
-    erased: { type: 'boolean', const: true, description: 'The task was erased: its title and description are blank.' },
+    erased: {
+      type: 'boolean',
+      const: true,
+      description: 'The task was erased: its title, description and tags are blank.',
+    },
     ...more,
   };
   return object(description, properties, ['undoes', 'erased']);
@@ -218,6 +230,13 @@ const answers = {
     total: count('The other two together.'),
     pending: count('Still to be done.'),
     completed: count('Done.'),
+  }),
+  TagCount: object('A tag in use.', {
+    tag: {
+      ...stored.tags.items,
+      description: 'The spelling that most tasks have, of those that differ only by letter case.',
+    },
+    count: { type: 'integer', minimum: 1, description: 'How many tasks have it, in any letter case.' },
   }),
   Info: object('What this is, and where to find the rest.', {
     name: { type: 'string', const: 'todo-backend' },

@@ -13,6 +13,7 @@ export const milk = {
   createdAt: '2026-11-23T09:36:17.301Z',
   updatedAt: '2026-11-23T09:36:17.301Z',
   userId: 'alice',
+  tags: ['shopping', 'this week'],
 } as const;
 
 /** The time of its change. */

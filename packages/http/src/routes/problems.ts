@@ -1,4 +1,5 @@
 import { InvalidInputError, type Problem } from '@todo-backend/domain';
+import { isRepeatable } from './query.js';
 import type { Query } from './route.js';
 
 /** Field names of use cases that differ on the wire. */
@@ -11,11 +12,12 @@ export function onTheWire(error: unknown, query: Query | undefined, search: stri
     ...NAMES,
     ...Object.fromEntries(Object.entries(query?.names ?? {}).map(([wire, name]) => [name, wire])),
   };
-  const parameters = query === undefined ? undefined : new URLSearchParams(search);
+  const parameters = new URLSearchParams(query === undefined ? '' : search);
   return new InvalidInputError(
     error.problems.map(({ field, message }): Problem => {
-      const name = names[field] ?? field;
-      if (parameters !== undefined && parameters.getAll(name).length > 1) {
+      const [first = '', ...place] = field.split('.');
+      const name = [names[first] ?? first, ...place].join('.');
+      if (query !== undefined && !isRepeatable(query, first) && parameters.getAll(name).length > 1) {
         return { field: name, message: `Parameter ${name} may be given only once.` };
       }
       return { field: name, message: field === '' ? 'The body must be a JSON object.' : message };

@@ -137,7 +137,7 @@ const eraseTask: Route = {
   tag: 'Journal',
   summary: 'Erase a task',
   description:
-    'Erases a deleted task for good: the title and the description are removed from all its entries in the journal, which stay. That cannot be undone.',
+    'Erases a deleted task for good: the title, the description and the tags are removed from all its entries in the journal, which stay. That cannot be undone.',
   answers: { 204: { description: 'The task is erased.', headers: ['Journal-Position'] } },
   handle:
     ({ recovery }) =>

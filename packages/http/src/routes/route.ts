@@ -66,6 +66,7 @@ export type AnswerSchema =
   | 'UndoResult'
   | 'TrashedTask'
   | 'Stats'
+  | 'TagCount'
   | 'Info'
   | 'Health'
   | 'Readiness'

@@ -1,6 +1,7 @@
 import {
   type CompletionInput,
   DELETE_MAX_TASKS,
+  MAX_TAG_COUNTS,
   parse,
   presentTask,
   type TaskFilterInput,
@@ -19,6 +20,7 @@ import { json, notModified, type Query, type Route, ref, unchanged } from './rou
 const listQuery: Query = {
   schema: TaskQuerySchema,
   names: {
+    tag: 'tags',
     due_after: 'dueAfter',
     due_before: 'dueBefore',
     has_due_date: 'hasDueDate',
@@ -30,6 +32,7 @@ const listQuery: Query = {
     'status',
     'priority',
     'category',
+    'tags',
     'search',
     'dueAfter',
     'dueBefore',
@@ -99,6 +102,7 @@ const createTask: Route = {
         priority: 'high',
         category: 'home',
         dueDate: '2026-12-24',
+        tags: ['shopping', 'this week'],
       },
     },
     mistake: { title: ' ', priority: 'urgent', category: 'home' },
@@ -139,12 +143,12 @@ const updateTask: Route = {
   tag: 'Tasks',
   summary: 'Change a task',
   description:
-    'Changes what is named and leaves the rest; null clears `description` and `dueDate`. The whole task can be sent as it was read: what only the server decides is ignored. Where nothing changes, `updatedAt` stays.',
+    'Changes what is named and leaves the rest; null clears `description` and `dueDate`, an empty array `tags`. The whole task can be sent as it was read: what only the server decides is ignored. Where nothing changes, `updatedAt` stays.',
   headers: ['If-Match', 'Idempotency-Key'],
   body: {
     schema: 'TaskChanges',
     required: true,
-    examples: { one: { description: 'Two litres.' }, clear: { description: null, dueDate: null } },
+    examples: { one: { description: 'Two litres.' }, clear: { description: null, dueDate: null, tags: [] } },
     mistake: { title: '', dueDate: '2026-02-30' },
   },
   answers: { 200: taskAnswer('The task as it is now.', { ...milk, description: 'Two litres.', updatedAt: later }) },
@@ -267,6 +271,50 @@ const getStats: Route = {
     },
 };
 
+const listTags: Route = {
+  id: 'listTags',
+  method: 'get',
+  path: '/api/{user_id}/tags',
+  tag: 'Tasks',
+  summary: 'List tags',
+  description: `The tags of the user's tasks, the most used first, then by name. Those that differ only by letter case are one. Of more than ${MAX_TAG_COUNTS.toLocaleString('en')} it is the first so many.`,
+  headers: ['If-None-Match'],
+  isLong: true,
+  answers: {
+    200: {
+      description: 'The tags; none is no error.',
+      headers: ['ETag', 'Journal-Position'],
+      content: json(
+        { type: 'array', items: ref('TagCount'), maxItems: MAX_TAG_COUNTS },
+        {
+          some: [
+            { tag: 'shopping', count: 7 },
+            { tag: 'this week', count: 3 },
+          ],
+          none: [],
+        },
+      ),
+    },
+    304: unchanged,
+  },
+  handle:
+    ({ tasks }) =>
+    async (ctx) => {
+      const { userId } = ctx.state;
+      if (ctx.get('If-None-Match') !== '') {
+        // Known without counting.
+        const { position } = await tasks.count(userId);
+        ctx.set('Journal-Position', position);
+        if (isNotModified(ctx, position)) return;
+      }
+      const { tags, position } = await tasks.tags(userId);
+      ctx.set('Journal-Position', position);
+      ctx.set('ETag', `"${position}"`);
+      ctx.type = 'json';
+      ctx.body = JSON.stringify(tags);
+    },
+};
+
 /** The routes of a user's tasks. Routes with a fixed segment must come first, because `{task_id}` matches it too. */
 export const taskRoutes = {
   listTasks,
@@ -277,4 +325,5 @@ export const taskRoutes = {
   completeTask,
   deleteTask,
   getStats,
+  listTags,
 };

@@ -82,8 +82,10 @@ export const BLANKED_AT_ONCE = 50_000;
 const BLANK = [
   ['{task,title}', '""'],
   ['{task,description}', 'null'],
+  ['{task,tags}', '[]'],
   ['{changes,title}', '{"before": "", "after": ""}'],
   ['{changes,description}', '{"before": null, "after": null}'],
+  ['{changes,tags}', '{"before": [], "after": []}'],
 ] as const;
 
 const withoutTexts = BLANK.reduce(

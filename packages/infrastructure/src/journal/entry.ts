@@ -1,5 +1,5 @@
 import type { JournalEntry } from '@todo-backend/application';
-import type { TaskEvent } from '@todo-backend/domain';
+import type { Task, TaskEvent } from '@todo-backend/domain';
 import { type Insertable, sql } from 'kysely';
 import type { Tables } from '../schema/tables.js';
 import { isDeletion } from '../schema/task-events.js';
@@ -56,8 +56,12 @@ export const lastDeletion = sql<string | null>`
 
 /** Converts the result of {@link storedEntry} to an entry. */
 export function toEntry({ data, ...envelope }: StoredEntry): JournalEntry {
-  return { ...envelope, ...data } as JournalEntry;
+  const payload = 'task' in data ? { ...data, task: { ...FIELDS_SINCE, ...(data.task as object) } } : data;
+  return { ...envelope, ...payload } as JournalEntry;
 }
+
+/** The fields of a task that the first events do not have, and what they say by that. */
+const FIELDS_SINCE: Partial<Task> = { tags: [] };
 
 /** A `timestamptz` in the format of the domain. */
 export function utcText(column: string) {

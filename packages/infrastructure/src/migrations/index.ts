@@ -10,6 +10,7 @@ import { Migration20261124SettingReadOnce } from './migration-20261124-setting-r
 import { Migration20261126IdempotencyExpiry } from './migration-20261126-idempotency-expiry.js';
 import { Migration20261126JournalPositions } from './migration-20261126-journal-positions.js';
 import { Migration20261126Recovery } from './migration-20261126-recovery.js';
+import { Migration20261126Tags } from './migration-20261126-tags.js';
 import { Migration20261126TitleOrder } from './migration-20261126-title-order.js';
 import type { MigrationFor, UserTable } from './owner.js';
 
@@ -28,6 +29,7 @@ const MIGRATIONS = {
   Migration20261126JournalPositions: always(Migration20261126JournalPositions),
   Migration20261126TitleOrder: always(Migration20261126TitleOrder),
   Migration20261126Recovery: always(Migration20261126Recovery),
+  Migration20261126Tags: always(Migration20261126Tags),
 } as const satisfies Record<string, MigrationFor>;
 
 /** The names of all migrations. */

@@ -39,7 +39,16 @@ const TEXTS = [
   'changes,description,after',
 ];
 
+/** Where the tags of an event are. */
+const TAGS = ['task,tags', 'changes,tags,before', 'changes,tags,after'];
+
 /** The same, without texts. */
-export const IS_OWN_BLANK = `(${IS_ERASED} AND ((data ->> 'erased'::text) = 'true'::text) AND ${TEXTS.map(
-  (path) => `(COALESCE((data #>> '{${path}}'::text[]), ''::text) = ''::text)`,
-).join(' AND ')})`;
+export const IS_OWN_BLANK = `(${IS_ERASED} AND ((data ->> 'erased'::text) = 'true'::text) AND ${[
+  ...TEXTS.map((path) => isValue(path, '')),
+  ...TAGS.map((path) => isValue(path, '[]')),
+].join(' AND ')})`;
+
+/** Whether what is at this path of an event is missing, or that. */
+function isValue(path: string, value: string): string {
+  return `(COALESCE((data #>> '{${path}}'::text[]), '${value}'::text) = '${value}'::text)`;
+}

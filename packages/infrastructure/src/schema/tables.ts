@@ -13,7 +13,10 @@ type Table<Row extends EntitySchemaWithMeta> = InferKyselyTable<Row, { columnNam
 
 /** The types of the tables, for Kysely. */
 export interface Tables {
-  tasks: Omit<Table<typeof TaskRow>, 'completed'> & { completed: GeneratedAlways<boolean> };
+  tasks: Omit<Table<typeof TaskRow>, 'completed' | 'tags'> & {
+    completed: GeneratedAlways<boolean>;
+    tags: readonly string[];
+  };
   task_ledgers: Table<typeof TaskLedgerRow>;
   task_events: Table<typeof TaskEventRow>;
   // The reference to the event consists of the two columns of its key.

@@ -26,6 +26,7 @@ export const ROW_TYPES = {
   createdAt: 'timestamptz',
   updatedAt: 'timestamptz',
   userId: 'text',
+  tags: 'text[]',
 } as const satisfies Record<keyof NewRow, string>;
 
 /** All writable columns. */
@@ -44,20 +45,25 @@ export type StoredTask = readonly [facts: string, title: string, description: st
 
 /**
  * Reads a task without its owner, who is known. All columns except the free texts come as one comma-separated text,
- * because the driver's cost is per column; the due date comes last, because nulls are left out. Times are in
- * PostgreSQL's own format, because `to_char` is slow. The description is prefixed with a dot, because PGlite drops a
+ * because the driver's cost is per column; the due date and the tags come last, because nulls are left out. The tags are
+ * JSON, and only there when there are any, because most tasks have none. Times are in PostgreSQL's own format, because `to_char` is slow. The description is prefixed with a dot, because PGlite drops a
  * byte order mark from the beginning of a text.
  */
 export const storedTask = [
   sql<string>`concat_ws(',', "id", "priority", "category", "status", "createdAt" at time zone 'UTC',
-    "updatedAt" at time zone 'UTC', "dueDateIsFloating", "dueDate")`.as('facts'),
+    "updatedAt" at time zone 'UTC', "dueDateIsFloating", "dueDate",
+    case when cardinality("tags") > 0 then array_to_json("tags") end)`.as('facts'),
   sql<string>`"title"`.as('title'),
   sql<string | null>`'.' || "description"`.as('description'),
 ] as const;
 
 /** Converts the result of {@link storedTask} to a task. */
 export function toTask(owner: UserId, [facts, title, description]: readonly [...StoredTask, ...unknown[]]): Task {
-  const [id, priority, category, status, createdAt, updatedAt, dueDateIsFloating, dueDate] = facts.split(',') as Facts;
+  // Nothing else has a bracket in it.
+  const end = facts.indexOf('[');
+  const [id, priority, category, status, createdAt, updatedAt, dueDateIsFloating, dueDate] = (
+    end === -1 ? facts : facts.slice(0, end - 1)
+  ).split(',') as Facts;
   return {
     id,
     userId: owner,
@@ -69,6 +75,7 @@ export function toTask(owner: UserId, [facts, title, description]: readonly [...
     dueDate: dueDate === undefined ? null : toDueDate(dueDate, dueDateIsFloating === 't'),
     createdAt: `${toIso(createdAt)}Z`,
     updatedAt: `${toIso(updatedAt)}Z`,
+    tags: end === -1 ? [] : JSON.parse(facts.slice(end)),
   };
 }
 

@@ -18,6 +18,7 @@ export const TaskRow = defineEntity({
     /** The wall clock of a floating due date, or the UTC time of an instant. */
     dueDate: text('timestamp(3)').nullable(),
     dueDateIsFloating: p.boolean(),
+    tags: p.array().columnType('text[]').default([]),
     createdAt: text('timestamptz(3)'),
     updatedAt: text('timestamptz(3)'),
     userId: owner('tasks_userId_fkey'),

@@ -1,4 +1,4 @@
-import type { SortKey, TaskQuery } from '@todo-backend/application';
+import { MAX_TAG_COUNTS, type SortKey, type TaskQuery } from '@todo-backend/application';
 import { folded } from '@todo-backend/domain';
 import { type Expression, type ExpressionBuilder, type RawBuilder, sql } from 'kysely';
 import { type CallerTables, noOffset } from '../postgres/caller.js';
@@ -6,14 +6,14 @@ import { value } from '../postgres/statements.js';
 
 /** A name for the SQL of {@link selectTasks}, which depends on the fields of the query but not on their values. */
 export function listShape({ sortBy, sortOrder, after, search, hasDueDate, ...others }: TaskQuery): string {
-  const { status, priority, category, dueAfter, dueBefore, limit } = others;
-  const parts = [status, priority, category, search || undefined, dueAfter, dueBefore, after, limit];
+  const { status, priority, category, tags, dueAfter, dueBefore, limit } = others;
+  const parts = [status, priority, category, tags, search || undefined, dueAfter, dueBefore, after, limit];
   return [sortBy, sortOrder, after?.key === null, hasDueDate, ...parts.map((part) => part !== undefined)].join();
 }
 
 /** The parameters of {@link selectTasks}. */
 export function listValues({ sortBy, after, search, dueAfter, dueBefore, ...others }: TaskQuery) {
-  const { status, priority, category, limit } = others;
+  const { status, priority, category, tags, limit } = others;
   const { key, createdAt, id } = after ?? {};
   // Times are compared without the Z of UTC. A title may also end with a Z, which is kept.
   const withoutZone = sortBy !== 'title' && key?.endsWith('Z') ? key.slice(0, -1) : key;
@@ -21,6 +21,7 @@ export function listValues({ sortBy, after, search, dueAfter, dueBefore, ...othe
     status,
     priority,
     category,
+    tags: tags?.map(folded),
     search: search && folded(search),
     wallClockAfter: dueAfter?.floating,
     instantAfter: dueAfter?.instant,
@@ -38,8 +39,9 @@ export const MANY_TASKS = 1_000;
 
 /** Whether a list takes longer the more tasks there are: all but a page in the order of an index. */
 export function growsWithTasks({ sortBy, limit, ...query }: TaskQuery): boolean {
-  const { status, priority, category, search, dueAfter, dueBefore, hasDueDate } = query;
-  const isFiltered = status || priority || category || search || dueAfter || dueBefore || hasDueDate !== undefined;
+  const { status, priority, category, tags, search, dueAfter, dueBefore, hasDueDate } = query;
+  const texts = status || priority || category || tags || search;
+  const isFiltered = texts || dueAfter || dueBefore || hasDueDate !== undefined;
   return limit === undefined || sortBy !== 'createdAt' || Boolean(isFiltered);
 }
 
@@ -47,8 +49,8 @@ type Selected = ExpressionBuilder<CallerTables, 'caller'>;
 
 /** Selects the rows of a list, in order, that match `isOwn`. Their columns are only read after the selection. */
 export function selectTasks(eb: Selected, query: TaskQuery, isOwn: readonly Expression<boolean>[]) {
-  const { status, priority, category, search, dueAfter, dueBefore, hasDueDate, sortBy, sortOrder, after, limit } =
-    query;
+  const { status, priority, category, tags, search, dueAfter, dueBefore, hasDueDate } = query;
+  const { sortBy, sortOrder, after, limit } = query;
   const sorted = eb
     .selectFrom('tasks')
     .selectAll('tasks')
@@ -58,6 +60,7 @@ export function selectTasks(eb: Selected, query: TaskQuery, isOwn: readonly Expr
         ...(status === undefined ? [] : [eb('status', '=', value<typeof status>('status'))]),
         ...(priority === undefined ? [] : [eb('priority', '=', value<typeof priority>('priority'))]),
         ...(category === undefined ? [] : [eb('category', '=', value<typeof category>('category'))]),
+        ...(tags === undefined ? [] : [hasAll]),
         ...(search ? [eb.or([contains('title'), contains('description')])] : []),
         ...(hasDueDate === undefined ? [] : [eb('dueDate', hasDueDate ? 'is not' : 'is', null)]),
         ...(dueAfter === undefined ? [] : [isDue('>=', 'After')]),
@@ -106,6 +109,26 @@ function isDue(operator: '>=' | '<', bound: 'After' | 'Before'): RawBuilder<bool
 /** `position` instead of `like`, which has wildcards. */
 function contains(column: 'title' | 'description'): RawBuilder<boolean> {
   return sql<boolean>`position(${value('search')}::text in ${foldedColumn(sql.ref(`tasks.${column}`))}) > 0`;
+}
+
+/** The task has all tags of the parameter `tags`, which are folded. */
+const hasAll = sql<boolean>`${value('tags')}::text[] <@ array(
+  select ${foldedColumn(sql.ref('tag'))} from unnest("tasks"."tags") as "tag")`;
+
+/** Counts the tags of the tasks that match `isOwn`. Only one of each spelling is folded. */
+export function selectTags(isOwn: readonly Expression<boolean>[]) {
+  return sql<{ tag: string; count: number }>`(
+    select "tag", "count" from (
+      select (array_agg("tag" order by "uses" desc, "tag" collate "todo_title"))[1] as "tag", sum("uses")::int as "count"
+      from (
+        select "tag", count(*) as "uses" from "tasks", unnest("tasks"."tags") as "tag"
+        where ${sql.join(isOwn, sql` and `)} group by "tag"
+      ) "spellings"
+      group by ${foldedColumn(sql.ref('tag'))}
+    ) "tags"
+    order by "count" desc, "tag" collate "todo_title"
+    limit ${sql.lit(MAX_TAG_COUNTS)}
+  )`;
 }
 
 /** As {@link folded}, by the rules of Unicode and independent of the locale of the database. ASCII needs less. */

@@ -7,6 +7,7 @@ import {
   journalPosition,
   type Once,
   placeOf,
+  type TagCounts,
   type TaskCounts,
   TaskLimitError,
   type TaskListing,
@@ -28,7 +29,7 @@ import type { Tables } from '../schema/tables.js';
 import { type StoredTask, storedTask, toRow, toTask } from '../schema/task-row.js';
 import { onlyOnce } from './idempotency.js';
 import { hasEvent, outcomeOf, type RecordedTransition } from './outcome.js';
-import { growsWithTasks, listShape, listValues, MANY_TASKS, selectTasks } from './task-list.js';
+import { growsWithTasks, listShape, listValues, MANY_TASKS, selectTags, selectTasks } from './task-list.js';
 import { createOne, insertStandIn, saveMany, standInEmail, updateOne } from './task-writes.js';
 
 /** How to store tasks. */
@@ -41,6 +42,9 @@ export interface SqlTaskRepositoryOptions extends Pick<BetterAuthTables, 'userTa
 
 /** A row of a list. Without tasks, there is one row with only the position. */
 type ListedTask = readonly [...StoredTask, position: JournalPosition | null];
+
+/** A row of the tags. Without tags, there is one row with only the position. */
+type CountedTag = readonly [tag: string | null, count: number, position: JournalPosition | null];
 
 /** Instead of a position: the user has too many tasks for a statement that others wait for. */
 const TOO_MANY = '';
@@ -65,6 +69,21 @@ const COUNTS = [sql.ref('tasks').as('tasks'), sql.ref('completed').as('completed
 
 const hasManyTasks = sql<boolean>`"tasks" > ${sql.lit(MANY_TASKS)}`;
 const hasFewTasks = sql<boolean>`"ledger"."hasManyTasks" is not true`;
+
+/** The position, or {@link TOO_MANY}. */
+function positionUnless(isLimited: boolean) {
+  return isLimited
+    ? sql`case when ${hasFewTasks} then "ledger"."position" else ${sql.lit(TOO_MANY)} end`.as('position')
+    : sql.ref('ledger.position').as('position');
+}
+
+function toTagCounts(rows: readonly CountedTag[]): TagCounts {
+  const [, , position] = rows[0] ?? [];
+  return {
+    tags: rows.flatMap(([tag, count]) => (tag === null ? [] : [{ tag, count }])),
+    position: position ?? journalPosition(0),
+  };
+}
 
 function toListing(owner: UserId, rows: readonly ListedTask[]): TaskListing {
   const [first] = rows;
@@ -114,30 +133,30 @@ export class SqlTaskRepository implements TaskRepository {
     return this.#statements.get(
       `list ${listShape(query)} ${isLimited}`,
       (db) =>
-        asCaller(db)
-          .selectFrom('caller')
-          .leftJoinLateral(
-            (eb) =>
-              eb
-                .selectFrom('task_ledgers')
-                .select([ledgerPosition, hasManyTasks.as('hasManyTasks')])
-                .where(this.#isOwn('task_ledgers'))
-                .offset(noOffset)
-                .as('ledger'),
-            (join) => join.onTrue(),
-          )
+        this.#withLedger(db)
           .leftJoinLateral(
             (eb) => selectTasks(eb, query, [this.#isOwn('tasks'), ...(isLimited ? [hasFewTasks] : [])]).as('found'),
             (join) => join.onTrue(),
           )
-          .select([
-            ...storedTask,
-            isLimited
-              ? sql`case when ${hasFewTasks} then "ledger"."position" else ${sql.lit(TOO_MANY)} end`.as('position')
-              : sql.ref('ledger.position').as('position'),
-          ]),
+          .select([...storedTask, positionUnless(isLimited)]),
       { owner, ...listValues(query) },
     );
+  }
+
+  /** Begins with the owner's ledger, which may be missing. */
+  #withLedger(db: Kysely<Tables>) {
+    return asCaller(db)
+      .selectFrom('caller')
+      .leftJoinLateral(
+        (eb) =>
+          eb
+            .selectFrom('task_ledgers')
+            .select([ledgerPosition, hasManyTasks.as('hasManyTasks')])
+            .where(this.#isOwn('task_ledgers'))
+            .offset(noOffset)
+            .as('ledger'),
+        (join) => join.onTrue(),
+      );
   }
 
   async find(owner: UserId, id: TaskId): Promise<Task | undefined> {
@@ -172,6 +191,27 @@ export class SqlTaskRepository implements TaskRepository {
       await this.#database.read<readonly [tasks: number, completed: number, position: JournalPosition]>(statement);
     const [total, completed, position] = ledger ?? [0, 0, journalPosition(0)];
     return { total, pending: total - completed, completed, position };
+  }
+
+  async tags(owner: UserId): Promise<TagCounts> {
+    const rows = await this.#database.read<CountedTag>(this.#tagsStatement(owner, true));
+    const [, , position] = rows[0] ?? [];
+    if (position !== TOO_MANY) return toTagCounts(rows);
+    return toTagCounts(await this.#database.readSlowly<CountedTag>(this.#tagsStatement(owner, false)));
+  }
+
+  #tagsStatement(owner: UserId, isLimited: boolean): Statement {
+    return this.#statements.get(
+      `tags ${isLimited}`,
+      (db) =>
+        this.#withLedger(db)
+          .leftJoinLateral(
+            selectTags([this.#isOwn('tasks'), ...(isLimited ? [hasFewTasks] : [])]).as<'used'>(sql`used`),
+            (join) => join.onTrue(),
+          )
+          .select(['used.tag', 'used.count', positionUnless(isLimited)]),
+      { owner },
+    );
   }
 
   async change<Result>(
