@@ -95,7 +95,7 @@ for (const { name, declare: test, open } of hosts) {
     t.is((await alice.call('GET', '/tasks')).body.length, 100);
   });
 
-  test(`${name}: a batch of the longest tasks fits, and one over 2 MB does not`, async (t) => {
+  test(`${name}: a batch of the longest tasks fits, and one over 3 MB does not`, async (t) => {
     const alice = await person(await host());
     const escaped = (text: string) => text.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
     const send = (operations: object[]) =>
@@ -104,14 +104,19 @@ for (const { name, declare: test, open } of hosts) {
         body: escaped(JSON.stringify({ operations })),
       });
     // Twelve bytes for each character.
-    const longest = { ...task, title: '🥛'.repeat(TITLE_MAX_LENGTH), description: '🍞'.repeat(DESCRIPTION_MAX_LENGTH) };
+    const longest = {
+      ...task,
+      title: '🥛'.repeat(TITLE_MAX_LENGTH),
+      description: '🍞'.repeat(DESCRIPTION_MAX_LENGTH),
+      tags: Array.from({ length: 20 }, (_, n) => `${'🧀'.repeat(48)}${n + 10}`),
+    };
     const { status, body } = await send(Array(100).fill({ op: 'create', task: longest }));
     t.is(status, 200, JSON.stringify(body));
     t.like(body.results[99].task, longest);
 
-    const tooLarge = await send([{ op: 'create', task, ignored: 'x'.repeat(2 * 1024 * 1024) }]);
+    const tooLarge = await send([{ op: 'create', task, ignored: 'x'.repeat(3 * 1024 * 1024) }]);
     assertProblem(t, tooLarge, 413);
-    t.is(tooLarge.body.detail, 'The body must not be larger than 2 MB.');
+    t.is(tooLarge.body.detail, 'The body must not be larger than 3 MB.');
     t.is((await alice.call('GET', '/stats')).body.total, 100);
   });
 

@@ -308,7 +308,7 @@ test('requests that are no calls get an answer that says so', async (t) => {
   t.is(await status('{'), 400);
   t.is(await status('['.repeat(100_000)), 400);
   t.is(await status(Array(1_000).fill(toolCall('find_tasks'))), 400, 'a batch would pass the limits');
-  t.is(await status(`"${'x'.repeat(600_000)}"`), 413);
+  t.is(await status(`"${'x'.repeat(800_000)}"`), 413);
   t.is(await status(toolCall('find_tasks'), { 'Content-Type': 'text/plain' }), 415);
   t.is(await status(toolCall('find_tasks'), { 'Mcp-Name': 'delete_tasks' }), 400, 'headers that say something else');
   t.is(

@@ -6,7 +6,7 @@ import { later, milk } from './examples.js';
 import { json, type Route, ref } from './route.js';
 
 /** Maximum bytes of a batch: fits a hundred of the longest tasks with every character escaped (`\ud83d\ude00`). */
-export const BATCH_LIMIT = 2 * 1024 * 1024;
+export const BATCH_LIMIT = 3 * 1024 * 1024;
 
 export const batchTasks: Route = {
   id: 'batchTasks',

@@ -9,7 +9,7 @@ import { RequestError } from '../middleware/request-error.js';
 import { assertListening } from '../middleware/user.js';
 
 /** Maximum bytes of a call: fits 25 of the longest tasks with every character escaped. */
-const MCP_BODY_LIMIT = 512 * 1024;
+const MCP_BODY_LIMIT = 768 * 1024;
 
 /** Seconds for which clients may keep the metadata. */
 const METADATA_MAX_AGE = 3_600;
