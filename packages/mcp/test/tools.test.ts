@@ -394,16 +394,18 @@ test('where texts are shortened, what is not a text is told whole', async (t) =>
   }
 });
 
-test('an undo of thousands of events tells the numbers, and shows some', async (t) => {
+test('with 10,000 of the longest tasks answers are as short, and an undo tells the numbers and shows some', async (t) => {
   const whole = setUp();
   const use = await whole.agent('alice');
   const options = { correlationId: 'an import' };
-  const task = { title: '😀'.repeat(255), priority: 'low', category: 'work' } as const;
-  await whole.tasks.import('alice', { tasks: Array(5_000).fill(task) }, options);
+  const texts = { title: '😀'.repeat(255), description: '😀'.repeat(1000), tags: tagsOf('😀') };
+  const task = { ...texts, priority: 'low', category: 'work' } as const;
+  await whole.tasks.import('alice', { tasks: Array(10_000).fill(task) }, options);
+  for (const tool of ['find_tasks', 'recent_changes']) assertBounded(t, await use(tool, { limit: 50 }), tool);
   const answer = await use('undo_changes', { changeId: 'an import', dryRun: true });
   assertBounded(t, answer, 'undo_changes');
-  t.is(answer.output.undone, 5_000);
-  t.is(answer.output.results.length + answer.output.notShown, 5_000);
+  t.is(answer.output.undone, 10_000);
+  t.is(answer.output.results.length + answer.output.notShown, 10_000);
 });
 
 test('texts come back unchanged, whatever is in them', async (t) => {
