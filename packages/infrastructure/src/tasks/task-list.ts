@@ -21,7 +21,7 @@ export function listValues({ sortBy, after, search, dueAfter, dueBefore, ...othe
     status,
     priority,
     category,
-    tags: tags?.map(folded),
+    tags: tags && [...new Set(tags.map(folded))],
     search: search && folded(search),
     wallClockAfter: dueAfter?.floating,
     instantAfter: dueAfter?.instant,
@@ -111,8 +111,9 @@ function contains(column: 'title' | 'description'): RawBuilder<boolean> {
   return sql<boolean>`position(${value('search')}::text in ${foldedColumn(sql.ref(`tasks.${column}`))}) > 0`;
 }
 
-/** The task has all tags of the parameter `tags`, which are folded. */
-const hasAll = sql<boolean>`${value('tags')}::text[] <@ array(
+/** The task has all tags of the parameter `tags`, which are folded, and different. Whoever has fewer need not be folded. */
+const hasAll = sql<boolean>`cardinality("tasks"."tags") >= cardinality(${value('tags')}::text[])
+  and ${value('tags')}::text[] <@ array(
   select ${foldedColumn(sql.ref('tag'))} from unnest("tasks"."tags") as "tag")`;
 
 /** Counts the tags of the tasks that match `isOwn`. Only one of each spelling is folded. */
