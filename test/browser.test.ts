@@ -287,6 +287,42 @@ inBrowser('sign up, edit tasks, sign out, and no other user sees them', async (t
   ada = await page.context().storageState();
 });
 
+inBrowser('tags are written in the dialog, and a click on one shows the tasks that have it', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk', tags: ['Shopping'] }, { title: 'Call the dentist' }]);
+  await page.getByRole('button', { name: 'Edit “Call the dentist”' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Tags').fill('a, A');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog
+    .getByText(/must not be there twice/)
+    .first()
+    .waitFor();
+  await dialog.getByLabel('Tags').fill('health, , this week ');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  const chips = (title: string) => task(page, title).locator('.tags button');
+  await seen(t, page, ['health', 'this week'], chips('Call the dentist'));
+  await assertAccessible(t, page, 'tasks with tags');
+  await chips('Call the dentist').first().click();
+  await seen(t, page, ['Call the dentist']);
+  t.regex(page.url(), /tag=health/);
+  await page.getByLabel('New task').fill('Buy apples');
+  await page.keyboard.press('Enter');
+  await seen(t, page, ['Buy apples', 'Call the dentist']);
+  await seen(t, page, ['health'], chips('Buy apples'));
+  await page.reload();
+  await seen(t, page, ['Buy apples', 'Call the dentist']);
+  await page.getByRole('button', { name: 'Not only the tag “health”' }).click();
+  await seen(t, page, ['Buy apples', 'Call the dentist', 'Buy milk']);
+
+  // What is left as it is stays as it is; what is emptied is gone.
+  await page.getByRole('button', { name: 'Edit “Buy milk”' }).click();
+  t.is(await dialog.getByLabel('Tags').inputValue(), 'Shopping');
+  await dialog.getByLabel('Tags').fill('');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('“Buy milk” changed.').waitFor();
+  await seen(t, page, [], chips('Buy milk'));
+});
+
 inBrowser('a change is shown at once, and reverted when the API refuses it', async (t) => {
   const page = await openTasks([{ title: 'Water the plants' }, { title: 'Buy milk' }]);
   const call = await callerOf(page);

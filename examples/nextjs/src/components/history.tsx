@@ -93,7 +93,8 @@ function Sentence({ children }: { readonly children: ReactNode }) {
 type Updated = Extract<JournalEntry, { changes: object }>;
 
 function Changes({ entry }: { readonly entry: Updated }) {
-  const { title, description, priority, category, dueDate } = entry.changes;
+  const { title, description, priority, category, dueDate, tags } = entry.changes;
+  const listed = (tags: readonly string[]) => (tags.length === 0 ? null : tags.join(', '));
   const erased = isErased(entry);
   return (
     <>
@@ -103,6 +104,15 @@ function Changes({ entry }: { readonly entry: Updated }) {
       )}
       {priority && <FromTo name="Priority" {...priority} show={(value) => PRIORITIES[value]} />}
       {category && <FromTo name="Category" {...category} show={(value) => CATEGORIES[value]} />}
+      {tags && (
+        <FromTo
+          name="Tags"
+          before={listed(tags.before)}
+          after={listed(tags.after)}
+          erased={erased}
+          show={(text) => <Quoted text={text} />}
+        />
+      )}
       {dueDate && <FromTo name="Due date" {...dueDate} show={(date) => inWords(date)} />}
     </>
   );

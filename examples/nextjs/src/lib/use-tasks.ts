@@ -230,7 +230,10 @@ function isNewer(a: Task, b: Task): boolean {
 /** What of `input` is not what the task is already. */
 export function changesOf(task: Task, input: NewTask): TaskChanges {
   const names = ['title', 'description', 'priority', 'category', 'dueDate'] as const;
-  return Object.fromEntries(names.filter((name) => input[name] !== task[name]).map((name) => [name, input[name]]));
+  const changed = names.filter((name) => input[name] !== task[name]).map((name) => [name, input[name]]);
+  const { tags = task.tags } = input;
+  const hasOtherTags = tags.length !== task.tags.length || tags.some((tag, i) => tag !== task.tags[i]);
+  return { ...Object.fromEntries(changed), ...(hasOtherTags && { tags }) };
 }
 
 const DRAFT = 'draft-';

@@ -5,8 +5,9 @@ import type { TaskQuery } from '@/lib/api';
 import { CATEGORIES, ORDERS, options, PRIORITIES, STATUSES } from './choices';
 
 const CHOICES = { status: STATUSES, priority: PRIORITIES, category: CATEGORIES, order: ORDERS };
-const NAMES = ['status', 'priority', 'category', 'search', 'order'] as const;
-const NOTHING = { status: '', priority: '', category: '', search: '' };
+const TEXTS = ['tag', 'search'] as const;
+const NAMES = ['status', 'priority', 'category', 'tag', 'search', 'order'] as const;
+const NOTHING = { status: '', priority: '', category: '', tag: '', search: '' };
 
 /** Milliseconds without a key pressed after which is searched. */
 const PAUSE = 300;
@@ -45,16 +46,23 @@ export function useFilters(visit: string) {
   return {
     query,
     choice,
-    choose: (name: keyof typeof CHOICES, value: string) => setChoice((choice) => ({ ...choice, [name]: value })),
+    choose: (name: keyof typeof CHOICES | 'tag', value: string) =>
+      setChoice((choice) => ({ ...choice, [name]: value })),
     typed,
     setTyped,
-    isFiltered: [query.status, query.priority, query.category, query.search].some((value) => value !== undefined),
+    isFiltered: [query.status, query.priority, query.category, query.tag, query.search].some(
+      (value) => value !== undefined,
+    ),
     clear: useCallback(() => {
       setTyped('');
       setChoice((choice) => ({ ...choice, ...NOTHING }));
     }, []),
     /** What a new task is, so that it is among those that are shown. */
-    defaults: { priority: query.priority ?? 'medium', category: query.category ?? 'personal' } as const,
+    defaults: {
+      priority: query.priority ?? 'medium',
+      category: query.category ?? 'personal',
+      ...(query.tag && { tags: query.tag }),
+    } as const,
   };
 }
 
@@ -132,6 +140,18 @@ export function FilterBar({ filters, ref }: FilterBarProps) {
         />
         <Select label="Order" value={choice.order} choices={ORDERS} onChoose={(value) => choose('order', value)} />
       </div>
+      {choice.tag !== '' && (
+        <p className="tags">
+          <button
+            type="button"
+            className="chip is-chosen"
+            aria-label={`Not only the tag “${choice.tag}”`}
+            onClick={() => choose('tag', '')}
+          >
+            <bdi>{choice.tag}</bdi> ×
+          </button>
+        </p>
+      )}
     </search>
   );
 }
@@ -159,12 +179,17 @@ function Select({ label, value, choices, onChoose }: SelectProps) {
 function fromAddress(params: URLSearchParams) {
   const entries = NAMES.map((name) => {
     const value = params.get(name) ?? '';
-    return [name, name === 'search' || Object.hasOwn(CHOICES[name], value) ? value : ''];
+    return [name, isText(name) || Object.hasOwn(CHOICES[name], value) ? value : ''];
   });
   return Object.fromEntries(entries) as Record<(typeof NAMES)[number], string>;
 }
 
-function toQuery({ order, ...filters }: ReturnType<typeof fromAddress>): TaskQuery {
+function isText(name: (typeof NAMES)[number]): name is (typeof TEXTS)[number] {
+  return TEXTS.some((text) => text === name);
+}
+
+function toQuery({ order, tag, ...filters }: ReturnType<typeof fromAddress>): TaskQuery {
   const [sort_by = '', sort_order = ''] = order.split('-');
-  return Object.fromEntries(Object.entries({ ...filters, sort_by, sort_order }).filter(([, value]) => value !== ''));
+  const given = Object.entries({ ...filters, sort_by, sort_order }).filter(([, value]) => value !== '');
+  return { ...Object.fromEntries(given), ...(tag !== '' && { tag: [tag] }) };
 }

@@ -56,7 +56,7 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
   /** The same one until something else is typed: what is sent again because its answer was lost happens once. */
   const key = useRef<string>(undefined);
   const problems = error instanceof TodoApiError ? error.errors : [];
-  const problemOf = (name: keyof NewTask) => problems.find(({ field }) => field === name)?.message;
+  const problemOf = (name: keyof NewTask) => problems.find(({ field }) => field.split('.')[0] === name)?.message;
 
   // The first thing to do: what was refused, or the title.
   useLayoutEffect(() => {
@@ -80,6 +80,8 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
       category: text('category') as Category,
       // A due date that is left as it is keeps its time.
       dueDate: task?.dueDate && dayOf(task.dueDate) === day ? task.dueDate : dueOn(day),
+      // What is left as it is keeps a comma in a tag.
+      tags: task && text('tags') === inOneLine(task.tags) ? task.tags : tagsOf(text('tags')),
     };
     key.current ??= newIdempotencyKey();
     onSave({ ...(task && { task }), input }, key.current);
@@ -112,6 +114,11 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
         >
           {(props) => (
             <textarea {...props} name="description" rows={3} dir="auto" defaultValue={input.description ?? ''} />
+          )}
+        </Field>
+        <Field label="Tags, with commas between them" error={problemOf('tags')}>
+          {(props) => (
+            <input {...props} name="tags" autoComplete="off" dir="auto" defaultValue={inOneLine(input.tags)} />
           )}
         </Field>
         <div className="fields">
@@ -154,4 +161,15 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
       </div>
     </form>
   );
+}
+
+function inOneLine(tags: readonly string[] = []): string {
+  return tags.join(', ');
+}
+
+function tagsOf(line: string): string[] {
+  return line
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '');
 }

@@ -10,6 +10,8 @@ export interface RowActions {
   readonly onComplete: (task: Task, completed: boolean) => void;
   readonly onEdit: (task: Task) => void;
   readonly onDelete: (task: Task) => void;
+  /** Shows only the tasks with this tag. */
+  readonly onTag: (tag: string) => void;
 }
 
 interface TaskListProps {
@@ -101,7 +103,8 @@ interface RowProps {
 
 /** A list that is loaded again has other objects, with mostly the same in them. */
 const Row = memo(RowOfTask, ({ task, ...rest }, { task: nextTask, ...nextRest }) => {
-  return isEqual(rest, nextRest) && isEqual(task, nextTask);
+  const [{ tags, ...facts }, { tags: nextTags, ...nextFacts }] = [task, nextTask];
+  return isEqual(rest, nextRest) && isEqual(facts, nextFacts) && tags.join('\n') === nextTags.join('\n');
 });
 
 function isEqual<T extends object>(a: T, b: T): boolean {
@@ -109,7 +112,7 @@ function isEqual<T extends object>(a: T, b: T): boolean {
 }
 
 function RowOfTask({ task, isUnmatched, isLate, actions }: RowProps) {
-  const { id, title, description, priority, category, dueDate, completed, createdAt, updatedAt } = task;
+  const { id, title, description, priority, category, dueDate, completed, createdAt, updatedAt, tags } = task;
   return (
     <li
       className={['task', completed && 'is-done', isLate && 'is-late'].filter(Boolean).join(' ')}
@@ -170,6 +173,22 @@ function RowOfTask({ task, isUnmatched, isLate, actions }: RowProps) {
           {!completed && updatedAt !== createdAt && <span>updated</span>}
         </span>
       </p>
+      {tags.length > 0 && (
+        <ul className="tags" aria-label={`Tags of “${title}”`}>
+          {tags.map((tag) => (
+            <li key={tag}>
+              <button
+                type="button"
+                className="chip"
+                title="Show only tasks with this tag"
+                onClick={() => actions.onTag(tag)}
+              >
+                <bdi>{tag}</bdi>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
     </li>
   );
 }

@@ -150,6 +150,7 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
       attempt(task.title, done, complete(task, completed)).catch(report(task.title, done));
     },
     onEdit: (task) => setDraft({ task, input: task }),
+    onTag: (tag) => filters.choose('tag', tag),
     onDelete: (task) => void attempt(task.title, 'deleted', remove(task)).catch(report(task.title, 'deleted')),
   };
   const actions = useMemo<RowActions>(
@@ -157,6 +158,7 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
       onComplete: (task, completed) => latest.current?.onComplete(task, completed),
       onEdit: (task) => latest.current?.onEdit(task),
       onDelete: (task) => latest.current?.onDelete(task),
+      onTag: (tag) => latest.current?.onTag(tag),
     }),
     [],
   );
