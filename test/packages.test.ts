@@ -79,6 +79,9 @@ class MyRepository implements TaskRepository {
   count(owner: UserId) {
     return this.inner.count(owner);
   }
+  tags(owner: UserId) {
+    return this.inner.tags(owner);
+  }
   change<Result>(
     owner: UserId,
     ids: readonly TaskId[],
