@@ -164,7 +164,7 @@ const filters = {
         pattern: '^[A-Za-z][\\w+/-]{0,63}$',
       }),
     ),
-    'UTC',
+    // No default: it would be checked with each list, which takes longer than the rest of the query.
   ),
 } satisfies Record<keyof TaskFilterInput, v.GenericSchema>;
 
@@ -235,13 +235,13 @@ export const TaskQuerySchema = v.pipe(
 );
 
 type DueInput = {
-  readonly timeZone: string;
+  readonly timeZone?: string | undefined;
   readonly dueAfter?: DueDate | undefined;
   readonly dueBefore?: DueDate | undefined;
 };
 
 /** Due dates as bounds, in the time zone. */
-function toFilter<Input extends DueInput>({ timeZone, dueAfter, dueBefore, ...others }: Input) {
+function toFilter<Input extends DueInput>({ timeZone = 'UTC', dueAfter, dueBefore, ...others }: Input) {
   return {
     ...others,
     dueAfter: dueAfter && dueBound(dueAfter, timeZone),
