@@ -55,6 +55,32 @@ export function asManyAsFit<Item>(
   return enough > 1 || fits(most) ? most : answerOf(make(items.slice(0, 1).map(shorter)));
 }
 
+/** A page of a list, and the cursor of the next one. */
+interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly next: string | undefined;
+}
+
+/**
+ * An answer with as much of a page as it may have. It goes on after the last item that it has.
+ *
+ * @param cursorAfter the cursor of what follows an item
+ * @param make the output with these items, without what leads to the next ones
+ * @param more says that there are next ones
+ */
+export function pageThatFits<Item>(
+  { items, next }: Page<Item>,
+  cursorAfter: (item: Item) => string,
+  make: (items: readonly Item[]) => object,
+  more: string,
+): CallToolResult {
+  return asManyAsFit(items, (shown) => {
+    const last = shown.length < items.length ? shown.at(-1) : undefined;
+    const following = last === undefined ? next : cursorAfter(last);
+    return { notice: NOTICE, ...make(shown), ...(following !== undefined && { next: following, more }) };
+  });
+}
+
 /** A text of at most so many characters, and how many it had. */
 export function shortened(text: string, most: number): string {
   const characters = [...text];

@@ -1,7 +1,7 @@
 import { type JournalEntry, journalPosition, type UndoInput, type UndoResult } from '@todo-backend/application';
 import { type Actor, InvalidInputError, type Task } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { asManyAsFit, NOTICE } from './answer.js';
+import { asManyAsFit, NOTICE, pageThatFits } from './answer.js';
 import type { Call } from './caller.js';
 import { fieldChanges } from './fields.js';
 import { changes, cursor, described, dryRun, limit, READS, tool } from './tool.js';
@@ -40,16 +40,13 @@ export const recentChanges = tool({
     more: v.optional(v.string()),
   }),
   async run(call, query) {
-    const page = await call.journal.list(call.userId, query);
-    return asManyAsFit(page.entries, (shown) => {
-      const last = shown.length < page.entries.length ? shown.at(-1) : undefined;
-      const next = last === undefined ? page.next : journalPosition(last.sequence, last.id);
-      return {
-        notice: NOTICE,
-        changes: shown.map((entry) => presentEntry(entry, call)),
-        ...(next !== undefined && { next, more: 'There are older ones. Call again with next as cursor.' }),
-      };
-    });
+    const { entries: items, next } = await call.journal.list(call.userId, query);
+    return pageThatFits(
+      { items, next },
+      ({ sequence, id }) => journalPosition(sequence, id),
+      (shown) => ({ changes: shown.map((entry) => presentEntry(entry, call)) }),
+      'There are older ones. Call again with next as cursor.',
+    );
   },
 });
 
@@ -127,15 +124,19 @@ export const undoChanges = tool({
     const input: UndoInput = { correlationId: changeId, events: eventIds, atomic, dryRun };
     const results = await call.recovery.undo(call.userId, input, changeOptions(call));
     const count = (outcome: UndoResult['outcome']) => results.filter((one) => one.outcome === outcome).length;
+    // Counted once: the answer is made several times until it fits.
+    const counts = {
+      undone: count('undone'),
+      nothingToUndo: count('nothing'),
+      changedSince: count('conflict'),
+    };
     // What needs a decision comes first.
     const inOrder = [...results].sort((a, b) => Number(b.outcome === 'conflict') - Number(a.outcome === 'conflict'));
     return asManyAsFit(inOrder.slice(0, MOST_RESULTS), (shown) => ({
       notice: NOTICE,
       dryRun,
       ...(!dryRun && { changeId: call.changeId }),
-      undone: count('undone'),
-      nothingToUndo: count('nothing'),
-      changedSince: count('conflict'),
+      ...counts,
       results: shown.map(({ task, eventId, taskId, outcome, fields }) => ({
         eventId,
         taskId,

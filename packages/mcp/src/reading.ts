@@ -8,12 +8,9 @@ import {
   TaskNotFoundError,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { asManyAsFit, NOTICE } from './answer.js';
+import { asManyAsFit, NOTICE, pageThatFits } from './answer.js';
 import { presentRow, presentWhole, row, whole, withShortTags } from './fields.js';
 import { cursor, described, ids, limit, READS, tool } from './tool.js';
-
-/** What an answer says that has a `next`. */
-const MORE = 'There are more. Call again with next as cursor.';
 
 export const findTasks = tool({
   name: 'find_tasks',
@@ -43,12 +40,13 @@ export const findTasks = tool({
     more: v.optional(v.string()),
   }),
   async run({ tasks, userId }, query) {
-    const page = await tasks.list(userId, query);
-    return asManyAsFit(page.tasks, (shown) => {
-      const last = shown.length < page.tasks.length ? shown.at(-1) : undefined;
-      const next = last === undefined ? page.next : cursorAfter(last, query);
-      return { notice: NOTICE, tasks: shown.map(presentRow), ...(next !== undefined && { next, more: MORE }) };
-    });
+    const { tasks: items, next } = await tasks.list(userId, query);
+    return pageThatFits(
+      { items, next },
+      (task) => cursorAfter(task, query),
+      (shown) => ({ tasks: shown.map(presentRow) }),
+      'There are more. Call again with next as cursor.',
+    );
   },
 });
 

@@ -295,12 +295,10 @@ function activityOf(actor: string | undefined, since: string | undefined): Agent
 }
 
 function tooManyEvents(selection: EventSelection): Problem {
-  if ('actor' in selection) {
-    const message = `This agent did more than ${UNDO_MAX_EVENTS.toLocaleString('en')} changes since then. Choose a later since.`;
-    return { field: 'since', message };
-  }
-  const message = `This request did more than ${UNDO_MAX_EVENTS.toLocaleString('en')} changes. Undo them in parts, by their events.`;
-  return { field: 'correlationId', message };
+  const many = `more than ${UNDO_MAX_EVENTS.toLocaleString('en')} changes`;
+  return 'actor' in selection
+    ? { field: 'since', message: `This agent did ${many} since then. Choose a later since.` }
+    : { field: 'correlationId', message: `This request did ${many}. Undo them in parts, by their events.` };
 }
 
 /** Takes back events, in their order, each from what those before it have left. */

@@ -24,9 +24,8 @@ export async function serveStdio(given: Config): Promise<void> {
   const logger = await createLogger(config, process.stderr);
   const { database, close } = await openDatabase(config);
   try {
-    const { tasks, journal, recovery, newId, tokens, feed } = await prepare(database, config, logger).then(() =>
-      createContainer({ config, logger, database }),
-    );
+    await prepare(database, config, logger);
+    const { tasks, journal, recovery, newId, tokens, feed } = createContainer({ config, logger, database });
     const identify = async () => ({ userId: await tokens.verify(token), agentId: AGENT_ID, changeId: newId() });
     await identify().catch((error) => {
       throw error instanceof UnauthenticatedError ? new ConfigError([`MCP_TOKEN is refused: ${error.message}`]) : error;

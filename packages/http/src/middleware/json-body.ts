@@ -11,8 +11,7 @@ export const MAX_DEPTH = 64;
 /** How many times as large as it arrived a body of more than {@link BODY_LIMIT} may be when it is decompressed. */
 export const MAX_RATIO = 100;
 
-/** Values in a body, objects and arrays included: an import of the most tasks, with every field and five tags, has
- * 190,000. */
+/** Values in a body, objects and arrays included: an import of the most tasks, with five tags each, has 190,000. */
 export const MAX_VALUES = 200_000;
 
 /**

@@ -46,8 +46,9 @@ export type StoredTask = readonly [facts: string, title: string, description: st
 /**
  * Reads a task without its owner, who is known. All columns except the free texts come as one comma-separated text,
  * because the driver's cost is per column; the due date and the tags come last, because nulls are left out. The tags are
- * JSON, and only there when there are any, because most tasks have none. Times are in PostgreSQL's own format, because `to_char` is slow. The description is prefixed with a dot, because PGlite drops a
- * byte order mark from the beginning of a text.
+ * JSON, and only there when there are any, because most tasks have none. Times are in PostgreSQL's own format, because
+ * `to_char` is slow. The description is prefixed with a dot, because PGlite drops a byte order mark from the beginning of
+ * a text.
  */
 export const storedTask = [
   sql<string>`concat_ws(',', "id", "priority", "category", "status", "createdAt" at time zone 'UTC',
