@@ -232,8 +232,12 @@ export function changesOf(task: Task, input: NewTask): TaskChanges {
   const names = ['title', 'description', 'priority', 'category', 'dueDate'] as const;
   const changed = names.filter((name) => input[name] !== task[name]).map((name) => [name, input[name]]);
   const { tags = task.tags } = input;
-  const hasOtherTags = tags.length !== task.tags.length || tags.some((tag, i) => tag !== task.tags[i]);
-  return { ...Object.fromEntries(changed), ...(hasOtherTags && { tags }) };
+  return { ...Object.fromEntries(changed), ...(!areSameTags(tags, task.tags) && { tags }) };
+}
+
+/** Whether these are the same tags, in the same order. */
+export function areSameTags(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((tag, i) => tag === b[i]);
 }
 
 const DRAFT = 'draft-';

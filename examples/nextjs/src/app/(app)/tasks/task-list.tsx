@@ -3,7 +3,7 @@ import { icons } from '@/components/icons';
 import type { Task } from '@/lib/api';
 import { inWords, isOver } from '@/lib/due-date';
 import { useFocusThatStays } from '@/lib/use-focus';
-import { isDraft } from '@/lib/use-tasks';
+import { areSameTags, isDraft } from '@/lib/use-tasks';
 import { CATEGORIES, PRIORITIES } from './choices';
 
 export interface RowActions {
@@ -104,7 +104,7 @@ interface RowProps {
 /** A list that is loaded again has other objects, with mostly the same in them. */
 const Row = memo(RowOfTask, ({ task, ...rest }, { task: nextTask, ...nextRest }) => {
   const [{ tags, ...facts }, { tags: nextTags, ...nextFacts }] = [task, nextTask];
-  return isEqual(rest, nextRest) && isEqual(facts, nextFacts) && tags.join('\n') === nextTags.join('\n');
+  return isEqual(rest, nextRest) && isEqual(facts, nextFacts) && areSameTags(tags, nextTags);
 });
 
 function isEqual<T extends object>(a: T, b: T): boolean {
