@@ -24,6 +24,11 @@ const allowed = [
   { from: { path: '^packages/application/src/' }, to: { path: [...published('domain'), ...library('valibot')] } },
   { from: { path: '^packages/application/src/index[.]ts$' }, to: { path: '^packages/application/src/' } },
   { from: { path: '^packages/application/src/tasks/due-bound[.]ts$' }, to: { path: library('temporal-polyfill') } },
+  {
+    from: { path: '^packages/application/src/tasks/occurrences[.]ts$' },
+    to: { path: library('rrule-temporal', 'temporal-polyfill') },
+  },
+  { from: { path: '^packages/application/src/tasks/completing[.]ts$' }, to: { path: library('uuid') } },
   ...rooms('packages/application/src', {
     [SHARED]: [],
     'tasks/': [SHARED],

@@ -27,6 +27,7 @@ const SCHEMAS = [
   'ImportedTask',
   'Stats',
   'TagCount',
+  'Occurrences',
   'JournalEntry',
   'Change',
   'ChangesPage',
@@ -43,6 +44,7 @@ const QUERIES: Record<string, string> = {
   listJournal: 'JournalQuery',
   listChanges: 'ChangesQuery',
   listTrash: 'TrashQuery',
+  previewOccurrences: 'OccurrencesPreview',
 };
 
 const root = join(import.meta.dirname, '..');

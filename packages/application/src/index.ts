@@ -17,6 +17,7 @@ export type { ChangeOptions, TaskPorts } from './tasks/change-context.js';
 export type { DueBound } from './tasks/due-bound.js';
 export * from './tasks/import.js';
 export * from './tasks/input.js';
+export * from './tasks/occurrences.js';
 export * from './tasks/present.js';
 export * from './tasks/query.js';
 export * from './tasks/task-repository.js';

@@ -135,27 +135,30 @@ const EXAMPLE_POSITION = journalPosition(31, '01a20870-2a56-7b0e-9f0b-4c1f5c5de0
 /** What a `cursor` says of itself. */
 export const CURSOR_DESCRIPTION = 'Where to go on, as the link to the next part of an earlier answer has it.';
 
-/** JSON Schema pattern of {@link moment}. */
+/** JSON Schema pattern of {@link instant}. */
 const INSTANT_PATTERN = `^(?=.*(?:[Zz]|[+-]\\d{2}:?\\d{2})$)${FOREIGN_DATE_PATTERN}$`;
 
-/** An instant, as {@link parseForeignDate} reads it. */
+/** An instant that may be left out. */
 export function moment(name: string, description: string) {
+  return v.optional(instant(name, description));
+}
+
+/** An instant, as {@link parseForeignDate} reads it. */
+export function instant(name: string, description: string) {
   const message = `${capitalized(name)} must be a real time with a zone, such as 2026-03-10T09:30:00Z or 2026-03-10T09:30:00.123456+01:00, in the years 0001 to 9999.`;
-  return v.optional(
-    v.pipe(
-      v.string(message),
-      v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
-        const parsed = parseForeignDate(dataset.value);
-        if (parsed !== undefined && !isFloating(parsed)) return parsed;
-        addIssue({ message });
-        return NEVER;
-      }),
-      v.metadata({
-        description: `${description} What is more precise than a millisecond is cut.`,
-        examples: ['2026-03-10T09:30:00Z'],
-        pattern: INSTANT_PATTERN,
-      }),
-    ),
+  return v.pipe(
+    v.string(message),
+    v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
+      const parsed = parseForeignDate(dataset.value);
+      if (parsed !== undefined && !isFloating(parsed)) return parsed;
+      addIssue({ message });
+      return NEVER;
+    }),
+    v.metadata({
+      description: `${description} What is more precise than a millisecond is cut.`,
+      examples: ['2026-03-10T09:30:00Z'],
+      pattern: INSTANT_PATTERN,
+    }),
   );
 }
 

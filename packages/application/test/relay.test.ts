@@ -30,7 +30,16 @@ function setUp(answer: (entry: JournalEntry, asked: number) => Delivery, maxAtte
       for (let i = 0; i < events; i++) {
         await taskWriter(repository).add(
           createTask(
-            { title: 'a task', description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
+            {
+              title: 'a task',
+              description: null,
+              priority: 'low',
+              category: 'work',
+              dueDate: null,
+              tags: [],
+              recurrence: null,
+              remindAt: null,
+            },
             { id: newId(), userId, now: '2026-03-01T12:00:00.000Z' },
           ),
         );

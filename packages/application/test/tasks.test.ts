@@ -31,6 +31,9 @@ test('creates a pending task with an id, an owner and a time', async (t) => {
     status: 'pending',
     dueDate: '2026-03-10T00:00:00',
     tags: [],
+    recurrence: null,
+    remindAt: null,
+    series: null,
     createdAt: '2026-03-01T12:00:00.000Z',
     updatedAt: '2026-03-01T12:00:00.000Z',
   });

@@ -67,6 +67,8 @@ export function contract(name: string, verify: (context: Context) => Promise<voi
             category: 'work',
             dueDate: null,
             tags: [],
+            recurrence: null,
+            remindAt: null,
             ...content,
           },
           { id: harness.newId(), userId: owner, now: new Date(moment).toISOString() },

@@ -297,7 +297,16 @@ function contract(name: string, verify: (context: Context) => Promise<void>): Ou
         for (let i = 0; i < events; i++) {
           await taskWriter(tasks).add(
             createTask(
-              { title: 'a task', description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
+              {
+                title: 'a task',
+                description: null,
+                priority: 'low',
+                category: 'work',
+                dueDate: null,
+                tags: [],
+                recurrence: null,
+                remindAt: null,
+              },
               { id: newId(), userId, now: '2026-03-01T12:00:00.000Z' },
             ),
           );

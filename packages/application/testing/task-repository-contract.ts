@@ -10,7 +10,17 @@ import {
   type TaskQuery,
   type TaskRepository,
 } from '@todo-backend/application';
-import { creation, deletion, editTask, revision, setCompleted, type Task, type TaskId } from '@todo-backend/domain';
+import {
+  creation,
+  deletion,
+  editTask,
+  isRepeating,
+  nextOccurrence,
+  revision,
+  setCompleted,
+  type Task,
+  type TaskId,
+} from '@todo-backend/domain';
 import {
   type ContractCase,
   contract,
@@ -185,6 +195,39 @@ export const taskRepositoryContract: readonly ContractCase[] = [
       assert.deepEqual(
         await listIds(context, { ...filter, sortBy: 'createdAt', sortOrder: 'asc' }),
         expected.map(({ id }) => id),
+      );
+    }
+  }),
+
+  contract('keeps how a task repeats, its place in the series and its reminder', async (context) => {
+    const { tasks, owner, newTask } = context;
+    const recurrence = { rule: 'FREQ=MONTHLY;COUNT=3', anchor: 'completion', timeZone: 'Pacific/Apia' } as const;
+    const remindAt = '2026-03-10T04:30:00.250Z';
+    for (const dueDate of [due('2026-01-31'), due('2026-01-31T09:30:00.125Z')]) {
+      const first = newTask({ dueDate, recurrence, remindAt, tags: ['[', '"'] });
+      const plain = newTask({});
+      await tasks.add(first);
+      await tasks.add(plain);
+      assert.ok(isRepeating(first));
+      const next = nextOccurrence(first, {
+        id: context.newId(),
+        dueDate: due('2026-02-28'),
+        remindAt: null,
+        now: first.createdAt,
+      });
+      await tasks.add(next);
+      for (const task of [first, plain, next]) assert.deepEqual(await tasks.find(owner, task.id), task);
+      const edited = editTask(first, { remindAt: null, dueDate: due('2026-02-01') }, later);
+      assert.deepEqual(edited.series, { id: first.id, occurrence: 1, start: due('2026-02-01'), before: 0 });
+      await tasks.update(owner, first.id, () => edited);
+      assert.deepEqual(await tasks.find(owner, first.id), edited);
+      const ended = editTask(edited, { recurrence: null }, later);
+      await tasks.update(owner, first.id, () => ended);
+      assert.deepEqual(await tasks.find(owner, first.id), ended);
+      const listed = (await tasks.list(owner, newestFirst)).tasks;
+      assert.deepEqual(
+        listed.filter(({ id }) => id === next.id),
+        [next],
       );
     }
   }),

@@ -11,6 +11,7 @@ import { errorOf, overNetwork, read, sleep } from './transport.js';
 import type {
   ImportedTask,
   JournalEntry,
+  Occurrences,
   OperationResult,
   StreamedChange,
   Task,
@@ -175,6 +176,15 @@ export function createTodoClient(options: TodoClientOptions): TodoClient {
     getStats: (userId, options = {}) => json('GET', userId, '/stats', options),
 
     tags: (userId, options = {}) => json('GET', userId, '/tags', options),
+
+    async occurrences(userId, id, query = {}, options = {}) {
+      const path = `${task(id)}/occurrences`;
+      return (await json<Occurrences>('GET', userId, path, { ...options, query })).occurrences;
+    },
+
+    async previewOccurrences(userId, query, options = {}) {
+      return (await json<Occurrences>('GET', userId, '/occurrences', { ...options, query })).occurrences;
+    },
 
     async batchTasks(userId, body, options = {}) {
       const request = { ...options, body, isKeyed: true };

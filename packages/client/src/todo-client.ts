@@ -7,6 +7,7 @@ import type {
   JournalEntry,
   JournalQuery,
   NewTask,
+  OccurrencesPreview,
   OperationResult,
   Stats,
   StreamedChange,
@@ -135,6 +136,12 @@ export interface TodoClient {
 
   /** The tags in use, the most used first, at most 1,000. */
   tags(userId: string, options?: CallOptions): Promise<TagCount[]>;
+
+  /** The due dates that follow that of a task, as they come when each is completed in time; by default five. */
+  occurrences(userId: string, id: string, query?: { limit?: number }, options?: CallOptions): Promise<string[]>;
+
+  /** The due dates that a rule gives after one, before a task is saved with it. */
+  previewOccurrences(userId: string, query: OccurrencesPreview, options?: CallOptions): Promise<string[]>;
 
   /** Carries out several operations in one request; if one fails, none is done unless `atomic` is false. */
   batchTasks(userId: string, body: Batch, options?: ChangeCallOptions): Promise<OperationResult[]>;

@@ -30,6 +30,27 @@ export type BatchOperation =
          * @maxItems 20
          */
         tags?: string[];
+        /**
+         * How the task repeats: completing it creates the next one. It needs a due date. Null: not, or no more.
+         */
+        recurrence?: {
+          /**
+           * A recurrence rule of RFC 5545, of which a part is taken: see the guide.
+           */
+          rule: string;
+          /**
+           * What the next date is counted from: the due date (`schedule`), or the day of completion.
+           */
+          anchor?: 'schedule' | 'completion';
+          /**
+           * Whose clocks the dates are computed by, as an IANA time zone.
+           */
+          timeZone: string;
+        } | null;
+        /**
+         * When to be reminded: an event comes once, unless the task is completed by then. What is more precise than a millisecond is cut.
+         */
+        remindAt?: string | null;
       };
     }
   | {
@@ -62,6 +83,27 @@ export type BatchOperation =
          * @maxItems 20
          */
         tags?: string[];
+        /**
+         * How the task repeats: completing it creates the next one. It needs a due date. Null: not, or no more.
+         */
+        recurrence?: {
+          /**
+           * A recurrence rule of RFC 5545, of which a part is taken: see the guide.
+           */
+          rule: string;
+          /**
+           * What the next date is counted from: the due date (`schedule`), or the day of completion.
+           */
+          anchor?: 'schedule' | 'completion';
+          /**
+           * Whose clocks the dates are computed by, as an IANA time zone.
+           */
+          timeZone: string;
+        } | null;
+        /**
+         * When to be reminded: an event comes once, unless the task is completed by then. What is more precise than a millisecond is cut.
+         */
+        remindAt?: string | null;
       };
     }
   | {
@@ -107,7 +149,7 @@ export type JournalEntry =
        */
       sequence: number;
       id: string;
-      type: 'todo.task.created.v1' | 'todo.task.deleted.v1' | 'todo.task.restored.v1';
+      type: 'todo.task.created.v1' | 'todo.task.deleted.v1' | 'todo.task.restored.v1' | 'todo.task.reminder-due.v1';
       time: string;
       /**
        * Whose task it is: Better Auth's `user.id`.
@@ -137,7 +179,7 @@ export type JournalEntry =
        */
       erased?: true;
       /**
-       * The whole task, as it was made or restored, or as it last was.
+       * The whole task, as it was made or restored, as it last was, or as it is.
        */
       task: {
         /**
@@ -168,6 +210,48 @@ export type JournalEntry =
          * @maxItems 20
          */
         tags: string[];
+        /**
+         * How it repeats: completing it creates the next one. Null where it does not.
+         */
+        recurrence: {
+          /**
+           * A recurrence rule of RFC 5545.
+           */
+          rule: string;
+          /**
+           * What the next date is counted from: the due date, or the day of completion.
+           */
+          anchor: 'schedule' | 'completion';
+          /**
+           * Whose clocks the dates are computed by: an IANA time zone.
+           */
+          timeZone: string;
+        } | null;
+        /**
+         * When an event reminds of it, unless it is completed by then.
+         */
+        remindAt: string | null;
+        /**
+         * Which occurrence it is, of a task that repeats. Kept by the server; only an import takes it.
+         */
+        series: {
+          /**
+           * The task that the series began with.
+           */
+          id: string;
+          /**
+           * Counts the tasks of the series.
+           */
+          occurrence: number;
+          /**
+           * The due date that the rule counts from.
+           */
+          start: string;
+          /**
+           * The tasks of the series before that one.
+           */
+          before: number;
+        } | null;
       };
     }
   | {
@@ -320,7 +404,110 @@ export type JournalEntry =
            */
           after: string[];
         };
+        /**
+         * Before and after.
+         */
+        recurrence?: {
+          /**
+           * How it repeats: completing it creates the next one. Null where it does not.
+           */
+          before: {
+            /**
+             * A recurrence rule of RFC 5545.
+             */
+            rule: string;
+            /**
+             * What the next date is counted from: the due date, or the day of completion.
+             */
+            anchor: 'schedule' | 'completion';
+            /**
+             * Whose clocks the dates are computed by: an IANA time zone.
+             */
+            timeZone: string;
+          } | null;
+          /**
+           * How it repeats: completing it creates the next one. Null where it does not.
+           */
+          after: {
+            /**
+             * A recurrence rule of RFC 5545.
+             */
+            rule: string;
+            /**
+             * What the next date is counted from: the due date, or the day of completion.
+             */
+            anchor: 'schedule' | 'completion';
+            /**
+             * Whose clocks the dates are computed by: an IANA time zone.
+             */
+            timeZone: string;
+          } | null;
+        };
+        /**
+         * Before and after.
+         */
+        remindAt?: {
+          /**
+           * When an event reminds of it, unless it is completed by then.
+           */
+          before: string | null;
+          /**
+           * When an event reminds of it, unless it is completed by then.
+           */
+          after: string | null;
+        };
+        /**
+         * Before and after.
+         */
+        series?: {
+          /**
+           * Which occurrence it is, of a task that repeats. Kept by the server; only an import takes it.
+           */
+          before: {
+            /**
+             * The task that the series began with.
+             */
+            id: string;
+            /**
+             * Counts the tasks of the series.
+             */
+            occurrence: number;
+            /**
+             * The due date that the rule counts from.
+             */
+            start: string;
+            /**
+             * The tasks of the series before that one.
+             */
+            before: number;
+          } | null;
+          /**
+           * Which occurrence it is, of a task that repeats. Kept by the server; only an import takes it.
+           */
+          after: {
+            /**
+             * The task that the series began with.
+             */
+            id: string;
+            /**
+             * Counts the tasks of the series.
+             */
+            occurrence: number;
+            /**
+             * The due date that the rule counts from.
+             */
+            start: string;
+            /**
+             * The tasks of the series before that one.
+             */
+            before: number;
+          } | null;
+        };
       };
+      /**
+       * The next occurrence of its series, which its completion has created.
+       */
+      next?: string;
     }
   | {
       /**
@@ -392,6 +579,48 @@ export interface Task {
    */
   tags: string[];
   /**
+   * How it repeats: completing it creates the next one. Null where it does not.
+   */
+  recurrence: {
+    /**
+     * A recurrence rule of RFC 5545.
+     */
+    rule: string;
+    /**
+     * What the next date is counted from: the due date, or the day of completion.
+     */
+    anchor: 'schedule' | 'completion';
+    /**
+     * Whose clocks the dates are computed by: an IANA time zone.
+     */
+    timeZone: string;
+  } | null;
+  /**
+   * When an event reminds of it, unless it is completed by then.
+   */
+  remindAt: string | null;
+  /**
+   * Which occurrence it is, of a task that repeats. Kept by the server; only an import takes it.
+   */
+  series: {
+    /**
+     * The task that the series began with.
+     */
+    id: string;
+    /**
+     * Counts the tasks of the series.
+     */
+    occurrence: number;
+    /**
+     * The due date that the rule counts from.
+     */
+    start: string;
+    /**
+     * The tasks of the series before that one.
+     */
+    before: number;
+  } | null;
+  /**
    * Whether `status` is `completed`.
    */
   completed: boolean;
@@ -423,6 +652,27 @@ export interface NewTask {
    * @maxItems 20
    */
   tags?: string[];
+  /**
+   * How the task repeats: completing it creates the next one. It needs a due date. Null: not, or no more.
+   */
+  recurrence?: {
+    /**
+     * A recurrence rule of RFC 5545, of which a part is taken: see the guide.
+     */
+    rule: string;
+    /**
+     * What the next date is counted from: the due date (`schedule`), or the day of completion.
+     */
+    anchor?: 'schedule' | 'completion';
+    /**
+     * Whose clocks the dates are computed by, as an IANA time zone.
+     */
+    timeZone: string;
+  } | null;
+  /**
+   * When to be reminded: an event comes once, unless the task is completed by then. What is more precise than a millisecond is cut.
+   */
+  remindAt?: string | null;
 }
 export interface TaskChanges {
   /**
@@ -451,6 +701,27 @@ export interface TaskChanges {
    * @maxItems 20
    */
   tags?: string[];
+  /**
+   * How the task repeats: completing it creates the next one. It needs a due date. Null: not, or no more.
+   */
+  recurrence?: {
+    /**
+     * A recurrence rule of RFC 5545, of which a part is taken: see the guide.
+     */
+    rule: string;
+    /**
+     * What the next date is counted from: the due date (`schedule`), or the day of completion.
+     */
+    anchor?: 'schedule' | 'completion';
+    /**
+     * Whose clocks the dates are computed by, as an IANA time zone.
+     */
+    timeZone: string;
+  } | null;
+  /**
+   * When to be reminded: an event comes once, unless the task is completed by then. What is more precise than a millisecond is cut.
+   */
+  remindAt?: string | null;
 }
 export interface Completion {
   /**
@@ -516,6 +787,27 @@ export interface ImportedTask {
    */
   tags?: string[];
   /**
+   * How the task repeats: completing it creates the next one. It needs a due date. Null: not, or no more.
+   */
+  recurrence?: {
+    /**
+     * A recurrence rule of RFC 5545, of which a part is taken: see the guide.
+     */
+    rule: string;
+    /**
+     * What the next date is counted from: the due date (`schedule`), or the day of completion.
+     */
+    anchor?: 'schedule' | 'completion';
+    /**
+     * Whose clocks the dates are computed by, as an IANA time zone.
+     */
+    timeZone: string;
+  } | null;
+  /**
+   * When to be reminded: an event comes once, unless the task is completed by then. What is more precise than a millisecond is cut.
+   */
+  remindAt?: string | null;
+  /**
    * Whether it is done. Any letter case is taken.
    */
   status?: 'pending' | 'completed';
@@ -531,6 +823,14 @@ export interface ImportedTask {
    * When it was last changed: as `createdAt`, when left out. What is more precise than a millisecond is cut.
    */
   updatedAt?: string;
+  /**
+   * Which occurrence it is, as an export has it, so that its rule goes on counting. Its id is not kept.
+   */
+  series?: {
+    occurrence: number;
+    start: string;
+    before: number;
+  } | null;
 }
 /**
  * How many tasks a user has.
@@ -561,6 +861,17 @@ export interface TagCount {
    * How many tasks have it, in any letter case.
    */
   count: number;
+}
+/**
+ * The due dates that follow.
+ */
+export interface Occurrences {
+  /**
+   * Of the same kind as the due date: wall clocks, or instants.
+   *
+   * @maxItems 100
+   */
+  occurrences: string[];
 }
 /**
  * A task that has changed.
@@ -619,7 +930,8 @@ export interface StreamedChange {
     | 'todo.task.reopened.v1'
     | 'todo.task.deleted.v1'
     | 'todo.task.restored.v1'
-    | 'todo.task.erased.v1';
+    | 'todo.task.erased.v1'
+    | 'todo.task.reminder-due.v1';
   /**
    * Who did it.
    */
@@ -677,7 +989,17 @@ export interface UndoResult {
   /**
    * The fields that went back, or that were changed since; empty for whole tasks.
    */
-  fields: ('title' | 'description' | 'priority' | 'category' | 'dueDate' | 'tags' | 'status')[];
+  fields: (
+    | 'title'
+    | 'description'
+    | 'priority'
+    | 'category'
+    | 'dueDate'
+    | 'tags'
+    | 'recurrence'
+    | 'remindAt'
+    | 'status'
+  )[];
   /**
    * The task after that; null where there is none. Left out where there are more than 100 results.
    */
@@ -859,6 +1181,28 @@ export interface TaskFilter {
    */
   time_zone?: string;
 }
+export interface OccurrencesPreview {
+  /**
+   * The due date that the rule counts from.
+   */
+  due_date?: string;
+  /**
+   * A recurrence rule of RFC 5545, of which a part is taken: see the guide.
+   */
+  rule?: string;
+  /**
+   * What the next date is counted from: the due date (`schedule`), or the day of completion.
+   */
+  anchor?: 'schedule' | 'completion';
+  /**
+   * Whose clocks the dates are computed by, as an IANA time zone.
+   */
+  time_zone?: string;
+  /**
+   * At the most so many dates.
+   */
+  limit?: number;
+}
 export interface JournalQuery {
   /**
    * Only what happened to this task; an empty value is as if absent.
@@ -874,7 +1218,8 @@ export interface JournalQuery {
     | 'todo.task.reopened.v1'
     | 'todo.task.deleted.v1'
     | 'todo.task.restored.v1'
-    | 'todo.task.erased.v1';
+    | 'todo.task.erased.v1'
+    | 'todo.task.reminder-due.v1';
   /**
    * Only what the agent with this id did; an empty value is as if absent.
    */

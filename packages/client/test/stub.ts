@@ -197,4 +197,7 @@ const BLANK: Task = {
   updatedAt: '2026-11-23T09:36:17.301Z',
   userId: 'alice',
   tags: [],
+  recurrence: null,
+  remindAt: null,
+  series: null,
 };

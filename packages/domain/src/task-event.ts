@@ -14,6 +14,7 @@ export const TASK_EVENTS = {
   'todo.task.deleted.v1': 'task',
   'todo.task.restored.v1': 'task',
   'todo.task.erased.v1': 'nothing',
+  'todo.task.reminder-due.v1': 'task',
 } as const satisfies Record<string, keyof Payloads>;
 
 export type TaskEventType = keyof typeof TASK_EVENTS;
@@ -23,10 +24,14 @@ export const TASK_EVENT_TYPES = Object.keys(TASK_EVENTS) as readonly TaskEventTy
 
 /** The payloads of events. */
 interface Payloads {
-  /** The whole task, as it was created or restored, or as it was before it was deleted. */
+  /** The whole task: as it was created or restored, as it was before it was deleted, or as it is when its reminder comes. */
   readonly task: { readonly task: Task };
   /** The fields that differ. */
-  readonly changes: { readonly changes: TaskDiff };
+  readonly changes: {
+    readonly changes: TaskDiff;
+    /** The id of the next occurrence that a completion has made. */
+    readonly next?: TaskId;
+  };
   readonly nothing: object;
 }
 
@@ -77,6 +82,8 @@ export interface TaskTransition {
   readonly after: Task | undefined;
   /** `undefined` when nothing differs. */
   readonly event: TaskEvent | undefined;
+  /** Of a task that is new or back: reminders up to this moment do not come any more. */
+  readonly remindedUntil?: Timestamp;
 }
 
 /** The transition that creates `task`. */
@@ -92,9 +99,30 @@ export function revision(before: Task, after: Task, origin: EventOrigin): TaskTr
   return { before, after, event: { type: revisionType(before, after), ...envelope(after, origin), changes } };
 }
 
+/** The transition that creates a task that was made before: its reminders of the past do not come any more. */
+export function takeover(task: Task, origin: EventOrigin): TaskTransition {
+  return { ...creation(task, origin), remindedUntil: origin.time };
+}
+
 /** The transition that completes or reopens `task`; toggles it when `completed` is omitted. */
 export function completion(task: Task, completed: boolean | undefined, origin: EventOrigin): TaskTransition {
   return revision(task, setCompleted(task, completed ?? !isCompleted(task), origin.time), origin);
+}
+
+/** The transitions that complete `task` and create the `next` occurrence of its series. */
+export function succession(
+  task: Task,
+  next: Task,
+  newOrigin: () => EventOrigin,
+): [TaskTransition, ...TaskTransition[]] {
+  const { event, ...completed } = completion(task, true, newOrigin());
+  if (event?.type !== 'todo.task.completed.v1') return [{ event, ...completed }];
+  return [{ ...completed, event: { ...event, next: next.id } }, takeover(next, newOrigin())];
+}
+
+/** The event of a reminder: nothing about the task has changed, except that its reminder came. */
+export function reminder(task: Task, origin: EventOrigin): TaskEvent {
+  return { type: 'todo.task.reminder-due.v1', ...envelope(task, origin), task };
 }
 
 /** The transition that deletes `task`. */
@@ -110,6 +138,7 @@ export function restoration(task: Task, origin: EventOrigin): TaskTransition {
     before: undefined,
     after,
     event: { type: 'todo.task.restored.v1', ...envelope(after, origin), task: after },
+    remindedUntil: origin.time,
   };
 }
 

@@ -1,6 +1,8 @@
-import type { DueDate } from './due-date.js';
+import { type DueDate, isFloating } from './due-date.js';
 import { isEqual } from './equality.js';
 import { InvalidInputError, type Problem } from './errors.js';
+import { parseRecurrenceRule, type Recurrence } from './recurrence.js';
+import { type Series, seriesOf } from './series.js';
 import { folded, isLonger, isVisible, textProblem } from './text.js';
 import { justAfter, type Timestamp } from './time.js';
 
@@ -46,6 +48,10 @@ export interface TaskContent {
    * given. No two of them are the same to {@link folded}.
    */
   readonly tags: readonly string[];
+  /** How it repeats. Only together with a due date. */
+  readonly recurrence: Recurrence | null;
+  /** When its user is to be reminded of it. */
+  readonly remindAt: Timestamp | null;
 }
 
 /** Some of a task's content; omitted or `undefined` fields stay as they are. */
@@ -59,6 +65,8 @@ export interface Task extends TaskContent {
   readonly createdAt: Timestamp;
   /** Equal to `createdAt` until the first change; each change makes it later. */
   readonly updatedAt: Timestamp;
+  /** Which occurrence it is, of a task that repeats; `null` where it does not. */
+  readonly series: Series | null;
 }
 
 /** What {@link createTask} needs besides the content. */
@@ -75,7 +83,8 @@ export interface TaskOrigin {
  */
 export function createTask(content: TaskContent, { id, userId, now }: TaskOrigin): Task {
   assertValid(content);
-  const { title, description, priority, category, dueDate, tags } = content;
+  const { title, description, priority, category, dueDate, tags, recurrence, remindAt } = content;
+  assertRepeatable(content);
   return {
     id,
     userId,
@@ -86,8 +95,11 @@ export function createTask(content: TaskContent, { id, userId, now }: TaskOrigin
     status: 'pending',
     dueDate,
     tags: trimmed(tags),
+    recurrence,
+    remindAt,
     createdAt: now,
     updatedAt: now,
+    series: seriesOf(id, content),
   };
 }
 
@@ -97,6 +109,8 @@ export interface ImportedState {
   readonly createdAt: Timestamp;
   /** Not before `createdAt`. */
   readonly updatedAt: Timestamp;
+  /** Which occurrence of its series it is. The first, when left out. */
+  readonly series?: Omit<Series, 'id'> | undefined;
 }
 
 /**
@@ -107,11 +121,15 @@ export interface ImportedState {
 export function importTask(content: TaskContent, state: ImportedState, origin: TaskOrigin): Task {
   const created = state.createdAt < origin.now ? state.createdAt : origin.now;
   const updated = state.updatedAt < origin.now ? state.updatedAt : origin.now;
+  const task = createTask(content, origin);
+  const series = task.series && { ...task.series, ...state.series };
   return {
-    ...createTask(content, origin),
+    ...task,
     status: state.status,
     createdAt: created,
     updatedAt: updated > created ? updated : created,
+    // A rule that counts from a due date of the other kind would give dates of that kind.
+    series: series && task.dueDate && isFloating(series.start) === isFloating(task.dueDate) ? series : task.series,
   };
 }
 
@@ -125,8 +143,11 @@ export function editTask(task: Task, patch: TaskPatch, now: Timestamp): Task {
   assertValid(patch);
   const { title = task.title, description = task.description, priority = task.priority } = patch;
   const { category = task.category, dueDate = task.dueDate, tags = task.tags } = patch;
-  const content: TaskContent = { title: title.trim(), description, priority, category, dueDate, tags: trimmed(tags) };
-  return changed(task, content, now);
+  const { recurrence = task.recurrence, remindAt = task.remindAt } = patch;
+  const content = { title: title.trim(), description, priority, category, dueDate, tags: trimmed(tags) };
+  const edited: TaskContent = { ...content, recurrence, remindAt };
+  assertRepeatable(edited);
+  return changed(task, { ...edited, series: seriesOf(task.id, edited, task) }, now);
 }
 
 /** The task completed, or pending again; the same object when nothing differs. */
@@ -137,9 +158,14 @@ export function setCompleted(task: Task, completed: boolean, now: Timestamp): Ta
 /** The fields of a task that a user decides about. */
 export type TaskState = TaskContent & Pick<Task, 'status'>;
 
-/** The task with fields as they were before; the same object when nothing differs. */
-export function putBack(task: Task, fields: Partial<TaskState>, now: Timestamp): Task {
-  return changed(task, fields, now);
+/**
+ * The task with fields as they were before; the same object when nothing differs.
+ *
+ * @param series as it was before, where that goes back too; otherwise it follows from the fields
+ */
+export function putBack(task: Task, fields: Partial<TaskState>, now: Timestamp, series?: Series | null): Task {
+  const state = { ...task, ...fields };
+  return changed(task, { ...fields, series: series ?? seriesOf(task.id, state, task) }, now);
 }
 
 /** The task as a new version. */
@@ -205,8 +231,8 @@ function trimmed(tags: readonly string[]): readonly string[] {
 }
 
 function changed(task: Task, changes: Partial<Task>, now: Timestamp): Task {
-  const differs = Object.entries(changes).some(([field, value]) => !isEqual(task[field as keyof Task], value));
-  return differs ? renewed({ ...task, ...changes }, now) : task;
+  const different = Object.entries(changes).filter(([field, value]) => !isEqual(task[field as keyof Task], value));
+  return different.length > 0 ? renewed({ ...task, ...Object.fromEntries(different) }, now) : task;
 }
 
 /** The rule of each field, which returns its problems. A missing field is a type error. */
@@ -220,7 +246,25 @@ const contentRules: { readonly [Field in keyof TaskContent]: (value: TaskContent
   dueDate: () => [],
   tags: (tags) =>
     tagProblems(tags).map(({ index, message }) => ({ field: index === undefined ? 'tags' : `tags.${index}`, message })),
+  recurrence: (recurrence) =>
+    problemsOf('recurrence.rule', recurrence === null ? undefined : ruleProblem(recurrence.rule)),
+  remindAt: () => [],
 };
+
+/** The message for a task that repeats and has no due date. */
+export const REPEATS_WITHOUT_DUE_DATE =
+  'A task that repeats needs a due date. Send a dueDate, or recurrence: null to end the repetition.';
+
+/** The problem of a recurrence rule, as a sentence, or `undefined`. */
+export function ruleProblem(rule: string): string | undefined {
+  const parsed = parseRecurrenceRule(rule);
+  return 'problem' in parsed ? parsed.problem : undefined;
+}
+
+function assertRepeatable({ recurrence, dueDate }: Pick<TaskContent, 'recurrence' | 'dueDate'>): void {
+  if (recurrence === null || dueDate !== null) return;
+  throw new InvalidInputError([{ field: 'dueDate', message: REPEATS_WITHOUT_DUE_DATE }]);
+}
 
 function problemsOf(field: string, message: string | undefined): readonly Problem[] {
   return message === undefined ? [] : [{ field, message }];

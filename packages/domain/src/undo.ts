@@ -42,6 +42,7 @@ export function inverse(event: TaskEvent, present: Task | undefined, origin: Eve
   if (event.erased) return NOTHING;
   switch (event.type) {
     case 'todo.task.erased.v1':
+    case 'todo.task.reminder-due.v1':
       return NOTHING;
     case 'todo.task.deleted.v1':
       if (present !== undefined) return NOTHING;
@@ -67,7 +68,9 @@ function inverseOfRevision(changes: TaskDiff, present: Task | undefined, origin:
   const back = touched.filter((field) => is(field, 'after'));
   const changed = touched.filter((field) => !is(field, 'after') && !is(field, 'before'));
   const fields = Object.fromEntries(back.map((field) => [field, changes[field]?.before])) as Partial<TaskState>;
-  const transition = revision(present, putBack(present, fields, origin.time), origin);
+  // The series goes back with what it followed from, unless that has led to another one since.
+  const series = isEqual(present.series, changes.series?.after) ? changes.series?.before : undefined;
+  const transition = revision(present, putBack(present, fields, origin.time, series), origin);
   if (changed.length > 0) return { outcome: 'conflict', fields: changed, transition };
   return back.length === 0 ? NOTHING : { outcome: 'undone', fields: back, transition };
 }
@@ -80,5 +83,7 @@ export const UNDO_FIELDS = Object.keys({
   category: true,
   dueDate: true,
   tags: true,
+  recurrence: true,
+  remindAt: true,
   status: true,
 } satisfies Record<UndoField, true>) as UndoField[];

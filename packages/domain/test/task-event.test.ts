@@ -18,7 +18,16 @@ const origin: EventOrigin = {
   correlationId: 'request',
 };
 const task = createTask(
-  { title: 'a task', description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
+  {
+    title: 'a task',
+    description: null,
+    priority: 'low',
+    category: 'work',
+    dueDate: null,
+    tags: [],
+    recurrence: null,
+    remindAt: null,
+  },
   { id: 'task', userId: 'alice', now: '2026-03-01T12:00:00.000Z' },
 );
 

@@ -18,6 +18,8 @@ const content: TaskContent = {
   category: 'home',
   dueDate: null,
   tags: [],
+  recurrence: null,
+  remindAt: null,
 };
 const origin = { id: '00000000-0000-7000-8000-000000000001', userId: 'alice', now: '2026-03-01T12:00:00.000Z' };
 const task = createTask(content, origin);
@@ -30,6 +32,7 @@ test('a new task is pending, with updatedAt equal to createdAt', (t) => {
     status: 'pending',
     createdAt: origin.now,
     updatedAt: origin.now,
+    series: null,
   });
 });
 

@@ -32,7 +32,16 @@ const NOW = '2026-03-01T12:00:00.000Z';
 const origin = () => originAt(NOW);
 
 const task = createTask(
-  { title: 'a task', description: 'text', priority: 'low', category: 'work', dueDate: null, tags: [] },
+  {
+    title: 'a task',
+    description: 'text',
+    priority: 'low',
+    category: 'work',
+    dueDate: null,
+    tags: [],
+    recurrence: null,
+    remindAt: null,
+  },
   { id: 'task', userId: 'alice', now: NOW },
 );
 

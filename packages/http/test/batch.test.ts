@@ -145,7 +145,10 @@ for (const { name, declare: test, open } of hosts) {
     t.regex(csv.text, /,completed,true,/);
     t.regex(csv.text, /,pending,false,/);
     const [header, first, , second] = csv.text.replace(/^\ufeff/, '').split('\n');
-    t.is(header, 'id,title,description,priority,category,status,completed,dueDate,createdAt,updatedAt,userId,tags');
+    t.is(
+      header,
+      'id,title,description,priority,category,status,completed,dueDate,createdAt,updatedAt,userId,tags,recurrence,remindAt,series',
+    );
     t.regex(first ?? '', /,one,"two$/);
     t.true(second?.includes(",'=1+1,"), 'no formula for a spreadsheet');
     assertProblem(t, await alice.call('GET', '/tasks/export?format=xml'), 422, ['format']);

@@ -95,6 +95,9 @@ function resolved(schema: Schema): Schema {
 
 const [min, max] = [new Date('0001-01-01T00:00:00Z'), new Date('9999-12-31T23:59:59.999Z')];
 
+/** Hardly any text is a rule. */
+const REPEATING = { rule: 'FREQ=MONTHLY;BYDAY=-1FR', anchor: 'completion', timeZone: 'Pacific/Apia' };
+
 /** Values that match a schema; texts for a query string are short enough for a URL. */
 function conforming(given: Schema, longest = Number.POSITIVE_INFINITY): fc.Arbitrary<unknown> {
   const schema = resolved(given);
@@ -128,9 +131,12 @@ function conforming(given: Schema, longest = Number.POSITIVE_INFINITY): fc.Arbit
       const entries = Object.entries(properties).map(([name, property]) => [name, conforming(property)]);
       const objects = fc.record(Object.fromEntries(entries), { requiredKeys: required });
       // Both say the same, and must not contradict each other.
-      return objects.map(({ status, completed, ...rest }: Record<string, unknown>) => ({
+      return objects.map(({ status, completed, recurrence, ...rest }: Record<string, unknown>) => ({
         ...rest,
         ...(status !== undefined ? { status } : completed !== undefined && { completed }),
+        // A task that repeats needs a due date, with more dates after it: also in later changes of the same task.
+        ...(recurrence != null &&
+          required.includes('title') && { recurrence: { ...REPEATING }, dueDate: '2026-03-10' }),
       }));
     }
     case 'string': {
@@ -540,10 +546,13 @@ const TASK = [
   'updatedAt',
   'userId',
   'tags',
+  'recurrence',
+  'remindAt',
+  'series',
 ];
 /** The possible `field`s of an input problem. */
 const FIELDS = new RegExp(
-  `^(?:(?:task_id|body|${[...names, ...parameters.map(([name]) => name)].join('|')})|(?:operations|tasks|events|tags|tag)\\.[\\da-f-]+(?:\\.\\w+)*)$`,
+  `^(?:(?:task_id|body|${[...names, ...parameters.map(([name]) => name)].join('|')})|(?:(?:operations|tasks|events|tags|tag)\\.[\\da-f-]+|recurrence)(?:\\.\\w+)*)$`,
 );
 const DUE_DATE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z?$/;
 
@@ -561,6 +570,9 @@ function assertTask(task: Answer['body'], { id: userId }: Person): void {
   for (const time of [task.createdAt, task.updatedAt]) assert.match(time, INSTANT);
   assert.ok(task.updatedAt >= task.createdAt);
   assert.ok(task.tags.every((tag: string) => tag === tag.trim() && tag.length > 0));
+  if (task.recurrence !== null) assert.deepEqual(Object.keys(task.recurrence), ['rule', 'anchor', 'timeZone']);
+  assert.equal(task.series !== null, task.recurrence !== null);
+  if (task.remindAt !== null) assert.match(task.remindAt, INSTANT);
   assert.equal(task.userId, userId);
 }
 

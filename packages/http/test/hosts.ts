@@ -89,7 +89,10 @@ const BODIES: Readonly<Record<string, (id: string) => object | readonly object[]
 };
 
 /** The query of a route that needs one. */
-const QUERIES: Readonly<Record<string, string>> = { deleteTasks: '?category=work' };
+const QUERIES: Readonly<Record<string, string>> = {
+  deleteTasks: '?category=work',
+  previewOccurrences: '?due_date=2026-03-10&rule=FREQ%3DDAILY&time_zone=Europe%2FBerlin',
+};
 
 /** The routes whose id is that of a deleted task. */
 const OF_TRASH = new Set(['restoreTask', 'eraseTask']);

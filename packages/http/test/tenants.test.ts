@@ -129,7 +129,8 @@ const dueDate = fc.constantFrom(
 );
 const tag = fc.constantFrom('a', 'A', 'é', 'É', 'straße', 'STRASSE', '%', ',', '😀');
 const tags = fc.uniqueArray(tag, { maxLength: 3, selector: (tag) => tag.toUpperCase() });
-const content = { title, description: fc.option(text), priority, category, dueDate, tags };
+const remindAt = fc.constantFrom(null, '0001-01-01T00:00:00.000Z', '9999-12-31T23:59:59.999Z');
+const content = { title, description: fc.option(text), priority, category, dueDate, tags, remindAt };
 const filters = fc.record(
   {
     status: fc.constantFrom('pending', 'completed'),
@@ -156,6 +157,9 @@ const commands: fc.Arbitrary<Command>[] = [
         assert.ok(!ids.includes(id));
         const expected = {
           tags: [],
+          recurrence: null,
+          remindAt: null,
+          series: null,
           ...json,
           id,
           createdAt,

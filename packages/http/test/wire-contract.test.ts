@@ -32,6 +32,9 @@ for (const { name, declare, open } of hosts) {
         updatedAt: body.createdAt,
         userId: alice.id,
         tags: [],
+        recurrence: null,
+        remindAt: null,
+        series: null,
       }),
     );
   });

@@ -26,6 +26,7 @@ const MIGRATIONS = [
   'Migration20261126TitleOrder',
   'Migration20261126Recovery',
   'Migration20261126Tags',
+  'Migration20261126Recurrence',
 ];
 const SHARED = { standaloneUsers: false };
 const STANDALONE = { standaloneUsers: true };
@@ -48,7 +49,16 @@ async function migrated(url: string): Promise<void> {
 }
 
 const task = createTask(
-  { title: 't', description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
+  {
+    title: 't',
+    description: null,
+    priority: 'low',
+    category: 'work',
+    dueDate: null,
+    tags: [],
+    recurrence: null,
+    remindAt: null,
+  },
   { id: '00000000-0000-7000-8000-000000000001', userId: 'alice', now: '2026-03-01T12:00:00.000Z' },
 );
 

@@ -68,7 +68,16 @@ async function fill(database: Database, users: readonly string[], tasks: number)
   for (const userId of users) {
     for (let i = 0; i < tasks; i++) {
       const task = createTask(
-        { title: `task ${i}`, description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
+        {
+          title: `task ${i}`,
+          description: null,
+          priority: 'low',
+          category: 'work',
+          dueDate: null,
+          tags: [],
+          recurrence: null,
+          remindAt: null,
+        },
         { id: randomUUID(), userId, now: '2026-03-01T12:00:00.000Z' },
       );
       await writer.add(task);

@@ -16,7 +16,16 @@ const newDatabase = databases(test);
 
 function taskOf(userId: string, title = 'a task'): Task {
   return createTask(
-    { title, description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
+    {
+      title,
+      description: null,
+      priority: 'low',
+      category: 'work',
+      dueDate: null,
+      tags: [],
+      recurrence: null,
+      remindAt: null,
+    },
     { id: randomUUID(), userId, now: '2026-03-01T12:00:00.000Z' },
   );
 }

@@ -25,7 +25,16 @@ async function assertPresentSchema(t: ExecutionContext, database: Database, orm:
   t.is((await orm.schema.getUpdateSchemaSQL({ wrap: false })).trim(), '');
 
   const task = createTask(
-    { title: 'a task', description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
+    {
+      title: 'a task',
+      description: null,
+      priority: 'low',
+      category: 'work',
+      dueDate: null,
+      tags: [],
+      recurrence: null,
+      remindAt: null,
+    },
     { id: '00000000-0000-7000-8000-000000000001', userId: 'alice', now: '2026-03-01T12:00:00.000Z' },
   );
   await taskWriter(new SqlTaskRepository(database, STANDALONE)).add(task);

@@ -47,7 +47,16 @@ async function receiver(t: ExecutionContext, secret: string, accepted: () => num
 
 const newTask = (title = 'Büchër \u{1f4da} "kaufen"\n') =>
   createTask(
-    { title, description: null, priority: 'low', category: 'work', dueDate: null, tags: [] },
+    {
+      title,
+      description: null,
+      priority: 'low',
+      category: 'work',
+      dueDate: null,
+      tags: [],
+      recurrence: null,
+      remindAt: null,
+    },
     { id: randomUUID(), userId: 'älice', now: '2026-03-01T12:00:00.000Z' },
   );
 

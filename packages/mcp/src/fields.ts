@@ -1,6 +1,7 @@
 import {
   CATEGORIES,
   PRIORITIES,
+  RECURRENCE_ANCHORS,
   STATUSES,
   type Task,
   type TaskContent,
@@ -22,6 +23,13 @@ export const content = {
     '2026-03-10, 2026-03-10T09:30 (wall clock), or 2026-03-10T09:30:00+01:00 (instant)',
   ),
   tags: v.array(v.string()),
+  recurrence: described(
+    v.nullable(
+      v.object({ rule: v.string(), anchor: v.optional(v.picklist(RECURRENCE_ANCHORS)), timeZone: v.string() }),
+    ),
+    'rule: RFC 5545, such as FREQ=WEEKLY;BYDAY=MO; timeZone: IANA. Needs a dueDate',
+  ),
+  remindAt: described(v.nullable(v.string()), 'instant'),
 } satisfies Readonly<Record<keyof TaskContent, v.GenericSchema>>;
 
 /** A task in a list: without its description, which may be long. */
@@ -33,11 +41,13 @@ export const row = {
   category: v.string(),
   dueDate: v.nullable(v.string()),
   tags: content.tags,
+  repeats: v.boolean(),
   hasDescription: v.boolean(),
 };
 
-export function presentRow({ id, title, status, priority, category, dueDate, tags, description }: Task) {
-  return { id, title, status, priority, category, dueDate, tags, hasDescription: description !== null };
+export function presentRow({ id, title, status, priority, category, dueDate, tags, recurrence, description }: Task) {
+  const [repeats, hasDescription] = [recurrence !== null, description !== null];
+  return { id, title, status, priority, category, dueDate, tags, repeats, hasDescription };
 }
 
 /** A whole task. */
@@ -50,11 +60,13 @@ export const whole = {
   category: v.string(),
   dueDate: v.nullable(v.string()),
   tags: content.tags,
+  recurrence: v.nullable(v.object({ rule: v.string(), anchor: v.string(), timeZone: v.string() })),
+  remindAt: v.nullable(v.string()),
   createdAt: v.string(),
   updatedAt: v.string(),
 };
 
-export function presentWhole({ userId: _, ...task }: Task) {
+export function presentWhole({ userId: _, series: __, ...task }: Task) {
   return task;
 }
 
@@ -95,5 +107,6 @@ export function fieldChanges(before: Partial<Task>, after: Partial<Task>, longes
 /** A value as a text; `undefined` where there is none. */
 function textOf(value: Task[UndoField] | undefined): string | undefined {
   if (value == null || typeof value === 'string') return value ?? undefined;
+  if ('rule' in value) return `${value.rule} (${value.anchor}, ${value.timeZone})`;
   return value.length === 0 ? undefined : value.join(', ');
 }

@@ -86,6 +86,7 @@ test('tasks are added, found, read, changed, completed, deleted, and brought bac
       category: 'other',
       dueDate: '2026-03-10T00:00:00',
       tags: ['a', 'b, c'],
+      repeats: false,
       hasDescription: true,
     },
   ]);

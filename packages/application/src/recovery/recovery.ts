@@ -1,8 +1,10 @@
 import {
   type Actor,
+  deletion,
   erasure,
   InvalidInputError,
   inverse,
+  isUntouched,
   type Problem,
   type Task,
   type TaskEvent,
@@ -156,7 +158,8 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
 
   return {
     /**
-     * Takes back events, the newest first, field by field.
+     * Takes back events, the newest first, field by field. With a completion, the next occurrence that it made goes away,
+     * unless that was changed.
      *
      * @returns what became of each, newest first
      * @throws `EventNotFoundError` (`EVENT_NOT_FOUND`) when one of the events is not in the journal (any more)
@@ -181,8 +184,8 @@ export function recoveryUseCases({ journal, retentionDays, ...ports }: RecoveryP
         if (atomic && !dryRun && problems.length > 0) throw new ChangedSinceError(problems);
         return { ...decision, dryRun };
       };
-      const ids = [...new Set(selected.map(({ taskId }) => taskId))];
-      return change(owner, ids, decide, options, sequencesOf(selected));
+      const ids = new Set([...selected.map(({ taskId }) => taskId), ...nextOnes(selected)]);
+      return change(owner, [...ids], decide, options, sequencesOf(selected));
     },
 
     /** The deleted tasks that can be restored, newest first. */
@@ -311,25 +314,38 @@ function takeBack(
   const takenBack = new Set<string>();
   /** The deletions that are in force again, as the restorations after them were taken back. */
   const inForce = new Map<TaskId, string | undefined>();
+  const followers = nextOnes(events);
   const transitions: TaskTransition[] = [];
+  const apply = (transition: TaskTransition | undefined, taskId: TaskId) => {
+    if (transition === undefined) return;
+    transitions.push(transition);
+    if (transition.after === undefined) present.delete(taskId);
+    else present.set(taskId, transition.after);
+  };
   const result = events.map((event): UndoResult => {
     const { id: eventId, taskId, deletedAgainBy } = event;
+    const task = present.get(taskId);
     // The task is gone by another deletion, which is not to be undone.
     const isInForce = deletedAgainBy === undefined || takenBack.has(deletedAgainBy) || inForce.get(taskId) === eventId;
-    if (!isInForce) {
-      return { eventId, taskId, outcome: 'nothing', fields: [], task: present.get(taskId) };
-    }
-    const { outcome, fields, transition } = inverse(event, present.get(taskId), newOrigin());
+    // The completion that made it is taken back without it.
+    const stays = event.type === 'todo.task.created.v1' && followers.has(taskId) && task && !isUntouched(task);
+    if (!isInForce || stays) return { eventId, taskId, outcome: 'nothing', fields: [], task };
+    const { outcome, fields, transition } = inverse(event, task, newOrigin());
     if (outcome === 'undone') takenBack.add(eventId);
     if (outcome === 'undone' && event.type === 'todo.task.restored.v1') inForce.set(taskId, event.undoes);
-    if (transition !== undefined) {
-      transitions.push(transition);
-      if (transition.after === undefined) present.delete(taskId);
-      else present.set(taskId, transition.after);
+    apply(transition, taskId);
+    const next = outcome === 'undone' && 'next' in event ? present.get(event.next ?? '') : undefined;
+    if (next !== undefined && isUntouched(next)) {
+      apply(deletion(next, { ...newOrigin(), undoes: eventId }), next.id);
     }
     return { eventId, taskId, outcome, fields, task: present.get(taskId) };
   });
   return { transitions, result };
+}
+
+/** The next occurrences that completions have made. */
+function nextOnes(events: readonly TaskEvent[]): Set<TaskId> {
+  return new Set(events.flatMap((event) => ('next' in event && event.next ? [event.next] : [])));
 }
 
 function problemsOf({ eventId, outcome, fields, task }: UndoResult) {

@@ -1,12 +1,9 @@
 import {
-  completion,
   createTask,
   creation,
   deletion,
-  editTask,
   InvalidInputError,
   type Problem,
-  revision,
   type Task,
   type TaskId,
   TaskNotFoundError,
@@ -16,6 +13,7 @@ import * as v from 'valibot';
 import { TaskIdSchema } from '../task-id.js';
 import { type Checked, check, dryRun, flag, isRequired, parse, record } from '../validation.js';
 import type { ChangeContext } from './change-context.js';
+import { assertRepeats, type Completed, complete, edit } from './completing.js';
 import { completed, type NewTaskInput, nested, type TaskPatchInput } from './input.js';
 import type { Decision } from './task-repository.js';
 
@@ -106,40 +104,59 @@ function carryOut(
 ): Decision<readonly OperationResult[]> {
   const current = new Map(found);
   const transitions: TaskTransition[] = [];
+  const reads: TaskId[] = [];
   const result = operations.map((item, i): OperationResult => {
     if ('problems' in item) return { code: 'INVALID_INPUT', ...item };
-    const transition = transitionOf(item.output, current, context);
-    if (transition === undefined) {
-      const { code, message } = new TaskNotFoundError();
-      return { code, problems: [{ field: `operations.${i}.id`, message }] };
+    try {
+      const done = carryOutOne(item.output, current, context);
+      transitions.push(...done.transitions);
+      reads.push(...(done.reads ?? []));
+      for (const { before, after } of done.transitions) {
+        if (after) current.set(after.id, after);
+        else if (before) current.delete(before.id);
+      }
+      const [{ before, after }] = done.transitions;
+      return { op: item.output.op, task: after ?? null, before: before ?? null };
+    } catch (error) {
+      return failureOf(error, i, item.output);
     }
-    transitions.push(transition);
-    const { before, after } = transition;
-    if (after) current.set(after.id, after);
-    else if (before) current.delete(before.id);
-    return { op: item.output.op, task: after ?? null, before: before ?? null };
   });
-  return { transitions, result };
+  return { transitions, result, reads };
 }
 
-/** The transition that an operation makes; `undefined` when there is no such task. */
-function transitionOf(
-  operation: Operation,
-  current: ReadonlyMap<TaskId, Task>,
-  { owner, newId, newOrigin }: ChangeContext,
-): TaskTransition | undefined {
-  const origin = newOrigin();
+/** What an operation does. */
+function carryOutOne(operation: Operation, current: ReadonlyMap<TaskId, Task>, context: ChangeContext): Completed {
+  const { owner, newId, newOrigin } = context;
   if (operation.op === 'create') {
-    return creation(createTask(operation.task, { id: newId(), userId: owner, now: origin.time }), origin);
+    const origin = newOrigin();
+    const task = createTask(operation.task, { id: newId(), userId: owner, now: origin.time });
+    assertRepeats(task);
+    return { transitions: [creation(task, origin)] };
   }
   const task = current.get(operation.id);
-  if (task === undefined) return undefined;
+  if (task === undefined) throw new TaskNotFoundError();
   switch (operation.op) {
     case 'update':
-      return revision(task, editTask(task, operation.changes, origin.time), origin);
+      return { transitions: [edit(task, operation.changes, context)] };
     case 'complete':
-      return completion(task, operation.completed, origin);
+      return complete(task, operation.completed, current, context);
     case 'delete':
-      return deletion(task, origin);
+      return { transitions: [deletion(task, newOrigin())] };
   }
+}
+
+/** Where in an operation the fields of a task are. */
+const PLACES = { create: '.task', update: '.changes', complete: '', delete: '' } as const;
+
+/** The result of an operation that cannot be carried out. */
+function failureOf(error: unknown, index: number, { op }: Operation): OperationResult {
+  if (error instanceof TaskNotFoundError) {
+    return { code: error.code, problems: [{ field: `operations.${index}.id`, message: error.message }] };
+  }
+  if (!(error instanceof InvalidInputError)) throw error;
+  const problems = error.problems.map(({ field, message }) => ({
+    field: `operations.${index}${PLACES[op]}.${field}`,
+    message,
+  }));
+  return { code: error.code, problems };
 }

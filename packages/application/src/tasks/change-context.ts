@@ -1,5 +1,6 @@
 import type { Actor, EventOrigin, TaskId, UserId } from '@todo-backend/domain';
 import type { Clock } from '../clock.js';
+import { UnavailableError } from '../errors.js';
 import type { ChangeFeed } from '../feed.js';
 import type { IdGenerator } from '../ids.js';
 import type { JournalPosition } from '../position.js';
@@ -34,6 +35,28 @@ export interface ChangeContext {
   readonly newOrigin: () => EventOrigin;
 }
 
+/** A decision depends on tasks that were not loaded. */
+class NotLoaded {
+  readonly ids: readonly TaskId[];
+
+  constructor(ids: readonly TaskId[]) {
+    this.ids = ids;
+  }
+}
+
+/** Refuses decisions that read tasks which were not loaded. The repository saves nothing when `decide` throws. */
+function withReads<Result>(decide: Decide<Result>, loaded: ReadonlySet<TaskId>): Decide<Result> {
+  return (found, events) => {
+    const { reads = [], ...decision } = decide(found, events);
+    const missing = reads.filter((id) => !loaded.has(id));
+    if (missing.length > 0) throw new NotLoaded(missing);
+    return decision;
+  };
+}
+
+/** How often a decision may be made again: other changes make it read other tasks at most once or twice. */
+const MAX_DECISIONS = 10;
+
 /** How all use cases make changes. */
 export function changesOver({ tasks, clock, newId, feed }: TaskPorts) {
   const originOf = (owner: UserId, { actor, correlationId }: ChangeOptions): EventOrigin => ({
@@ -50,7 +73,7 @@ export function changesOver({ tasks, clock, newId, feed }: TaskPorts) {
     },
 
     /** Changes tasks, and tells of it. */
-    change<Result>(
+    async change<Result>(
       owner: UserId,
       ids: readonly TaskId[],
       decide: Decide<Result>,
@@ -61,7 +84,19 @@ export function changesOver({ tasks, clock, newId, feed }: TaskPorts) {
         feed?.announce(owner, position);
         options.onSaved?.(position);
       };
-      return tasks.change(owner, ids, decide, options.once, { sequences, onSaved });
+      const loaded = new Set(ids);
+      for (let n = 0; n < MAX_DECISIONS; n++) {
+        try {
+          return await tasks.change(owner, [...loaded], withReads(decide, new Set(loaded)), options.once, {
+            sequences,
+            onSaved,
+          });
+        } catch (error) {
+          if (!(error instanceof NotLoaded)) throw error;
+          for (const id of error.ids) loaded.add(id);
+        }
+      }
+      throw new UnavailableError('The tasks are being changed by others at the same time. Please try again.');
     },
   };
 }

@@ -32,17 +32,6 @@ export function isDueFrom(due: DueDate, { floating, instant }: DueBound): boolea
   return (text.includes('.') ? text : `${text}.000`) >= (isFloating(due) ? floating : instant);
 }
 
-/** Whether there is an IANA time zone of this name. */
-export function isTimeZone(name: string): boolean {
-  // An offset is none: it does not say what the clocks of a place do.
-  if (!/^[A-Za-z][\w+/-]{0,63}$/.test(name)) return false;
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
-
 function firstMomentOf(wallClock: Temporal.PlainDateTime, timeZone: string): Temporal.ZonedDateTime {
   const moment = wallClock.toZonedDateTime(timeZone, { disambiguation: 'earlier' });
   if (moment.toPlainDateTime().equals(wallClock)) return moment;

@@ -1,10 +1,10 @@
 import {
-  creation,
   InvalidInputError,
   importTask,
   MAX_PROBLEMS,
   type Problem,
   type TaskTransition,
+  takeover,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
 import { check, parse, record } from '../validation.js';
@@ -48,12 +48,12 @@ export function planImport(input: unknown, { owner, newId, newOrigin }: ChangeCo
   if (problems.length > 0) throw new InvalidInputError(problems);
   return tasks.map((imported) => {
     const origin = newOrigin();
-    const { status, createdAt = origin.time, updatedAt = createdAt, ...content } = imported;
+    const { status, createdAt = origin.time, updatedAt = createdAt, series, ...content } = imported;
     const task = importTask(
       content,
-      { status, createdAt, updatedAt },
+      { status, createdAt, updatedAt, series: series ?? undefined },
       { id: newId(), userId: owner, now: origin.time },
     );
-    return creation(task, origin);
+    return takeover(task, origin);
   });
 }

@@ -10,6 +10,13 @@ import {
   PRIORITIES,
   parseDueDate,
   parseForeignDate,
+  RECURRENCE_ANCHORS,
+  RECURRENCE_RULE_PATTERN,
+  REPEATS_WITHOUT_DUE_DATE,
+  type Recurrence,
+  RULE_MAX_LENGTH,
+  ruleProblem,
+  type Series,
   STATUSES,
   type Status,
   TAG_MAX_LENGTH,
@@ -19,12 +26,15 @@ import {
   titleProblem,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { domainRule, moment, NO_NUL, NOT_BLANK, oneOf, record } from '../validation.js';
+import { countUpTo, domainRule, instant, isRequired, moment, NO_NUL, NOT_BLANK, oneOf, record } from '../validation.js';
+import { timeZone } from './time-zone.js';
 
 /** The content of a task as input. `priority` and `category` are case-insensitive. */
-type ContentInput = Omit<TaskContent, 'dueDate'> & {
+type ContentInput = Omit<TaskContent, 'dueDate' | 'recurrence'> & {
   /** In a format that `parseDueDate` accepts; `''` is the same as `null`. */
   readonly dueDate: string | null;
+  /** `anchor` is case-insensitive, and `schedule` when it is left out. */
+  readonly recurrence: (Omit<Recurrence, 'anchor'> & Optional<Pick<Recurrence, 'anchor'>>) | null;
 };
 
 type RequiredField = 'title' | 'priority' | 'category';
@@ -52,6 +62,8 @@ export type ImportedTaskInput = NewTaskInput & {
   readonly createdAt?: string | undefined;
   /** An instant (RFC 3339). Default `createdAt`. */
   readonly updatedAt?: string | undefined;
+  /** Which occurrence of a series it is, so that its rule goes on counting. Without it, the first. */
+  readonly series?: (Omit<Series, 'id' | 'start'> & { readonly start: string }) | null | undefined;
 };
 
 const title = v.pipe(
@@ -142,8 +154,49 @@ const tags = v.pipe(
 const priority = oneOf('Priority', PRIORITIES, 'How much it matters. Any letter case is taken.');
 const category = oneOf('Category', CATEGORIES, 'Where it belongs. Any letter case is taken.');
 
+/** The most dates that are told of a rule. */
+export const OCCURRENCES_MAX_LIMIT = 100;
+
+const RULE_PROBLEM = 'The rule must be a text such as FREQ=WEEKLY;BYDAY=MO.';
+
+const recurrenceEntries = {
+  rule: v.pipe(
+    v.string(RULE_PROBLEM),
+    domainRule(ruleProblem),
+    v.metadata({
+      description: 'A recurrence rule of RFC 5545, of which a part is taken: see the guide.',
+      examples: ['FREQ=WEEKLY;BYDAY=MO', 'FREQ=MONTHLY;BYMONTHDAY=-1'],
+      maxLength: RULE_MAX_LENGTH,
+      pattern: `^${RECURRENCE_RULE_PATTERN}$`,
+    }),
+  ),
+  anchor: v.optional(
+    oneOf(
+      'Anchor',
+      RECURRENCE_ANCHORS,
+      'What the next date is counted from: the due date (`schedule`), or the day of completion.',
+    ),
+    'schedule',
+  ),
+  timeZone: timeZone('Whose clocks the dates are computed by, as an IANA time zone.'),
+};
+
+const recurrence = v.nullable(
+  v.pipe(
+    record(recurrenceEntries, 'Recurrence must be an object with rule, anchor and timeZone, or null.'),
+    v.metadata({
+      description:
+        'How the task repeats: completing it creates the next one. It needs a due date. Null: not, or no more.',
+    }),
+  ),
+);
+
+const remindAt = v.nullable(
+  instant('remindAt', 'When to be reminded: an event comes once, unless the task is completed by then.'),
+);
+
 /** A schema for each field of a task's content. A missing field is a type error. */
-const contentSchemas = { title, description, priority, category, dueDate, tags } satisfies {
+const contentSchemas = { title, description, priority, category, dueDate, tags, recurrence, remindAt } satisfies {
   readonly [Field in keyof TaskContent]: v.GenericSchema<unknown, TaskContent[Field]>;
 };
 
@@ -153,6 +206,8 @@ const newTask = {
   description: v.optional(description, null),
   dueDate: v.optional(dueDate, null),
   tags: v.optional(tags, []),
+  recurrence: v.optional(recurrence, null),
+  remindAt: v.optional(remindAt, null),
 };
 
 const patch = v.partial(v.object(contentSchemas)).entries;
@@ -187,6 +242,47 @@ export const CompletionSchema = v.optional(
   {},
 );
 
+const SERIES_PROBLEM = 'Series must be an object with occurrence, start and before, as an export has it, or null.';
+
+function seriesCount(least: number) {
+  return v.pipe(
+    v.number(SERIES_PROBLEM),
+    v.integer(SERIES_PROBLEM),
+    v.minValue(least, SERIES_PROBLEM),
+    v.maxValue(MAX_OCCURRENCE, SERIES_PROBLEM),
+  );
+}
+
+/** As many as PostgreSQL's `integer` has, less those that may follow. */
+const MAX_OCCURRENCE = 1_000_000_000;
+
+// With its type written out: older versions of TypeScript cannot read the one that would be declared.
+const series: v.GenericSchema<unknown, Omit<Series, 'id'> | null> = v.nullable(
+  v.pipe(
+    record(
+      {
+        occurrence: seriesCount(1),
+        start: v.pipe(
+          v.string(SERIES_PROBLEM),
+          v.rawTransform<string, DueDate>(({ dataset, addIssue, NEVER }) => {
+            const parsed = parseForeignDate(dataset.value);
+            if (parsed !== undefined) return parsed;
+            addIssue({ message: DUE_DATE_PROBLEM.replace('Due date', 'The start of a series') });
+            return NEVER;
+          }),
+          v.metadata({ pattern: `^${FOREIGN_DATE_PATTERN}$`, examples: ['2026-03-10T09:30:00'] }),
+        ),
+        before: seriesCount(0),
+      },
+      SERIES_PROBLEM,
+    ),
+    v.metadata({
+      description:
+        'Which occurrence it is, as an export has it, so that its rule goes on counting. Its id is not kept.',
+    }),
+  ),
+);
+
 /** Checks {@link ImportedTaskInput}. Unknown keys are ignored. */
 export const ImportedTaskSchema = v.pipe(
   record(
@@ -202,6 +298,7 @@ export const ImportedTaskSchema = v.pipe(
       ),
       createdAt: moment('createdAt', 'When it was made: now, when left out or still to come.'),
       updatedAt: moment('updatedAt', 'When it was last changed: as `createdAt`, when left out.'),
+      series: v.optional(series),
     } satisfies Record<keyof ImportedTaskInput, v.GenericSchema>,
     'The task must be a JSON object.',
   ),
@@ -213,6 +310,10 @@ export const ImportedTaskSchema = v.pipe(
     ),
     ['completed'],
   ),
+  v.forward(
+    v.check(({ recurrence, dueDate }) => recurrence === null || dueDate !== null, REPEATS_WITHOUT_DUE_DATE),
+    ['dueDate'],
+  ),
   v.transform(({ completed = false, status = completed ? 'completed' : 'pending', ...task }) => ({ ...task, status })),
 );
 
@@ -221,3 +322,49 @@ export const nested = {
   task: record(newTask, 'The task must be a JSON object.'),
   changes: record(patch, 'The changes must be a JSON object.'),
 };
+
+/** The input of {@link OccurrencesQuerySchema}. */
+export interface OccurrencesQueryInput {
+  /** 1 to {@link OCCURRENCES_MAX_LIMIT}; default 5. */
+  readonly limit?: number | undefined;
+}
+
+const limit = v.optional(countUpTo('Limit', OCCURRENCES_MAX_LIMIT, 'At the most so many dates.'), 5);
+
+/** Checks {@link OccurrencesQueryInput}. Unknown names are ignored. */
+export const OccurrencesQuerySchema = v.object({
+  limit,
+} satisfies Record<keyof OccurrencesQueryInput, v.GenericSchema>);
+
+/** A rule, and the due date that it counts from. */
+export interface PreviewInput extends OccurrencesQueryInput {
+  /** In a format that `parseDueDate` accepts. */
+  readonly dueDate: string;
+  readonly rule: string;
+  /** Default `schedule`. */
+  readonly anchor?: Recurrence['anchor'] | undefined;
+  readonly timeZone: string;
+}
+
+/** Checks {@link PreviewInput}. Unknown names are ignored. */
+export const PreviewSchema = v.object(
+  {
+    dueDate: v.pipe(
+      v.string(DUE_DATE_PROBLEM),
+      v.rawTransform<string, DueDate>(({ dataset, addIssue, NEVER }) => {
+        const parsed = parseDueDate(dataset.value);
+        if (parsed !== undefined) return parsed;
+        addIssue({ message: DUE_DATE_PROBLEM });
+        return NEVER;
+      }),
+      v.metadata({
+        description: 'The due date that the rule counts from.',
+        examples: ['2026-03-10T09:30'],
+        pattern: `^${DUE_DATE_PATTERN}$`,
+      }),
+    ),
+    ...recurrenceEntries,
+    limit,
+  } satisfies Record<keyof PreviewInput, v.GenericSchema>,
+  isRequired,
+);

@@ -19,6 +19,9 @@ export function presentTask(task: Task): PresentedTask {
     userId: task.userId,
     // Last, for those who read a column of the CSV by its place.
     tags: task.tags,
+    recurrence: task.recurrence,
+    remindAt: task.remindAt,
+    series: task.series,
   };
 }
 

@@ -21,7 +21,8 @@ import {
 } from '@todo-backend/domain';
 import * as v from 'valibot';
 import { countUpTo, domainRule, NO_NUL, NOT_BLANK, oneOf } from '../validation.js';
-import { type DueBound, dueBound, isDueFrom, isTimeZone } from './due-bound.js';
+import { type DueBound, dueBound, isDueFrom } from './due-bound.js';
+import { timeZone } from './time-zone.js';
 
 /** The keys that tasks can be sorted by. */
 export const SORT_KEYS = ['createdAt', 'updatedAt', 'dueDate', 'priority', 'title'] as const;
@@ -110,8 +111,6 @@ const CURSOR_PROBLEM = 'Cursor must be one from an earlier answer, for the same 
 /** JSON Schema pattern: the order, the key of the last task, when it was created, and its id. */
 const CURSOR_PATTERN = `^\\["(?:${SORT_KEYS.join('|')})","(?:asc|desc)",(?:null|"(?:[^"\\\\]|\\\\.)*"),"\\d{4}-\\d{2}-\\d{2}T[\\d:.]+Z","[\\da-f-]{36}"\\]$`;
 
-const TIME_ZONE_PROBLEM = 'Time zone must be the name of an IANA time zone, such as Europe/Berlin.';
-
 const filters = {
   status: filter('Status', STATUSES),
   priority: filter('Priority', PRIORITIES),
@@ -154,15 +153,8 @@ const filters = {
     ),
   ),
   timeZone: v.optional(
-    v.pipe(
-      v.string(TIME_ZONE_PROBLEM),
-      v.check(isTimeZone, TIME_ZONE_PROBLEM),
-      v.metadata({
-        description:
-          'Where the user is, as an IANA time zone: how due dates without a zone compare with a `due_after` or `due_before` that has one, and the other way round. UTC when left out.',
-        examples: ['Europe/Berlin'],
-        pattern: '^[A-Za-z][\\w+/-]{0,63}$',
-      }),
+    timeZone(
+      'Where the user is, as an IANA time zone: how due dates without a zone compare with a `due_after` or `due_before` that has one, and the other way round. UTC when left out.',
     ),
     // No default: it would be checked with each list, which takes longer than the rest of the query.
   ),

@@ -51,6 +51,8 @@ export interface Decision<Result> {
   readonly result: Result;
   /** Saves nothing, but fails where saving would. */
   readonly dryRun?: boolean | undefined;
+  /** Tasks that it depends on besides those that were loaded: if there are any, it is made again with them. */
+  readonly reads?: readonly TaskId[] | undefined;
 }
 
 /** How long the result of an idempotent request is kept, in hours. */

@@ -1,17 +1,14 @@
 import {
-  completion,
   createTask,
   creation,
+  type DueDate,
   deletion,
-  type EventOrigin,
-  editTask,
   InvalidInputError,
-  revision,
+  isRepeating,
   type Task,
   TaskChangedError,
   type TaskId,
   TaskNotFoundError,
-  type TaskTransition,
   type Timestamp,
   type UserId,
 } from '@todo-backend/domain';
@@ -19,16 +16,22 @@ import type { JournalPosition } from '../position.js';
 import { checkTaskId, parseTaskId } from '../task-id.js';
 import { check, outputsOf, parse } from '../validation.js';
 import { type BatchInput, type OperationResult, planBatch } from './batch.js';
-import { type ChangeOptions, changesOver, type TaskPorts } from './change-context.js';
+import { type ChangeContext, type ChangeOptions, changesOver, type TaskPorts } from './change-context.js';
+import { assertRepeats, type Completed, complete, edit } from './completing.js';
 import { type ImportInput, planImport } from './import.js';
 import {
   type CompletionInput,
   CompletionSchema,
   type NewTaskInput,
   NewTaskSchema,
+  type OccurrencesQueryInput,
+  OccurrencesQuerySchema,
+  type PreviewInput,
+  PreviewSchema,
   type TaskPatchInput,
   TaskPatchSchema,
 } from './input.js';
+import { nextDueDates, recurrenceProblem } from './occurrences.js';
 import {
   cursorAfter,
   isSelected,
@@ -76,15 +79,15 @@ export function taskUseCases(ports: TaskPorts) {
   function revise(
     owner: UserId,
     id: TaskId,
-    transitionOf: (task: Task, origin: EventOrigin) => TaskTransition,
+    revisionOf: (task: Task, found: ReadonlyMap<TaskId, Task>, context: ChangeContext) => Completed,
     { ifUpdatedAt, ...options }: RevisionOptions,
   ): Promise<Task> {
     const decide = (found: ReadonlyMap<TaskId, Task>): Decision<Task> => {
       const task = found.get(id);
       if (task === undefined) throw new TaskNotFoundError();
       if (ifUpdatedAt?.includes(task.updatedAt) === false) throw new TaskChangedError();
-      const transition = transitionOf(task, originOf(owner, options));
-      return { transitions: [transition], result: transition.after ?? task };
+      const revised = revisionOf(task, found, contextOf(owner, options));
+      return { ...revised, result: revised.transitions[0].after ?? task };
     };
     return change(owner, [id], decide, options);
   }
@@ -119,6 +122,29 @@ export function taskUseCases(ports: TaskPorts) {
       return task;
     },
 
+    /**
+     * The next due dates of a task, as they come when each occurrence is completed in time; none where it does not repeat.
+     * The first is what completing it now would give.
+     */
+    async occurrences(owner: UserId, id: string, input: OccurrencesQueryInput = {}): Promise<readonly DueDate[]> {
+      const { taskId, query } = outputsOf({ taskId: checkTaskId(id), query: check(OccurrencesQuerySchema, input) });
+      const task = await tasks.find(owner, taskId);
+      if (task === undefined) throw new TaskNotFoundError();
+      return isRepeating(task) ? nextDueDates({ ...task, ...task.series }, clock(), query.limit) : [];
+    },
+
+    /**
+     * The due dates that would follow one, by a rule that is not stored yet.
+     *
+     * @throws `InvalidInputError` (`INVALID_INPUT`) also when the rule gives no date
+     */
+    preview(input: PreviewInput): readonly DueDate[] {
+      const { dueDate, limit, ...recurrence } = parse(PreviewSchema, input);
+      const message = recurrenceProblem(recurrence, dueDate);
+      if (message !== undefined) throw new InvalidInputError([{ field: 'rule', message }]);
+      return nextDueDates({ recurrence, dueDate, start: dueDate, before: 0, occurrence: 1 }, clock(), limit);
+    },
+
     async count(owner: UserId): Promise<TaskCounts> {
       return tasks.count(owner);
     },
@@ -132,6 +158,7 @@ export function taskUseCases(ports: TaskPorts) {
     async create(owner: UserId, input: NewTaskInput, options: ChangeOptions = {}): Promise<Task> {
       const content = parse(NewTaskSchema, input);
       const task = createTask(content, { id: newId(), userId: owner, now: clock() });
+      assertRepeats(task);
       const transitions = [creation(task, originOf(owner, options))];
       return change(owner, [], () => ({ transitions, result: task }), options);
     },
@@ -139,18 +166,25 @@ export function taskUseCases(ports: TaskPorts) {
     /** Changes the fields that are given, and leaves the rest. */
     async update(owner: UserId, id: string, input: TaskPatchInput, options: RevisionOptions = {}): Promise<Task> {
       const { taskId, patch } = outputsOf({ taskId: checkTaskId(id), patch: check(TaskPatchSchema, input) });
-      const edit = (task: Task, origin: EventOrigin) => revision(task, editTask(task, patch, origin.time), origin);
-      return revise(owner, taskId, edit, options);
+      return revise(owner, taskId, (task, _, context) => ({ transitions: [edit(task, patch, context)] }), options);
     },
 
-    /** Completes, reopens or (without input) toggles a task. */
+    /**
+     * Completes, reopens or (without input) toggles a task. Completing one that repeats also creates its next occurrence,
+     * once; reopening it takes that away, unless it was changed.
+     */
     async complete(owner: UserId, id: string, input?: CompletionInput, options: RevisionOptions = {}): Promise<Task> {
       const { taskId, wanted } = outputsOf({ taskId: checkTaskId(id), wanted: check(CompletionSchema, input) });
-      return revise(owner, taskId, (task, origin) => completion(task, wanted.completed, origin), options);
+      return revise(owner, taskId, (task, found, context) => complete(task, wanted.completed, found, context), options);
     },
 
     async delete(owner: UserId, id: string, options: RevisionOptions = {}): Promise<void> {
-      await revise(owner, parseTaskId(id), deletion, options);
+      await revise(
+        owner,
+        parseTaskId(id),
+        (task, _, { newOrigin }) => ({ transitions: [deletion(task, newOrigin())] }),
+        options,
+      );
     },
 
     /**

@@ -1,10 +1,12 @@
-import { POSITION_PATTERN, TaskIdSchema } from '@todo-backend/application';
+import { OCCURRENCES_MAX_LIMIT, POSITION_PATTERN, TaskIdSchema } from '@todo-backend/application';
 import {
   CATEGORIES,
   DESCRIPTION_MAX_LENGTH,
   MAX_PROBLEMS,
   MAX_TAGS,
   PRIORITIES,
+  RECURRENCE_ANCHORS,
+  RULE_MAX_LENGTH,
   STATUSES,
   TAG_MAX_LENGTH,
   TASK_EVENT_TYPES,
@@ -76,8 +78,13 @@ const fieldProblems = {
 
 const count = (description: string) => ({ type: 'integer', minimum: 0, description });
 
+/** A due date as answers have it. */
+const DUE_DATE = '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{3}Z?)?$';
+
+const taskId = schemaOf(TaskIdSchema);
+
 const stored = {
-  id: { ...schemaOf(TaskIdSchema), description: 'Made by the server, in the order of time (UUID version 7).' },
+  id: { ...taskId, description: 'Made by the server, in the order of time (UUID version 7).' },
   title: { type: 'string', minLength: 1, maxLength: TITLE_MAX_LENGTH },
   description: { type: ['string', 'null'], maxLength: DESCRIPTION_MAX_LENGTH },
   priority: { type: 'string', enum: PRIORITIES },
@@ -85,7 +92,7 @@ const stored = {
   status: { type: 'string', enum: STATUSES },
   dueDate: {
     type: ['string', 'null'],
-    pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{3}Z?)?$',
+    pattern: DUE_DATE,
     description:
       'A wall clock (`2026-03-10T00:00:00`), which a browser reads as local time, or an instant in UTC (`2026-03-10T04:30:00.000Z`). It can be sent as it is.',
   },
@@ -97,6 +104,32 @@ const stored = {
     items: { type: 'string', minLength: 1, maxLength: TAG_MAX_LENGTH },
     maxItems: MAX_TAGS,
     description: 'Words to find it by, in the order given. No two differ only by letter case.',
+  },
+  recurrence: {
+    ...object('How it repeats: completing it creates the next one. Null where it does not.', {
+      rule: { type: 'string', maxLength: RULE_MAX_LENGTH, description: 'A recurrence rule of RFC 5545.' },
+      anchor: {
+        type: 'string',
+        enum: RECURRENCE_ANCHORS,
+        description: 'What the next date is counted from: the due date, or the day of completion.',
+      },
+      timeZone: { type: 'string', description: 'Whose clocks the dates are computed by: an IANA time zone.' },
+    }),
+    type: ['object', 'null'],
+  },
+  remindAt: {
+    ...instant,
+    type: ['string', 'null'],
+    description: 'When an event reminds of it, unless it is completed by then.',
+  },
+  series: {
+    ...object('Which occurrence it is, of a task that repeats. Kept by the server; only an import takes it.', {
+      id: { ...taskId, description: 'The task that the series began with.' },
+      occurrence: { type: 'integer', minimum: 1, description: 'Counts the tasks of the series.' },
+      start: { type: 'string', pattern: DUE_DATE, description: 'The due date that the rule counts from.' },
+      before: { type: 'integer', minimum: 0, description: 'The tasks of the series before that one.' },
+    }),
+    type: ['object', 'null'],
   },
 } satisfies Record<keyof Task, Schema>;
 
@@ -136,12 +169,16 @@ function entry(description: string, types: readonly TaskEventType[], more: Recor
     },
     ...more,
   };
-  return object(description, properties, ['undoes', 'erased']);
+  return object(description, properties, ['undoes', 'erased', 'next']);
 }
 
 /** The types of events with this payload. */
 function carrying(payload: (typeof TASK_EVENTS)[TaskEventType]): TaskEventType[] {
   return TASK_EVENT_TYPES.filter((type) => TASK_EVENTS[type] === payload);
+}
+
+function isChange(type: TaskEventType): boolean {
+  return type !== 'todo.task.reminder-due.v1';
 }
 
 /** Types of events as part of a sentence: `created or deleted`. */
@@ -158,8 +195,8 @@ const answers = {
   JournalEntry: {
     description: 'Something that happened to a task.',
     oneOf: [
-      entry(`A task was ${inWords(carrying('task'))}.`, carrying('task'), {
-        task: object('The whole task, as it was made or restored, or as it last was.', keptTask),
+      entry(`A task was ${inWords(carrying('task').filter(isChange))}, or its reminder came.`, carrying('task'), {
+        task: object('The whole task, as it was made or restored, as it last was, or as it is.', keptTask),
       }),
       entry('A task was changed.', carrying('changes'), {
         changes: object(
@@ -172,6 +209,7 @@ const answers = {
           ),
           Object.keys(keptTask),
         ),
+        next: { ...taskId, description: 'The next occurrence of its series, which its completion has created.' },
       }),
       entry('A deleted task was erased for good.', carrying('nothing'), {}),
     ],
@@ -237,6 +275,14 @@ const answers = {
       description: 'The spelling that most tasks have, of those that differ only by letter case.',
     },
     count: { type: 'integer', minimum: 1, description: 'How many tasks have it, in any letter case.' },
+  }),
+  Occurrences: object('The due dates that follow.', {
+    occurrences: {
+      type: 'array',
+      maxItems: OCCURRENCES_MAX_LIMIT,
+      items: { type: 'string', pattern: DUE_DATE },
+      description: 'Of the same kind as the due date: wall clocks, or instants.',
+    },
   }),
   Info: object('What this is, and where to find the rest.', {
     name: { type: 'string', const: 'todo-backend' },

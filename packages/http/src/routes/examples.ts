@@ -14,6 +14,9 @@ export const milk = {
   updatedAt: '2026-11-23T09:36:17.301Z',
   userId: 'alice',
   tags: ['shopping', 'this week'],
+  recurrence: null,
+  remindAt: null,
+  series: null,
 } as const;
 
 /** The time of its change. */

@@ -3,6 +3,7 @@ import { listChanges } from './changes.js';
 import { docsRoutes } from './docs.js';
 import { exportTasks, importTasks } from './import-export.js';
 import { listJournal } from './journal.js';
+import { occurrenceRoutes } from './occurrences.js';
 import { recoveryRoutes } from './recovery.js';
 import type { Route } from './route.js';
 import { systemRoutes } from './system.js';
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   exportTasks,
   importTasks,
   ...Object.values(ofOneTask),
+  ...Object.values(occurrenceRoutes),
   listJournal,
   listChanges,
   ...Object.values(recoveryRoutes),

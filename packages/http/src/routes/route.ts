@@ -67,6 +67,7 @@ export type AnswerSchema =
   | 'TrashedTask'
   | 'Stats'
   | 'TagCount'
+  | 'Occurrences'
   | 'Info'
   | 'Health'
   | 'Readiness'

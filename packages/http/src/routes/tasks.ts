@@ -148,7 +148,10 @@ const updateTask: Route = {
   body: {
     schema: 'TaskChanges',
     required: true,
-    examples: { one: { description: 'Two litres.' }, clear: { description: null, dueDate: null, tags: [] } },
+    examples: {
+      one: { description: 'Two litres.' },
+      clear: { description: null, dueDate: null, tags: [], recurrence: null, remindAt: null },
+    },
     mistake: { title: '', dueDate: '2026-02-30' },
   },
   answers: { 200: taskAnswer('The task as it is now.', { ...milk, description: 'Two litres.', updatedAt: later }) },

@@ -61,7 +61,7 @@ export function toEntry({ data, ...envelope }: StoredEntry): JournalEntry {
 }
 
 /** The fields of a task that the first events do not have, and what they say by that. */
-const FIELDS_SINCE: Partial<Task> = { tags: [] };
+const FIELDS_SINCE: Partial<Task> = { tags: [], recurrence: null, remindAt: null, series: null };
 
 /** A `timestamptz` in the format of the domain. */
 export function utcText(column: string) {

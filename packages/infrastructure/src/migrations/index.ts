@@ -10,6 +10,7 @@ import { Migration20261124SettingReadOnce } from './migration-20261124-setting-r
 import { Migration20261126IdempotencyExpiry } from './migration-20261126-idempotency-expiry.js';
 import { Migration20261126JournalPositions } from './migration-20261126-journal-positions.js';
 import { Migration20261126Recovery } from './migration-20261126-recovery.js';
+import { Migration20261126Recurrence } from './migration-20261126-recurrence.js';
 import { Migration20261126Tags } from './migration-20261126-tags.js';
 import { Migration20261126TitleOrder } from './migration-20261126-title-order.js';
 import type { MigrationFor, UserTable } from './owner.js';
@@ -30,6 +31,7 @@ const MIGRATIONS = {
   Migration20261126TitleOrder: always(Migration20261126TitleOrder),
   Migration20261126Recovery: always(Migration20261126Recovery),
   Migration20261126Tags: always(Migration20261126Tags),
+  Migration20261126Recurrence: always(Migration20261126Recurrence),
 } as const satisfies Record<string, MigrationFor>;
 
 /** The names of all migrations. */

@@ -68,6 +68,11 @@ export function isInTheWay(error: unknown): boolean {
   return isConflict(error) || hasState(error, ['55P03', '26000']);
 }
 
+/** Whether a row was inserted that another transaction has inserted at the same time. */
+export function isTaken(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '23505';
+}
+
 /** Whether a text is no value of the type that it was compared with: an id of a user that none can have. */
 export function isOfAnotherType(error: unknown): boolean {
   const { code } = error as { code?: unknown };

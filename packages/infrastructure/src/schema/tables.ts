@@ -7,15 +7,16 @@ import type { IdempotencyKeyRow } from './idempotency-keys.js';
 import type { RateLimitRow } from './rate-limits.js';
 import type { TaskEventRow } from './task-events.js';
 import type { TaskLedgerRow } from './task-ledgers.js';
-import type { TaskRow } from './tasks.js';
+import type { StoredRecurrence, TaskRow } from './tasks.js';
 
 type Table<Row extends EntitySchemaWithMeta> = InferKyselyTable<Row, { columnNamingStrategy: 'property' }>;
 
 /** The types of the tables, for Kysely. */
 export interface Tables {
-  tasks: Omit<Table<typeof TaskRow>, 'completed' | 'tags'> & {
+  tasks: Omit<Table<typeof TaskRow>, 'completed' | 'tags' | 'recurrence'> & {
     completed: GeneratedAlways<boolean>;
     tags: readonly string[];
+    recurrence: StoredRecurrence | null;
   };
   task_ledgers: Table<typeof TaskLedgerRow>;
   task_events: Table<typeof TaskEventRow>;

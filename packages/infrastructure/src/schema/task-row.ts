@@ -1,16 +1,39 @@
-import { type DueDate, isFloating, type Task, type UserId } from '@todo-backend/domain';
+import {
+  type DueDate,
+  isFloating,
+  type Recurrence,
+  type Task,
+  type Timestamp,
+  type UserId,
+} from '@todo-backend/domain';
 import { type Insertable, sql } from 'kysely';
 import type { Tables } from './tables.js';
+import type { StoredRecurrence } from './tasks.js';
 
 /** A task as a row to insert. */
 export type NewRow = Required<Insertable<Tables['tasks']>>;
 
 /** The fields of a task that no column stores. If there are any, {@link toRow} is a type error. */
-type Unstored = { readonly [Field in Exclude<keyof Task, keyof NewRow>]: never };
+type Unstored = { readonly [Field in Exclude<keyof Task, keyof NewRow | 'series'>]: never };
 
-/** The row that stores a task. */
-export function toRow({ dueDate, ...task }: Task): NewRow & Unstored {
-  return { ...task, dueDate, dueDateIsFloating: dueDate !== null && isFloating(dueDate) };
+/**
+ * The row that stores a task.
+ *
+ * @param remindedUntil only for a new row: others keep what they have
+ */
+export function toRow(
+  { dueDate, recurrence, series, ...task }: Task,
+  remindedUntil: Timestamp | null = null,
+): NewRow & Unstored {
+  return {
+    ...task,
+    dueDate,
+    dueDateIsFloating: dueDate !== null && isFloating(dueDate),
+    recurrence: recurrence && { ...recurrence, ...(series && { start: series.start, before: series.before }) },
+    seriesId: series?.id ?? null,
+    occurrence: series?.occurrence ?? null,
+    remindedUntil,
+  };
 }
 
 /** The SQL types of {@link toRow}. A missing column is a type error. */
@@ -27,13 +50,18 @@ export const ROW_TYPES = {
   updatedAt: 'timestamptz',
   userId: 'text',
   tags: 'text[]',
+  recurrence: 'json',
+  seriesId: 'uuid',
+  occurrence: 'integer',
+  remindAt: 'timestamptz',
+  remindedUntil: 'timestamptz',
 } as const satisfies Record<keyof NewRow, string>;
 
 /** All writable columns. */
 export const ROW_COLUMNS = Object.keys(ROW_TYPES) as (keyof NewRow)[];
 
-/** The columns that never change. */
-const FIXED = ['id', 'userId', 'createdAt'] as const satisfies (keyof NewRow)[];
+/** The columns that an update of the task leaves alone. */
+const FIXED = ['id', 'userId', 'createdAt', 'remindedUntil'] as const satisfies (keyof NewRow)[];
 
 /** The columns that an update writes. */
 export const CONTENT_COLUMNS = ROW_COLUMNS.filter(
@@ -45,15 +73,16 @@ export type StoredTask = readonly [facts: string, title: string, description: st
 
 /**
  * Reads a task without its owner, who is known. All columns except the free texts come as one comma-separated text,
- * because the driver's cost is per column; the due date and the tags come last, because nulls are left out. The tags are
- * JSON, and only there when there are any, because most tasks have none. Times are in PostgreSQL's own format, because
+ * because the driver's cost is per column; the due date comes last, because nulls are left out. After it, what most tasks
+ * have none of is JSON, and only there when there is any of it. Times are in PostgreSQL's own format, because
  * `to_char` is slow. The description is prefixed with a dot, because PGlite drops a byte order mark from the beginning of
  * a text.
  */
 export const storedTask = [
   sql<string>`concat_ws(',', "id", "priority", "category", "status", "createdAt" at time zone 'UTC',
     "updatedAt" at time zone 'UTC', "dueDateIsFloating", "dueDate",
-    case when cardinality("tags") > 0 then array_to_json("tags") end)`.as('facts'),
+    case when cardinality("tags") > 0 or "recurrence" is not null or "remindAt" is not null then
+      json_build_array("tags", "remindAt" at time zone 'UTC', "recurrence", "seriesId", "occurrence") end)`.as('facts'),
   sql<string>`"title"`.as('title'),
   sql<string | null>`'.' || "description"`.as('description'),
 ] as const;
@@ -76,9 +105,33 @@ export function toTask(owner: UserId, [facts, title, description]: readonly [...
     dueDate: dueDate === undefined ? null : toDueDate(dueDate, dueDateIsFloating === 't'),
     createdAt: `${toIso(createdAt)}Z`,
     updatedAt: `${toIso(updatedAt)}Z`,
-    tags: end === -1 ? [] : JSON.parse(facts.slice(end)),
+    ...(end === -1 ? NO_MORE_FACTS : toMoreFacts(JSON.parse(facts.slice(end)))),
   };
 }
+
+/** What most tasks have none of. */
+type MoreFacts = Pick<Task, 'tags' | 'recurrence' | 'remindAt' | 'series'>;
+
+const NO_MORE_FACTS: MoreFacts = { tags: [], recurrence: null, remindAt: null, series: null };
+
+function toMoreFacts([tags, remindAt, stored, id, occurrence]: StoredFacts): MoreFacts {
+  const { start, before, ...recurrence } = stored ?? {};
+  const isOfSeries = id !== null && occurrence !== null && start !== undefined && before !== undefined;
+  return {
+    tags,
+    recurrence: stored && (recurrence as Recurrence),
+    remindAt: remindAt && `${toIso(remindAt)}Z`,
+    series: isOfSeries ? { id, occurrence, start, before } : null,
+  };
+}
+
+type StoredFacts = [
+  tags: string[],
+  remindAt: string | null,
+  recurrence: StoredRecurrence | null,
+  seriesId: string | null,
+  occurrence: number | null,
+];
 
 type Facts = [
   id: string,

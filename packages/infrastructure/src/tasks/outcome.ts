@@ -1,4 +1,4 @@
-import type { Task, TaskEvent, TaskId, TaskTransition } from '@todo-backend/domain';
+import type { TaskEvent, TaskId, TaskTransition } from '@todo-backend/domain';
 
 /** A transition that changes something. */
 export type RecordedTransition = TaskTransition & { readonly event: TaskEvent };
@@ -9,14 +9,16 @@ export function hasEvent(transition: TaskTransition): transition is RecordedTran
 
 /** What to write: for a task that changes more than once, only its final state. */
 export function outcomeOf(transitions: readonly TaskTransition[]) {
-  const states = new Map<TaskId, { before: Task | undefined; after: Task | undefined }>();
-  for (const { before, after } of transitions) {
+  const states = new Map<TaskId, Pick<TaskTransition, 'before' | 'after' | 'remindedUntil'>>();
+  for (const { before, after, remindedUntil } of transitions) {
     const id = (after ?? before)?.id;
-    if (id !== undefined) states.set(id, { before: states.has(id) ? states.get(id)?.before : before, after });
+    if (id === undefined) continue;
+    const earlier = states.get(id);
+    states.set(id, earlier ? { ...earlier, after } : { before, after, ...(remindedUntil && { remindedUntil }) });
   }
   const all = [...states.values()];
   return {
-    created: all.flatMap(({ before, after }) => (!before && after ? [after] : [])),
+    created: all.flatMap((state) => (!state.before && state.after ? [{ ...state, after: state.after }] : [])),
     updated: all.flatMap(({ before, after }) => (before && after ? [after] : [])),
     deleted: all.flatMap(({ before, after }) => (before && !after ? [before.id] : [])),
   };

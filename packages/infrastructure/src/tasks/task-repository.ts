@@ -23,7 +23,7 @@ import { ledgerPosition, selectLedger } from '../journal/ledger.js';
 import { BETTER_AUTH_TABLES, type BetterAuthTables } from '../postgres/better-auth.js';
 import { asCaller, knowsCaller, noOffset } from '../postgres/caller.js';
 import type { Database } from '../postgres/database.js';
-import { isInTheWay, isOfAnotherType } from '../postgres/errors.js';
+import { isInTheWay, isOfAnotherType, isTaken } from '../postgres/errors.js';
 import { runIn, type Statement, Statements, value } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
 import { type StoredTask, storedTask, toRow, toTask } from '../schema/task-row.js';
@@ -227,16 +227,18 @@ export class SqlTaskRepository implements TaskRepository {
       if (done !== undefined) return done.result;
     }
     let position: JournalPosition | undefined;
-    const change = this.#database.transaction({ user: owner }, (db) => {
-      const run = async () => {
-        const changed = await this.#changeLocked(db, owner, ids, sequences, decide);
-        position = changed.position;
-        return changed.result;
-      };
-      return once === undefined ? run() : onlyOnce(db, owner, once, run);
-    });
+    const change = () =>
+      this.#database.transaction({ user: owner }, (db) => {
+        const run = async () => {
+          const changed = await this.#changeLocked(db, owner, ids, sequences, decide);
+          position = changed.position;
+          return changed.result;
+        };
+        return once === undefined ? run() : onlyOnce(db, owner, once, run);
+      });
     try {
-      const result = await change;
+      // A task that was missing may have been created, or restored, at the same time: now it is there.
+      const result = await change().catch((error) => (isTaken(error) ? change() : Promise.reject(error)));
       if (position !== undefined) onSaved?.(position);
       return result;
     } catch (error) {
@@ -283,7 +285,7 @@ export class SqlTaskRepository implements TaskRepository {
         owner,
         email: standInEmail(owner),
         readAt: before?.updatedAt,
-        ...toRow(after),
+        ...toRow(after, transition.remindedUntil),
         ...eventRow,
         data: JSON.stringify(data),
         ...ledgerChanges([transition]),
@@ -379,8 +381,8 @@ export class SqlTaskRepository implements TaskRepository {
       {
         owner,
         email: standInEmail(owner),
-        created: JSON.stringify(created.map(toRow)),
-        updated: JSON.stringify(updated.map(toRow)),
+        created: JSON.stringify(created.map(({ after, remindedUntil }) => toRow(after, remindedUntil))),
+        updated: JSON.stringify(updated.map((task) => toRow(task))),
         deleted,
         events: JSON.stringify(transitions.map(({ event }) => toEventRow(event))),
         ...ledgerChanges(transitions),

@@ -1,0 +1,359 @@
+import {
+  compareDueDates,
+  type DueDate,
+  isFloating,
+  parseDueDate,
+  parseRecurrenceRule,
+  type Recurrence,
+  type RecurrenceDay,
+  type RecurrenceFrequency,
+  type RecurrenceRule,
+  type Timestamp,
+  timestamp,
+  WEEKDAYS,
+} from '@todo-backend/domain';
+import { RRuleTemporal } from 'rrule-temporal';
+import { Temporal } from 'temporal-polyfill';
+import { isTimeZone } from './time-zone.js';
+
+/**
+ * A task of a series, as far as its dates are concerned. Its due date and the start are of one kind, both floating or both
+ * instants, and so is every date that follows from them.
+ */
+export interface RepeatedDue {
+  readonly recurrence: Recurrence;
+  /** The due date of this occurrence. It need not be one of the rule's: people move tasks. */
+  readonly dueDate: DueDate;
+  /** The due date that the rule counts from (`DTSTART`). It is the first occurrence, also where the rule would not give it. */
+  readonly start: DueDate;
+  /** How many occurrences of the series came before `start`; they count for `COUNT`. */
+  readonly before: number;
+  /** The number of this occurrence in its series, from 1 on. It counts for `COUNT` where dates count from completion. */
+  readonly occurrence: number;
+}
+
+/**
+ * The due date of the next occurrence, if this one is completed at a time; `undefined` where the series ends.
+ *
+ * The rule is about the wall clock of the recurrence's zone. A time that the clocks skip moves forward by what they skip;
+ * of two equal ones it is the earlier. Two dates that are one moment then (a day can be missing) are one occurrence.
+ *
+ * With `MONTHLY` and `YEARLY`, a day that a month does not have is its last one, as with `SKIP=BACKWARD` of RFC 7529;
+ * `BYDAY` and `BYSETPOS` select after that. With `DAILY`, `BYMONTH`, `BYMONTHDAY` and `BYDAY` only leave days out.
+ * `UNTIL` ends what comes after it, compared with the wall clock that the rule gives, or with the moment.
+ *
+ * - Anchor `schedule`: the first occurrence after this one that is not over at that time. Those between are passed.
+ * - Anchor `completion`: the first date of the rule after the day of completion, as if it had started on that day.
+ */
+export function nextDueDate(due: RepeatedDue, completedAt: Timestamp): DueDate | undefined {
+  const [next] = following(due, Date.parse(completedAt), 1);
+  return next;
+}
+
+/**
+ * The next due dates, up to a limit, if each occurrence is completed when it is due, or this one now where it is overdue.
+ */
+export function nextDueDates(due: RepeatedDue, now: Timestamp, limit: number): DueDate[] {
+  return following(due, Math.max(Date.parse(now), momentOf(due.dueDate, due.recurrence.timeZone)), limit);
+}
+
+/**
+ * The reminder of the next occurrence: as many days on the wall clock, and then as much time, from its due date as this
+ * one's is. So 9:00 on the day before stays 9:00 when the clocks change.
+ *
+ * @returns `undefined` when it is not in the years 0001 to 9999
+ */
+export function nextReminder(remindAt: Timestamp, from: DueDate, to: DueDate, timeZone: string): Timestamp | undefined {
+  const reminder = Temporal.Instant.from(remindAt).toZonedDateTimeISO(timeZone);
+  const distance = zoned(from, timeZone).until(reminder, { largestUnit: 'day' });
+  const next = timestamp(new Date(zoned(to, timeZone).add(distance).epochMilliseconds));
+  return parseDueDate(next);
+}
+
+/**
+ * Why a recurrence cannot be that of a task that is due then, as a sentence: the rule or the zone is not accepted, or there
+ * is no next date. `undefined` when it can.
+ */
+export function recurrenceProblem(recurrence: Recurrence, dueDate: DueDate): string | undefined {
+  const read = parseRecurrenceRule(recurrence.rule);
+  if ('problem' in read) return read.problem;
+  if (!isTimeZone(recurrence.timeZone)) return 'Time zone must be an IANA name such as Europe/Berlin.';
+  const { count, until, ...rest } = read.rule;
+  if (count === 1) return 'COUNT must be more than 1: the task itself is the first one.';
+  if (recurrence.anchor === 'completion' && mayMissDates(rest)) {
+    return 'Rule must not combine an INTERVAL with days or months that it may never meet when it counts from completion: leave out one of them.';
+  }
+
+  const from = momentOf(dueDate, recurrence.timeZone);
+  const due = { recurrence, dueDate, start: dueDate, before: 0, occurrence: 1 };
+  if (followingBy(rest, due, from, 1).length === 0) {
+    return 'Rule must give a date after the due date, up to the year 9999.';
+  }
+  if (until !== undefined && followingBy(read.rule, due, from, 1).length === 0) {
+    return 'UNTIL must not be before the date that comes after the due date.';
+  }
+  return undefined;
+}
+
+/** Whether a rule can give no date at all, depending on the day from which its interval counts. */
+function mayMissDates({ freq, interval, byDay, byMonth, byMonthDay }: RecurrenceRule): boolean {
+  if (interval === 1) return false;
+  if (freq !== 'YEARLY' && byMonth !== undefined) return true;
+  return freq === 'DAILY' ? interval % 7 === 0 && byDay !== undefined : (byDay && byMonthDay) !== undefined;
+}
+
+function following(due: RepeatedDue, completedAt: number, limit: number): DueDate[] {
+  const read = parseRecurrenceRule(due.recurrence.rule);
+  return 'rule' in read ? followingBy(read.rule, due, completedAt, limit) : [];
+}
+
+function followingBy(rule: RecurrenceRule, due: RepeatedDue, completedAt: number, limit: number): DueDate[] {
+  return due.recurrence.anchor === 'schedule'
+    ? followingOnSchedule(rule, due, completedAt, limit)
+    : followingCompletion(rule, due, completedAt, limit);
+}
+
+function followingOnSchedule(rule: RecurrenceRule, due: RepeatedDue, completedAt: number, limit: number): DueDate[] {
+  const { timeZone } = due.recurrence;
+  const after = Math.max(completedAt, momentOf(due.dueDate, timeZone));
+  // With COUNT, those before have to be counted.
+  const from = rule.count === undefined ? dateOf(after, timeZone).subtract({ days: 2 }) : undefined;
+  const dueDates: DueDate[] = [];
+  let number = due.before;
+  for (const next of occurrences(rule, due.start, timeZone, from)) {
+    number += 1;
+    if (dueDates.length >= limit || number > (rule.count ?? number)) break;
+    if (next.moment > after && compareDueDates(next.dueDate, due.dueDate) > 0) dueDates.push(next.dueDate);
+  }
+  return dueDates;
+}
+
+function followingCompletion(rule: RecurrenceRule, due: RepeatedDue, completedAt: number, limit: number): DueDate[] {
+  const { timeZone } = due.recurrence;
+  const time = wallClockOf(due.start, timeZone).toPlainTime();
+  const dueDates: DueDate[] = [];
+  let moment = completedAt;
+  for (let number = due.occurrence; dueDates.length < limit && number < (rule.count ?? number + 1); number += 1) {
+    const day = dateOf(moment, timeZone);
+    const next = firstOf(datesAfter(rule, day, day));
+    const occurrence = next && occurrenceAt(next.toPlainDateTime(time), isFloating(due.start), timeZone);
+    if (occurrence === undefined || isOver(rule, occurrence)) break;
+    dueDates.push(occurrence.dueDate);
+    moment = Math.max(moment, occurrence.moment);
+  }
+  return dueDates;
+}
+
+/** An occurrence, with the wall clock that the rule gives, which the clocks may skip. */
+interface Occurrence {
+  readonly dueDate: DueDate;
+  readonly moment: number;
+  readonly wallClock: Temporal.PlainDateTime;
+}
+
+/** The occurrences of a series, in order: from the start, or some time before a later date. */
+function* occurrences(
+  rule: RecurrenceRule,
+  start: DueDate,
+  timeZone: string,
+  from: Temporal.PlainDate | undefined,
+): Generator<Occurrence> {
+  const wallClock = wallClockOf(start, timeZone);
+  const day = wallClock.toPlainDate();
+  const first = { dueDate: start, moment: momentOf(start, timeZone), wallClock };
+  if (!isOver(rule, first)) yield first;
+  let last = first.moment;
+  for (const date of datesAfter(rule, day, from ?? day)) {
+    const next = occurrenceAt(date.toPlainDateTime(wallClock.toPlainTime()), isFloating(start), timeZone);
+    if (next === undefined || isOver(rule, next)) return;
+    if (next.moment > last) yield next;
+    last = next.moment;
+  }
+}
+
+/** `undefined` after the year 9999. */
+function occurrenceAt(wallClock: Temporal.PlainDateTime, floating: boolean, timeZone: string): Occurrence | undefined {
+  const moment = wallClock.toZonedDateTime(timeZone).epochMilliseconds;
+  const dueDate = parseDueDate(floating ? textOf(wallClock) : timestamp(new Date(moment)));
+  return dueDate && { dueDate, moment, wallClock };
+}
+
+function isOver({ until }: RecurrenceRule, { moment, wallClock }: Occurrence): boolean {
+  if (until === undefined) return false;
+  return isFloating(until)
+    ? textOf(wallClock) > textOf(Temporal.PlainDateTime.from(until))
+    : moment > Date.parse(until);
+}
+
+function textOf(wallClock: Temporal.PlainDateTime): string {
+  return wallClock.toString({ smallestUnit: 'millisecond' });
+}
+
+function wallClockOf(due: DueDate, timeZone: string): Temporal.PlainDateTime {
+  return isFloating(due) ? Temporal.PlainDateTime.from(due) : zoned(due, timeZone).toPlainDateTime();
+}
+
+function momentOf(due: DueDate, timeZone: string): number {
+  return zoned(due, timeZone).epochMilliseconds;
+}
+
+function zoned(due: DueDate, timeZone: string): Temporal.ZonedDateTime {
+  return isFloating(due)
+    ? Temporal.PlainDateTime.from(due).toZonedDateTime(timeZone)
+    : Temporal.Instant.from(due).toZonedDateTimeISO(timeZone);
+}
+
+function dateOf(moment: number, timeZone: string): Temporal.PlainDate {
+  return Temporal.Instant.fromEpochMilliseconds(moment).toZonedDateTimeISO(timeZone).toPlainDate();
+}
+
+function firstOf<Value>(values: Iterable<Value>): Value | undefined {
+  for (const value of values) return value;
+  return undefined;
+}
+
+/** The unit of each frequency, whose number is that of a rule's periods if its interval is 1. */
+const UNITS = { DAILY: 'days', WEEKLY: 'weeks', MONTHLY: 'months', YEARLY: 'years' } as const;
+
+/**
+ * In how many periods a rule has a date, if it has any before the year 10000. Months and years repeat after 400 years; the
+ * others have been counted, for each interval, month and day of the week.
+ */
+const ENOUGH_PERIODS = { DAILY: 7_500, WEEKLY: 1_100, MONTHLY: 4_800, YEARLY: 400 };
+
+/** How many periods are looked at in one step, at most. The first steps are small, as the next date is mostly near. */
+const MOST_PERIODS = 256;
+
+const LAST_DAY = Temporal.PlainDate.from('9999-12-31');
+
+/** The dates that a rule gives after its start, from a date on. */
+function* datesAfter(
+  rule: RecurrenceRule,
+  start: Temporal.PlainDate,
+  from: Temporal.PlainDate,
+): Generator<Temporal.PlainDate> {
+  const pattern = patternOf(rule, start);
+  const { freq, interval } = pattern;
+  const firstPeriod = periodOf(start, freq);
+  const indexOf = (date: Temporal.PlainDate) => {
+    const distance = firstPeriod.until(periodOf(date, freq), { largestUnit: UNITS[freq] })[UNITS[freq]];
+    return Math.max(0, Math.floor(distance / interval));
+  };
+  const periodAt = (index: number) => firstPeriod.add({ [UNITS[freq]]: index * interval });
+
+  let index = indexOf(from);
+  const lastIndex = indexOf(LAST_DAY);
+  const datesBetween = finder(pattern, periodAt(index));
+  for (
+    let size = 2, empty = 0;
+    index <= lastIndex && empty < ENOUGH_PERIODS[freq];
+    size = Math.min(2 * size, MOST_PERIODS)
+  ) {
+    const dates = datesBetween(periodAt(index), periodAt(Math.min(index + size, lastIndex + 1)).subtract({ days: 1 }));
+    empty = dates.length > 0 ? 0 : empty + size;
+    index += size;
+    for (const date of dates) {
+      if (isBefore(start, date) && !isBefore(date, from) && !isBefore(LAST_DAY, date)) yield date;
+    }
+  }
+}
+
+function isBefore(one: Temporal.PlainDate, other: Temporal.PlainDate): boolean {
+  return Temporal.PlainDate.compare(one, other) < 0;
+}
+
+/** The first day of the period that a date is in. */
+function periodOf(date: Temporal.PlainDate, freq: RecurrenceFrequency): Temporal.PlainDate {
+  if (freq === 'DAILY') return date;
+  if (freq === 'WEEKLY') return date.subtract({ days: date.dayOfWeek - 1 });
+  return date.with(freq === 'MONTHLY' ? { day: 1 } : { month: 1, day: 1 });
+}
+
+/** A rule with everything written out that follows from its start: the union of some lists of parts. */
+interface Pattern {
+  readonly freq: RecurrenceFrequency;
+  readonly interval: number;
+  readonly parts: readonly Parts[];
+  /** The months that its dates are in; `undefined` for all. */
+  readonly months?: readonly number[] | undefined;
+}
+
+type Parts = { readonly [Part in 'byDay' | 'byMonth' | 'byMonthDay' | 'bySetPos']?: RecurrenceRule[Part] | undefined };
+
+/** How to find the dates of a pattern between two, both included. The library sees dates only, as midnights in UTC. */
+function finder(
+  { freq, interval, parts, months }: Pattern,
+  start: Temporal.PlainDate,
+): (from: Temporal.PlainDate, to: Temporal.PlainDate) => Temporal.PlainDate[] {
+  const dtstart = start.toZonedDateTime('UTC');
+  const rules = parts.map(
+    ({ byDay, byMonth, byMonthDay, bySetPos }) =>
+      new RRuleTemporal({
+        freq,
+        interval,
+        dtstart,
+        temporal: Temporal,
+        ...(byDay && { byDay: byDay.map(({ day, nth }) => `${nth ?? ''}${day}`) }),
+        ...(byMonth && { byMonth: [...byMonth] }),
+        ...(byMonthDay && { byMonthDay: [...byMonthDay] }),
+        ...(bySetPos && { bySetPos: [...bySetPos] }),
+      }),
+  );
+  return (from, to) => {
+    const between = rules.flatMap((rule) => rule.between(from.toZonedDateTime('UTC'), to.toZonedDateTime('UTC'), true));
+    const dates = between.map((date) => date.toPlainDate()).filter(({ month }) => months?.includes(month) ?? true);
+    return rules.length > 1 ? dates.sort(Temporal.PlainDate.compare) : dates;
+  };
+}
+
+function patternOf(rule: RecurrenceRule, start: Temporal.PlainDate): Pattern {
+  const { freq, interval, byDay, byMonth, byMonthDay } = rule;
+  if (freq === 'WEEKLY') return { freq, interval, parts: [{ byDay: daysOfWeek(rule, start) }], months: byMonth };
+  if (freq !== 'DAILY') return { freq, interval, parts: partsByMonths(rule, start) };
+  // Of single days, the library looks at each one. As they only leave days out, they are days of each month.
+  return interval === 1 && (byMonth ?? byMonthDay) !== undefined
+    ? { freq: 'MONTHLY', interval, parts: [{ byDay, byMonth, byMonthDay: byMonthDay ?? EVERY_DAY }] }
+    : { freq, interval, parts: [{ byDay }], months: byMonth };
+}
+
+const EVERY_DAY = Array.from({ length: 31 }, (_, index) => index + 1);
+
+/** The days of each week. As they are the same in all, positions can be looked up before. */
+function daysOfWeek({ byDay, bySetPos }: RecurrenceRule, start: Temporal.PlainDate): readonly RecurrenceDay[] {
+  const days = WEEKDAYS.filter((day, index) => byDay?.some((one) => one.day === day) ?? index === start.dayOfWeek - 1);
+  const selected = bySetPos?.map((position) => days.at(position > 0 ? position - 1 : position));
+  return days.filter((day) => selected?.includes(day) ?? true).map((day) => ({ day }));
+}
+
+/** The months that have as many days, from the longest to the shortest. */
+const MONTHS_OF_A_LENGTH = [[1, 3, 5, 7, 8, 10, 12], [4, 6, 9, 11], [2]];
+
+/**
+ * What `MONTHLY` and `YEARLY` mean. Days that a month does not have are written as its last one, in a list of parts for
+ * each length of months: the library does so by itself only where BYMONTHDAY is left out.
+ */
+function partsByMonths(
+  { freq, byDay, byMonth, byMonthDay, bySetPos }: RecurrenceRule,
+  start: Temporal.PlainDate,
+): Parts[] {
+  const days = byMonthDay ?? (byDay === undefined ? [start.day] : undefined);
+  const ofStart = freq === 'YEARLY' && byDay === undefined && byMonthDay === undefined ? [start.month] : undefined;
+  const months = byMonth ?? ofStart;
+  if (days === undefined || Math.max(...days) <= 28) {
+    return [{ byDay, byMonth: months, byMonthDay: days, bySetPos }];
+  }
+  const [long = [], short = [], february = []] = MONTHS_OF_A_LENGTH.map((sameLength) =>
+    sameLength.filter((month) => months?.includes(month) ?? true),
+  );
+  return [
+    { byDay, byMonth: long, byMonthDay: days, bySetPos },
+    { byDay, byMonth: short, byMonthDay: cutAt(30, days, 30), bySetPos },
+    { byDay, byMonth: february, byMonthDay: cutAt(28, days, -1), bySetPos },
+  ].filter((parts) => parts.byMonth.length > 0);
+}
+
+/** Some days of a month, with its last one for those that may be after it. */
+function cutAt(shortest: number, days: readonly number[], lastDay: number): number[] {
+  const some = days.filter((day) => day <= shortest);
+  return some.length === days.length ? some : [...new Set([...some, lastDay])];
+}
