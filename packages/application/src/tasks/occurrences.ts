@@ -65,8 +65,12 @@ export function nextDueDates(due: RepeatedDue, now: Timestamp, limit: number): D
  */
 export function nextReminder(remindAt: Timestamp, from: DueDate, to: DueDate, timeZone: string): Timestamp | undefined {
   const reminder = Temporal.Instant.from(remindAt).toZonedDateTimeISO(timeZone);
-  const distance = zoned(from, timeZone).until(reminder, { largestUnit: 'day' });
-  const next = timestamp(new Date(zoned(to, timeZone).add(distance).epochMilliseconds));
+  const due = zoned(from, timeZone);
+  // Days by the wall clocks alone. Temporal's own way counts time from the earlier one of two equal wall clocks, also where
+  // the due date is the later one.
+  const { days } = due.toPlainDateTime().until(reminder.toPlainDateTime(), { largestUnit: 'day' });
+  const time = reminder.epochMilliseconds - due.add({ days }).epochMilliseconds;
+  const next = timestamp(new Date(zoned(to, timeZone).add({ days }).epochMilliseconds + time));
   return parseDueDate(next);
 }
 
