@@ -2,6 +2,8 @@ export * from './caller.js';
 export * from './clock.js';
 export * from './delivery/outbox.js';
 export * from './delivery/relay.js';
+export * from './delivery/reminders.js';
+export * from './delivery/reminding.js';
 export * from './delivery/sink.js';
 export * from './errors.js';
 export * from './feed.js';

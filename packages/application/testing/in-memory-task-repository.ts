@@ -25,6 +25,7 @@ import {
 import {
   blanked,
   type Task,
+  type TaskEvent,
   type TaskId,
   type TaskTransition,
   type Timestamp,
@@ -46,6 +47,8 @@ interface StoredJournal {
 export class InMemoryTaskRepository implements TaskRepository, Journal {
   #tasks = new Map<TaskId, Task>();
   #journals = new Map<UserId, StoredJournal>();
+  /** The reminders of a task up to this moment have come. */
+  #remindedUntil = new Map<TaskId, Timestamp>();
   /** Results of idempotent requests. They never expire, although the port allows it. */
   #results = new Map<string, { fingerprint: string; result: unknown }>();
   readonly #users: Set<UserId> | undefined;
@@ -65,6 +68,7 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
     const other = new InMemoryTaskRepository(undefined, maxTasks);
     other.#tasks = this.#tasks;
     other.#journals = this.#journals;
+    other.#remindedUntil = this.#remindedUntil;
     other.#results = this.#results;
     return other;
   }
@@ -99,6 +103,22 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
       this.#journals.set(user, { ...journal, entries: kept });
     }
     return pruned;
+  }
+
+  /** The tasks of all users whose reminders are still to come, for `InMemoryReminders`. */
+  toBeReminded(): (Task & { readonly remindAt: Timestamp })[] {
+    return structuredClone([...this.#tasks.values()]).flatMap((task) => {
+      const { id, remindAt } = task;
+      const isToCome = remindAt !== null && remindAt > (this.#remindedUntil.get(id) ?? '');
+      return isToCome ? [{ ...task, remindAt }] : [];
+    });
+  }
+
+  /** Lets the reminders of tasks come, with these events. */
+  remind(owner: UserId, tasks: readonly Task[], events: readonly TaskEvent[]): JournalPosition {
+    for (const { id, remindAt } of tasks) if (remindAt !== null) this.#remindedUntil.set(id, remindAt);
+    for (const event of structuredClone(events)) this.#append(owner, event);
+    return this.#position(owner);
   }
 
   async list(owner: UserId, query: TaskQuery): Promise<TaskListing> {
@@ -240,10 +260,16 @@ export class InMemoryTaskRepository implements TaskRepository, Journal {
     return journalPosition(sequence, lastEventId);
   }
 
-  #save(owner: UserId, { before, after, event }: TaskTransition): void {
+  #save(owner: UserId, { before, after, event, remindedUntil }: TaskTransition): void {
     if (event === undefined) return;
     if (after !== undefined) this.#tasks.set(after.id, after);
     else if (before !== undefined) this.#tasks.delete(before.id);
+    if (before === undefined && remindedUntil !== undefined) this.#remindedUntil.set(event.taskId, remindedUntil);
+    if (after === undefined) this.#remindedUntil.delete(event.taskId);
+    this.#append(owner, event);
+  }
+
+  #append(owner: UserId, event: TaskEvent): void {
     const { sequence: last = 0, entries = [] } = this.#journals.get(owner) ?? {};
     const sequence = last + 1;
     const isErased = event.type === 'todo.task.erased.v1';

@@ -17,6 +17,7 @@ export {
 } from './auth/token-verifier.js';
 export { type CloudEventsSinkOptions, cloudEventsSink } from './delivery/cloud-events.js';
 export { type DeadLetter, SqlOutbox } from './delivery/outbox.js';
+export { SqlReminders } from './delivery/reminders.js';
 export { type RunningFeed, type ServerFeedOptions, serverFeed } from './feed/server-feed.js';
 export { SqlJournal } from './journal/journal.js';
 export { BETTER_AUTH_TABLES, type BetterAuthTables } from './postgres/better-auth.js';

@@ -24,6 +24,9 @@ export function ledgerChanges(transitions: readonly TaskTransition[]) {
   };
 }
 
+/** A source of one row, for unconditional writes. */
+export const ONCE = sql`(select) as "once"`;
+
 const moreEvents = sql<number>`${value('moreEvents')}::int`;
 const moreTasks = sql<number>`${value('moreTasks')}::int`;
 const moreCompleted = sql<number>`${value('moreCompleted')}::int`;

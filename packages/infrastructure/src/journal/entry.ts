@@ -1,6 +1,6 @@
 import type { JournalEntry } from '@todo-backend/application';
 import type { Task, TaskEvent } from '@todo-backend/domain';
-import { type Insertable, sql } from 'kysely';
+import { type Insertable, type RawBuilder, sql } from 'kysely';
 import type { Tables } from '../schema/tables.js';
 import { isDeletion } from '../schema/task-events.js';
 
@@ -63,7 +63,7 @@ export function toEntry({ data, ...envelope }: StoredEntry): JournalEntry {
 /** The fields of a task that the first events do not have, and what they say by that. */
 const FIELDS_SINCE: Partial<Task> = { tags: [], recurrence: null, remindAt: null, series: null };
 
-/** A `timestamptz` in the format of the domain. */
-export function utcText(column: string) {
-  return sql<string>`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+/** A `timestamptz` in the format of the domain: a column, or another expression. */
+export function utcText(moment: string | RawBuilder<unknown>) {
+  return sql<string>`to_char(${typeof moment === 'string' ? sql.ref(moment) : moment} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }

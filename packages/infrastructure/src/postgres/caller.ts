@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Tables } from '../schema/tables.js';
 import { value } from './statements.js';
+import type { Scope } from './transactions.js';
 
 /** The tables of a statement that sets its user in the common table expression `caller`. */
 export type CallerTables = Tables & { caller: { known: string } };
@@ -11,12 +12,18 @@ export type CallerTables = Tables & { caller: { known: string } };
  * did, it would find no rows.
  */
 export function asCaller(db: Kysely<Tables>) {
+  return withSetting(db, 'app.user_id', value('owner'));
+}
+
+/** As {@link asCaller}, for a background task of the server: {@link Scope}. */
+export function asTask(db: Kysely<Tables>, { task }: Extract<Scope, { task: string }>) {
+  return withSetting(db, 'app.task', sql.lit(task));
+}
+
+function withSetting(db: Kysely<Tables>, name: string, setting: RawBuilder<unknown>) {
   return db.with(
     (cte) => cte('caller').materialized(),
-    (db) =>
-      db.selectNoFrom((eb) =>
-        eb.fn<string>('set_config', [sql.lit('app.user_id'), value('owner'), sql.lit(true)]).as('known'),
-      ),
+    (db) => db.selectNoFrom((eb) => eb.fn<string>('set_config', [sql.lit(name), setting, sql.lit(true)]).as('known')),
   );
 }
 

@@ -1,6 +1,6 @@
 import type { UserId } from '@todo-backend/domain';
 import { type Kysely, type QueryCreator, type RawBuilder, sql } from 'kysely';
-import { appendEvents, EVENTS_OF_JSON, ONE_EVENT, updateLedger } from '../journal/append.js';
+import { appendEvents, EVENTS_OF_JSON, ONCE, ONE_EVENT, updateLedger } from '../journal/append.js';
 import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
 import { rowOfValues, rowsOfJson, value, withParts } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
@@ -63,9 +63,6 @@ export function saveMany(
     .selectFrom('ledger')
     .select(LEDGER_SEQUENCE);
 }
-
-/** A source of one row, for unconditional writes. */
-const ONCE = sql`(select) as "once"`;
 
 /** One row as parameters, or any number of rows as JSON in one parameter. */
 const ONE_ROW = rowOfValues<NewRow>(ROW_TYPES);
