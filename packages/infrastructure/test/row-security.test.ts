@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { recoveryUseCases } from '@todo-backend/application';
 import { taskWriter } from '@todo-backend/application/testing';
-import { createTask, editTask, type Task } from '@todo-backend/domain';
-import { Database, SqlJournal, SqlTaskRepository } from '@todo-backend/infrastructure';
+import { createTask, editTask, reminder, type Task } from '@todo-backend/domain';
+import { Database, SqlJournal, SqlReminders, SqlTaskRepository } from '@todo-backend/infrastructure';
 import test, { type ExecutionContext } from 'ava';
 import { sql } from 'kysely';
 import { createApiLogin, startPgBouncer } from '../../../test/pgbouncer.ts';
@@ -43,6 +43,12 @@ class JournalWithoutOwnerPredicate extends SqlJournal {
   }
 }
 
+class RemindersWithoutOwnerPredicate extends SqlReminders {
+  protected override ownedBy() {
+    return sql<boolean>`true`;
+  }
+}
+
 async function assertRowSecurity(t: ExecutionContext, database: Database): Promise<void> {
   t.deepEqual(await database.check(), { rowSecurity: true });
   const tasks = new WithoutOwnerPredicate(database, STANDALONE);
@@ -76,6 +82,7 @@ async function assertRowSecurity(t: ExecutionContext, database: Database): Promi
     { message: /row-level security/ },
   );
   await assertErasureIsWalledIn(t, database, { alice, bob });
+  await assertRemindersAreWalledIn(t, database, { alice, bob });
   const unset = await database.query((db) => db.selectFrom('tasks').select('id').execute());
   t.deepEqual(unset, [], 'who does not say whose tasks gets none');
   t.deepEqual(await tasks.find(bob, his.id), his);
@@ -139,6 +146,36 @@ async function assertErasureIsWalledIn(
     database.transaction({ user: alice }, (db) => sql`delete from task_events`.execute(db)),
     { message: /permission denied/ },
   );
+}
+
+/** Finding whom to remind, and reminding, with no wall but the database's. */
+async function assertRemindersAreWalledIn(
+  t: ExecutionContext,
+  database: Database,
+  { alice, bob }: { readonly alice: string; readonly bob: string },
+): Promise<void> {
+  const writer = taskWriter(new SqlTaskRepository(database, STANDALONE));
+  const [hers, his, plain] = [taskOf(alice), taskOf(bob), taskOf(bob)];
+  for (const task of [hers, his]) await writer.add({ ...task, remindAt: '2026-03-01T13:00:00.000Z' });
+  await writer.add(plain);
+  const forDelivery = await database.transaction({ task: 'delivery' }, (db) =>
+    db.selectFrom('tasks').select('id').where('userId', 'in', [alice, bob]).execute(),
+  );
+  t.deepEqual(forDelivery.map(({ id }) => id).sort(), [hers.id, his.id].sort(), 'only tasks with reminders to come');
+  for (const change of ['update tasks set "remindedUntil" = "remindAt"', 'delete from tasks']) {
+    const { numAffectedRows } = await database.transaction({ task: 'delivery' }, (db) => sql.raw(change).execute(db));
+    t.is(numAffectedRows, 0n, change);
+  }
+  const origin = (userId: string, time: string) =>
+    ({ id: randomUUID(), time, actor: { type: 'user', id: userId }, correlationId: null }) as const;
+  const record = (reminders: SqlReminders, userId: string, tasks: string[]) =>
+    reminders.record({ userId, tasks }, (task, now) => reminder(task, origin(userId, now)));
+  const walls = [new RemindersWithoutOwnerPredicate(database), new SqlReminders(database)];
+  for (const reminders of walls) t.is((await record(reminders, alice, [his.id])).come, 0);
+  t.is((await record(new RemindersWithoutOwnerPredicate(database), alice, [hers.id, his.id])).come, 1);
+  t.is((await record(new RemindersWithoutOwnerPredicate(database), bob, [hers.id, his.id])).come, 1, 'his is to come');
+  for (const { id } of [his, plain]) await writer.delete(bob, id);
+  await writer.delete(alice, hers.id);
 }
 
 /** Many concurrent users on few connections: no one gets the setting of the connection's previous user. */

@@ -12,6 +12,7 @@ import {
   type ReadinessProbe,
   type RecoveryUseCases,
   recoveryUseCases,
+  reminderRounds,
   type TaskRepository,
   type TaskUseCases,
   type TokenVerifier,
@@ -29,6 +30,7 @@ import {
   keysFromUrl,
   SqlJournal,
   SqlOutbox,
+  SqlReminders,
   SqlTaskRepository,
   serverFeed,
   tokenVerifier,
@@ -82,6 +84,8 @@ export interface Parts extends Foundations {
   readonly sink: EventSink | undefined;
   /** Does one round of delivery; `undefined` where events go nowhere. */
   readonly relay: ReturnType<typeof eventRelay> | undefined;
+  /** Does one round of reminders. */
+  readonly reminders: ReturnType<typeof reminderRounds>;
   readonly metrics: Metrics | undefined;
   /** Says that the server is shutting down, from `begin` on. */
   readonly shutdown: Shutdown;
@@ -156,6 +160,7 @@ const factories: Factories = {
   sink: ({ config: { events }, clock }) =>
     events.sinkUrl === undefined ? undefined : cloudEventsSink(events.sinkUrl, { secrets: events.sinkSecrets, clock }),
   relay: ({ outbox, sink }) => sink && eventRelay({ outbox, sink }),
+  reminders: ({ database, newId, feed }) => reminderRounds({ reminders: new SqlReminders(database), newId, feed }),
   metrics: ({ createMetrics, logger, database, connections, streams, sink, outbox }) =>
     createMetrics?.({
       logger,

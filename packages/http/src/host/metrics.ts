@@ -28,6 +28,8 @@ export interface MetricsOptions {
 export interface Metrics {
   /** Counts a request. */
   observe(request: AnsweredRequest): void;
+  /** Counts reminders that have come, by the seconds from the moment that was set. */
+  remind(seconds: readonly number[]): void;
   /**
    * Collects all metrics, in the text format of Prometheus. A metric that cannot be read is left out, logged and
    * counted in `todo_metric_failures_total`. Never rejects.
@@ -43,6 +45,9 @@ export interface MetricsServer {
 
 /** Seconds. Fine enough to tell p50 from p99 of fast requests, up to the 10 s limit of a statement. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Seconds, from a server that has nothing else to do to one that was away for a day. */
+const REMINDER_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600, 3_600, 86_400];
 
 /** The methods with their own label. Other methods share one, because clients can send any. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
@@ -81,6 +86,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     help: 'Seconds from the arrival of a request to its answer.',
     labelNames: ['method', 'route'],
     buckets: BUCKETS,
+    registers,
+  });
+  const reminders = new Histogram({
+    name: 'todo_reminder_delay_seconds',
+    help: 'Seconds from the moment that a reminder was set to, to its event in the journal.',
+    buckets: REMINDER_BUCKETS,
     registers,
   });
   const refusals = new Counter({
@@ -175,6 +186,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
       requests.inc({ ...labels, status });
       durations.observe(labels, seconds);
       if (refusal !== undefined) refusals.inc({ reason: refusal });
+    },
+    remind(seconds) {
+      for (const delay of seconds) reminders.observe(delay);
     },
     async read() {
       const texts = [...(await Promise.all(names.map(readOne))), await readOne(FAILURES)];

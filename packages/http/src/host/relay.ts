@@ -1,30 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RelayRound } from '@todo-backend/application';
 import type { Logger } from 'pino';
-
-/** Milliseconds between rounds when there is nothing to deliver. */
-const IDLE_DELAY = 500;
-
-/** The longest delay in milliseconds while the sink or the database is unreachable. */
-const LONGEST_OUTAGE_DELAY = 30_000;
-
-/** A relay that runs in the background. */
-export interface RunningRelay {
-  /** Finishes deliveries in progress, and releases the remaining claims. */
-  stop(): Promise<void>;
-}
+import { IDLE_DELAY, outageDelay, type RunningLoop, startLoop } from './loop.js';
 
 /** Runs rounds in a loop: without delay while there are events to deliver, with growing delays during an outage. */
-export function startRelay(round: (isStopping: () => boolean) => Promise<RelayRound>, logger: Logger): RunningRelay {
-  const stopping = new AbortController();
-  const isStopping = () => stopping.signal.aborted;
+export function startRelay(round: (isStopping: () => boolean) => Promise<RelayRound>, logger: Logger): RunningLoop {
   /** Consecutive rounds that could not reach the sink. */
   let outages = 0;
   /** The last logged problem of the sink, until it accepts events again. */
   let lastProblem: string | undefined;
-  /** Consecutive rounds that threw for a reason other than the sink, and the last one logged. */
-  let failures = 0;
-  let failure: string | undefined;
 
   function report({ delivered, buried, failed, unreachable }: RelayRound): void {
     for (const { entry, reason } of buried) {
@@ -42,20 +25,8 @@ export function startRelay(round: (isStopping: () => boolean) => Promise<RelayRo
     lastProblem = message;
   }
 
-  async function delayAfterRound(): Promise<number> {
-    let result: RelayRound;
-    try {
-      result = await round(isStopping);
-    } catch (err) {
-      // The database is unavailable, or there is a bug: the events are kept and retried.
-      failures++;
-      if (String(err) !== failure) logger.error({ err }, 'could not relay events');
-      failure = String(err);
-      return outageDelay(failures);
-    }
-    if (failures > 0) logger.info('events can be relayed again');
-    failures = 0;
-    failure = undefined;
+  async function delayAfterRound(isStopping: () => boolean): Promise<number> {
+    const result = await round(isStopping);
     report(result);
     if (result.delivered > 0) {
       outages = 0;
@@ -66,22 +37,6 @@ export function startRelay(round: (isStopping: () => boolean) => Promise<RelayRo
     return outageDelay(outages);
   }
 
-  async function run(): Promise<void> {
-    while (!isStopping()) {
-      const delay = await delayAfterRound();
-      await sleep(delay, undefined, { signal: stopping.signal }).catch(() => {});
-    }
-  }
-
-  const running = run();
-  return {
-    async stop() {
-      stopping.abort();
-      await running;
-    },
-  };
-}
-
-function outageDelay(rounds: number): number {
-  return Math.min(LONGEST_OUTAGE_DELAY, IDLE_DELAY * 2 ** rounds);
+  // When it fails, the events are kept and retried.
+  return startLoop(delayAfterRound, { logger, failed: 'could not relay events', again: 'events can be relayed again' });
 }

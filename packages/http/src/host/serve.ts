@@ -15,6 +15,7 @@ import { createContainer } from './container.js';
 import { createLogger, flushLog } from './logger.js';
 import type { MetricsServer } from './metrics.js';
 import { startRelay } from './relay.js';
+import { startReminders } from './reminders.js';
 import { listen } from './server.js';
 
 /** An open database, and how to close it and what it holds. */
@@ -98,6 +99,7 @@ export async function serve(given: Config, options: ServeOptions = {}): Promise<
     const server = await listen(parts.app, { ...config, connections: parts.connections, logger });
     logger.info({ host: config.host, port: server.port, version }, 'listening');
     const relay = parts.relay && startRelay(parts.relay, logger);
+    const reminders = startReminders(parts.reminders, { logger, onReminders: parts.metrics?.remind });
     const sweeping = setInterval(() => {
       expireIdempotencyKeys(database).catch((err) => logger.warn({ err }, 'could not delete expired idempotency keys'));
     }, SWEEP_INTERVAL);
@@ -109,7 +111,7 @@ export async function serve(given: Config, options: ServeOptions = {}): Promise<
         if (error) logger.fatal({ err: error }, 'stopping because of an error that nobody caught');
         parts.shutdown.begin();
         clearInterval(sweeping);
-        await Promise.all([server.close(), relay?.stop()]);
+        await Promise.all([server.close(), relay?.stop(), reminders.stop()]);
         await metrics?.close();
         await Promise.race([Promise.resolve(parts.feed.close?.()).then(closeDatabase), sleep(DATABASE_CLOSE_TIMEOUT)]);
         logger.info('stopped');
