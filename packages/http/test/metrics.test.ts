@@ -166,6 +166,19 @@ test('events have metrics', async (t) => {
   t.is(only(text, 'todo_events_dead'), 0);
 });
 
+test('reminders are counted by how late they came', async (t) => {
+  const { metrics } = await metricsWith();
+  t.is(only(await metrics.read(), 'todo_reminder_delay_seconds_count'), 0);
+  metrics.remind([0.002, 0.3, 7_000]);
+  const text = await metrics.read();
+  t.is(only(text, 'todo_reminder_delay_seconds_count'), 3);
+  const upTo = samples(text, 'todo_reminder_delay_seconds_bucket');
+  t.deepEqual(
+    ['0.01', '0.5', '3600', '86400'].map((bound) => upTo[`le="${bound}"`]),
+    [1, 2, 2, 3],
+  );
+});
+
 test('a metric that cannot be read is missing, counted and logged, and does not affect the others', async (t) => {
   let isAway = true;
   const { metrics, log } = await metricsWith({
