@@ -212,6 +212,7 @@ export const taskRepositoryContract: readonly ContractCase[] = [
       const next = nextOccurrence(first, {
         id: context.newId(),
         dueDate: due('2026-02-28'),
+        before: 2,
         remindAt: null,
         now: first.createdAt,
       });

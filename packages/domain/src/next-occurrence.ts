@@ -21,13 +21,15 @@ export interface NextOccurrence {
   /** The same for the same occurrence, so that there is only one. */
   readonly id: TaskId;
   readonly dueDate: DueDate;
+  /** The occurrences of the rule before it. */
+  readonly before: number;
   readonly remindAt: Timestamp | null;
   readonly now: Timestamp;
 }
 
 /** The next occurrence of a task, as a new one. */
-export function nextOccurrence(task: RepeatingTask, { now, ...next }: NextOccurrence): RepeatingTask {
-  const series = { ...task.series, occurrence: task.series.occurrence + 1 };
+export function nextOccurrence(task: RepeatingTask, { now, before, ...next }: NextOccurrence): RepeatingTask {
+  const series = { ...task.series, occurrence: task.series.occurrence + 1, before };
   return { ...task, ...next, status: 'pending', series, createdAt: now, updatedAt: now };
 }
 

@@ -52,15 +52,15 @@ export const RECURRENCE_RULE_PATTERN = '[A-Za-z]+=[A-Za-z0-9,+-]+(?:;[A-Za-z]+=[
  *
  * - `FREQ`, which is required: `DAILY`, `WEEKLY`, `MONTHLY` or `YEARLY`
  * - `INTERVAL`: 1 to 1000
- * - `COUNT`, 1 to 1000, or `UNTIL`: `20261231` (to the end of that day), `20261231T170000` (on the wall clock of the
+ * - `COUNT`, 1 to 366, or `UNTIL`: `20261231` (to the end of that day), `20261231T170000` (on the wall clock of the
  *   recurrence's zone) or `20261231T160000Z`; both ends belong to it
  * - `BYDAY`: `MO` to `SU`; with a number in a month (`MONTHLY`, and `YEARLY` with `BYMONTH`: 1 to 5, -1 to -5) or in a
  *   year (`YEARLY` otherwise: 1 to 52, -1 to -52, and then for all of them or none). Not with a number beside
  *   `BYMONTHDAY`, where RFC 5545 does not say what it counts.
  * - `BYMONTHDAY`: 1 to 31, -1 to -28. Not with `WEEKLY`, nor with `DAILY` and an `INTERVAL`.
  * - `BYMONTH`: 1 to 12
- * - `BYSETPOS`, beside `BYDAY` or `BYMONTHDAY`: as many as a week, month or year can have. Not with `DAILY`, `WEEKLY`
- *   and `BYMONTH`, nor `YEARLY` and a `BYMONTHDAY` of more than 28; up to 53 with `YEARLY` and `COUNT`.
+ * - `BYSETPOS`, beside either `BYDAY` or `BYMONTHDAY`: as many as these can give in a week, month or year, and up to 53.
+ *   Not with `DAILY`, `WEEKLY` and `BYMONTH`, nor `YEARLY` and a `BYMONTHDAY` of more than 28.
  *
  * Weeks begin on Monday. The time of day is that of the due date, so a rule has none.
  *
@@ -119,8 +119,8 @@ const PARTS = {
     return interval === undefined ? 'must be a number from 1 to 1000.' : { interval };
   },
   COUNT: (value) => {
-    const count = number(value, 1, 1000);
-    return count === undefined ? 'must be a number from 1 to 1000.' : { count };
+    const count = number(value, 1, 366);
+    return count === undefined ? 'must be a number from 1 to 366: for more, leave it out or use UNTIL.' : { count };
   },
   UNTIL: (value) => {
     const until = parseUntil(value);
@@ -147,9 +147,9 @@ const PARTS = {
     return isRepeated(byMonth) ? 'must not have a month twice.' : { byMonth };
   },
   BYSETPOS: (value) => {
-    const bySetPos = value.split(',').map((position) => signed(position, 366, 366));
+    const bySetPos = value.split(',').map((position) => signed(position, 53, 53));
     if (!bySetPos.every((position) => position !== undefined)) {
-      return 'must be numbers from 1 to 366, or from -1 to -366.';
+      return 'must be numbers from 1 to 53, or from -1 to -53.';
     }
     return isRepeated(bySetPos) ? 'must not have a position twice.' : { bySetPos };
   },
@@ -202,21 +202,17 @@ const COMBINATIONS: readonly { readonly problem: string; isRefused(rule: Recurre
     isRefused: ({ bySetPos, byDay, byMonthDay }) => bySetPos !== undefined && (byDay ?? byMonthDay) === undefined,
   },
   {
-    problem: 'BYSETPOS must be from 1 to the number of days in BYDAY, or the same from the end, with FREQ=WEEKLY.',
-    isRefused: ({ freq, bySetPos, byDay = [] }) => freq === 'WEEKLY' && highest(bySetPos) > byDay.length,
+    // Some of these give no date ever, and finding that out would take long.
+    problem: 'BYSETPOS must not be beside both BYDAY and BYMONTHDAY: leave one of the two out.',
+    isRefused: ({ bySetPos, byDay, byMonthDay }) => (bySetPos && byDay && byMonthDay) !== undefined,
+  },
+  {
+    problem: 'BYSETPOS must not be more than the number of days that BYDAY or BYMONTHDAY can give each time.',
+    isRefused: (rule) => highest(rule.bySetPos) > mostDays(rule),
   },
   {
     problem: 'BYSETPOS must not be there with FREQ=WEEKLY and BYMONTH: leave one of the two out.',
     isRefused: ({ freq, bySetPos, byMonth }) => freq === 'WEEKLY' && (bySetPos && byMonth) !== undefined,
-  },
-  {
-    problem: 'BYSETPOS must be from 1 to 31, or from -1 to -31, with FREQ=MONTHLY.',
-    isRefused: ({ freq, bySetPos }) => freq === 'MONTHLY' && highest(bySetPos) > 31,
-  },
-  {
-    // Otherwise it can take long to count them: there are many days to look at in each year, and years without any.
-    problem: 'BYSETPOS must be from 1 to 53, or from -1 to -53, with FREQ=YEARLY and COUNT.',
-    isRefused: ({ freq, bySetPos, count }) => freq === 'YEARLY' && count !== undefined && highest(bySetPos) > 53,
   },
   {
     problem: 'BYSETPOS must not be there with FREQ=YEARLY and a BYMONTHDAY from 29 to 31: use FREQ=MONTHLY.',
@@ -232,6 +228,15 @@ function hasNumbers({ byDay = [] }: RecurrenceRule): boolean {
 /** Whether the numbers of days of the week count in a month, rather than in a year. */
 function isInMonths({ freq, byMonth }: RecurrenceRule): boolean {
   return freq === 'MONTHLY' || byMonth !== undefined;
+}
+
+/** How many days a rule with either BYDAY or BYMONTHDAY can give in one of its weeks, months or years. */
+function mostDays({ freq, byDay, byMonthDay = [], byMonth }: RecurrenceRule): number {
+  if (freq === 'WEEKLY') return byDay?.length ?? 0;
+  const months = freq === 'MONTHLY' ? 1 : (byMonth?.length ?? 12);
+  if (byDay === undefined) return byMonthDay.length * months;
+  const isInYear = freq === 'YEARLY' && byMonth === undefined;
+  return byDay.reduce((sum, { nth }) => sum + (isInYear ? (nth ? 1 : 53) : (nth ? 1 : 5) * months), 0);
 }
 
 /** The highest of some numbers, whatever their signs. */

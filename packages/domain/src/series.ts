@@ -10,7 +10,7 @@ export interface Series {
   readonly occurrence: number;
   /** The due date that the rule counts from: that of the first task, or the last one that a user has set. */
   readonly start: DueDate;
-  /** The tasks of the series before the one that was due at `start`: `COUNT` includes them. */
+  /** The occurrences of the rule before this one, done or missed: `COUNT` includes them. */
   readonly before: number;
 }
 
@@ -37,5 +37,5 @@ export function seriesOf(
     return { id, occurrence: 1, start: dueDate, before: 0 };
   }
   if (before?.dueDate === dueDate) return series;
-  return { ...series, start: dueDate, before: series.occurrence - 1 };
+  return { ...series, start: dueDate };
 }

@@ -146,7 +146,7 @@ export function editTask(task: Task, patch: TaskPatch, now: Timestamp): Task {
   const { recurrence = task.recurrence, remindAt = task.remindAt } = patch;
   const content = { title: title.trim(), description, priority, category, dueDate, tags: trimmed(tags) };
   const edited: TaskContent = { ...content, recurrence, remindAt };
-  assertRepeatable(edited);
+  assertRepeatable(edited, task);
   return changed(task, { ...edited, series: seriesOf(task.id, edited, task) }, now);
 }
 
@@ -164,8 +164,8 @@ export type TaskState = TaskContent & Pick<Task, 'status'>;
  * @param series as it was before, where that goes back too; otherwise it follows from the fields
  */
 export function putBack(task: Task, fields: Partial<TaskState>, now: Timestamp, series?: Series | null): Task {
-  const state = { ...task, ...fields };
-  return changed(task, { ...fields, series: series ?? seriesOf(task.id, state, task) }, now);
+  const following = seriesOf(task.id, { ...task, ...fields }, task);
+  return changed(task, { ...fields, series: following && (series ?? following) }, now);
 }
 
 /** The task as a new version. */
@@ -261,8 +261,10 @@ export function ruleProblem(rule: string): string | undefined {
   return 'problem' in parsed ? parsed.problem : undefined;
 }
 
-function assertRepeatable({ recurrence, dueDate }: Pick<TaskContent, 'recurrence' | 'dueDate'>): void {
+function assertRepeatable({ recurrence, dueDate }: TaskContent, before?: TaskContent): void {
   if (recurrence === null || dueDate !== null) return;
+  // An undo may have left it so.
+  if (before?.dueDate === null && isEqual(before.recurrence, recurrence)) return;
   throw new InvalidInputError([{ field: 'dueDate', message: REPEATS_WITHOUT_DUE_DATE }]);
 }
 

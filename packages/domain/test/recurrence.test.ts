@@ -12,7 +12,7 @@ const accepted: [text: string, rule: object][] = [
   ['freq=weekly;byday=mo,fR', { freq: 'WEEKLY', interval: 1, byDay: [{ day: 'MO' }, { day: 'FR' }] }],
   ['INTERVAL=1000;FREQ=YEARLY', { freq: 'YEARLY', interval: 1000 }],
   ['FREQ=MONTHLY;INTERVAL=02', { freq: 'MONTHLY', interval: 2 }],
-  ['FREQ=DAILY;COUNT=1000', { freq: 'DAILY', interval: 1, count: 1000 }],
+  ['FREQ=DAILY;COUNT=366', { freq: 'DAILY', interval: 1, count: 366 }],
   ['FREQ=DAILY;UNTIL=20261231', { freq: 'DAILY', interval: 1, until: '2026-12-31T23:59:59.999' }],
   ['FREQ=DAILY;UNTIL=20240229T170000', { freq: 'DAILY', interval: 1, until: '2024-02-29T17:00:00' }],
   ['FREQ=DAILY;until=20261231t160000z', { freq: 'DAILY', interval: 1, until: '2026-12-31T16:00:00.000Z' }],
@@ -31,8 +31,8 @@ const accepted: [text: string, rule: object][] = [
   ['FREQ=WEEKLY;BYDAY=MO,TU;BYSETPOS=2', {
     freq: 'WEEKLY', interval: 1, byDay: [{ day: 'MO' }, { day: 'TU' }], bySetPos: [2],
   }],
-  ['FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-366', {
-    freq: 'YEARLY', interval: 1, byDay: ['MO', 'TU', 'WE', 'TH', 'FR'].map((day) => ({ day })), bySetPos: [-366],
+  ['FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-53', {
+    freq: 'YEARLY', interval: 1, byDay: ['MO', 'TU', 'WE', 'TH', 'FR'].map((day) => ({ day })), bySetPos: [-53],
   }],
 ]; // biome-ignore format: a list to look through
 
@@ -44,6 +44,8 @@ const LETTERS = 'Rule must have only letters, digits and the characters = ; , + 
 const SHAPE = 'Rule must be parts such as FREQ=WEEKLY, with a semicolon between two of them.';
 const UNTIL = 'UNTIL must be a real date such as 20261231, 20261231T170000 or 20261231T160000Z.';
 const UNKNOWN = 'its parts can be FREQ, INTERVAL, COUNT, UNTIL, BYDAY, BYMONTHDAY, BYMONTH and BYSETPOS.';
+const SETPOS = 'BYSETPOS must not be more than the number of days that BYDAY or BYMONTHDAY can give each time.';
+const COUNT = 'COUNT must be a number from 1 to 366: for more, leave it out or use UNTIL.';
 const BYDAY =
   'BYDAY must be days of the week (MO, TU, WE, TH, FR, SA and SU), as in MO,FR, or with a number up to 52, as in 2TU or -1FR.';
 const IN_MONTHS = 'BYDAY must have numbers from 1 to 5, or from -1 to -5, because they count in a month.';
@@ -75,8 +77,9 @@ const refused: [text: string, problem: string][] = [
   ['FREQ=DAILY;INTERVAL=0', 'INTERVAL must be a number from 1 to 1000.'],
   ['FREQ=DAILY;INTERVAL=1001', 'INTERVAL must be a number from 1 to 1000.'],
   ['FREQ=DAILY;INTERVAL=+1', 'INTERVAL must be a number from 1 to 1000.'],
-  ['FREQ=DAILY;COUNT=0', 'COUNT must be a number from 1 to 1000.'],
-  ['FREQ=DAILY;COUNT=1e2', 'COUNT must be a number from 1 to 1000.'],
+  ['FREQ=DAILY;COUNT=0', COUNT],
+  ['FREQ=DAILY;COUNT=367', COUNT],
+  ['FREQ=DAILY;COUNT=1e2', COUNT],
   ['FREQ=DAILY;COUNT=2;UNTIL=20261231', 'Rule must have COUNT or UNTIL, not both.'],
   ['FREQ=DAILY;UNTIL=20260229', UNTIL],
   ['FREQ=DAILY;UNTIL=20261231T240000', UNTIL],
@@ -106,14 +109,18 @@ const refused: [text: string, problem: string][] = [
   ['FREQ=YEARLY;BYMONTH=-1', 'BYMONTH must be numbers from 1 to 12.'],
   ['FREQ=YEARLY;BYMONTH=5L', 'BYMONTH must be numbers from 1 to 12.'],
   ['FREQ=YEARLY;BYMONTH=1,01', 'BYMONTH must not have a month twice.'],
-  ['FREQ=MONTHLY;BYDAY=MO;BYSETPOS=0', 'BYSETPOS must be numbers from 1 to 366, or from -1 to -366.'],
+  ['FREQ=MONTHLY;BYDAY=MO;BYSETPOS=0', 'BYSETPOS must be numbers from 1 to 53, or from -1 to -53.'],
   ['FREQ=MONTHLY;BYDAY=MO;BYSETPOS=1,1', 'BYSETPOS must not have a position twice.'],
-  ['FREQ=MONTHLY;BYDAY=MO;BYSETPOS=32', 'BYSETPOS must be from 1 to 31, or from -1 to -31, with FREQ=MONTHLY.'],
+  ['FREQ=MONTHLY;BYDAY=MO;BYSETPOS=32', SETPOS],
+  ['FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6', SETPOS],
+  ['FREQ=MONTHLY;BYDAY=1MO,-1FR;BYSETPOS=3', SETPOS],
+  ['FREQ=YEARLY;BYMONTHDAY=1,2;BYMONTH=3,4;BYSETPOS=-5', SETPOS],
+  ['FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13;BYSETPOS=1', 'BYSETPOS must not be beside both BYDAY and BYMONTHDAY: leave one of the two out.'],
   ['FREQ=MONTHLY;BYSETPOS=1', 'BYSETPOS must be beside BYDAY or BYMONTHDAY, which it selects from.'],
   ['FREQ=DAILY;BYDAY=MO;BYSETPOS=1', 'BYSETPOS must not be there with FREQ=DAILY: a day has one date.'],
-  ['FREQ=WEEKLY;BYDAY=MO;BYSETPOS=-2', 'BYSETPOS must be from 1 to the number of days in BYDAY, or the same from the end, with FREQ=WEEKLY.'],
+  ['FREQ=WEEKLY;BYDAY=MO;BYSETPOS=-2', SETPOS],
   ['FREQ=WEEKLY;BYDAY=MO;BYSETPOS=1;BYMONTH=2', 'BYSETPOS must not be there with FREQ=WEEKLY and BYMONTH: leave one of the two out.'],
-  ['FREQ=YEARLY;BYDAY=MO;BYSETPOS=54;COUNT=9', 'BYSETPOS must be from 1 to 53, or from -1 to -53, with FREQ=YEARLY and COUNT.'],
+  ['FREQ=YEARLY;BYDAY=MO;BYSETPOS=54', 'BYSETPOS must be numbers from 1 to 53, or from -1 to -53.'],
   ['FREQ=YEARLY;BYMONTHDAY=29;BYSETPOS=1', 'BYSETPOS must not be there with FREQ=YEARLY and a BYMONTHDAY from 29 to 31: use FREQ=MONTHLY.'],
 ]; // biome-ignore format: a list to look through
 

@@ -18,7 +18,7 @@ import {
 } from '@todo-backend/domain';
 import { v5 as uuidv5 } from 'uuid';
 import type { ChangeContext } from './change-context.js';
-import { nextDueDate, nextReminder, recurrenceProblem } from './occurrences.js';
+import { nextDue, nextReminder, recurrenceProblem } from './occurrences.js';
 
 /** What completing or reopening a task does. */
 export interface Completed {
@@ -64,10 +64,10 @@ function nextId({ series: { id, occurrence } }: RepeatingTask): TaskId {
 
 function nextOf(task: RepeatingTask, id: TaskId, now: Timestamp): Task | undefined {
   const { recurrence, dueDate, series, remindAt } = task;
-  const next = nextDueDate({ ...series, recurrence, dueDate }, now);
+  const next = nextDue({ ...series, recurrence, dueDate }, now);
   if (next === undefined) return undefined;
-  const reminder = remindAt === null ? undefined : nextReminder(remindAt, dueDate, next, recurrence.timeZone);
-  return nextOccurrence(task, { id, dueDate: next, remindAt: reminder ?? null, now });
+  const reminder = remindAt === null ? undefined : nextReminder(remindAt, dueDate, next.dueDate, recurrence.timeZone);
+  return nextOccurrence(task, { ...next, id, remindAt: reminder ?? null, now });
 }
 
 /** The transition that edits a task. */

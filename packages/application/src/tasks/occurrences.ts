@@ -26,17 +26,19 @@ export interface RepeatedDue {
   readonly dueDate: DueDate;
   /** The due date that the rule counts from (`DTSTART`). It is the first occurrence, also where the rule would not give it. */
   readonly start: DueDate;
-  /** How many occurrences of the series came before `start`; they count for `COUNT`. */
+  /** How many occurrences of the series came before this one, done or missed: `COUNT` includes them. */
   readonly before: number;
-  /** The number of this occurrence in its series, from 1 on. It counts for `COUNT` where dates count from completion. */
-  readonly occurrence: number;
 }
 
+/** The next occurrence, as far as its dates are concerned. */
+export type NextDue = Pick<RepeatedDue, 'dueDate' | 'before'>;
+
 /**
- * The due date of the next occurrence, if this one is completed at a time; `undefined` where the series ends.
+ * The next occurrence, if this one is completed at a time; `undefined` where the series ends.
  *
  * The rule is about the wall clock of the recurrence's zone. A time that the clocks skip moves forward by what they skip;
- * of two equal ones it is the earlier. Two dates that are one moment then (a day can be missing) are one occurrence.
+ * of two equal ones it is the earlier. Two dates that are one moment then (a day can be missing) are one occurrence, but
+ * two for `COUNT`.
  *
  * With `MONTHLY` and `YEARLY`, a day that a month does not have is its last one, as with `SKIP=BACKWARD` of RFC 7529;
  * `BYDAY` and `BYSETPOS` select after that. With `DAILY`, `BYMONTH`, `BYMONTHDAY` and `BYDAY` only leave days out.
@@ -45,7 +47,7 @@ export interface RepeatedDue {
  * - Anchor `schedule`: the first occurrence after this one that is not over at that time. Those between are passed.
  * - Anchor `completion`: the first date of the rule after the day of completion, as if it had started on that day.
  */
-export function nextDueDate(due: RepeatedDue, completedAt: Timestamp): DueDate | undefined {
+export function nextDue(due: RepeatedDue, completedAt: Timestamp): NextDue | undefined {
   const [next] = following(due, Date.parse(completedAt), 1);
   return next;
 }
@@ -54,7 +56,8 @@ export function nextDueDate(due: RepeatedDue, completedAt: Timestamp): DueDate |
  * The next due dates, up to a limit, if each occurrence is completed when it is due, or this one now where it is overdue.
  */
 export function nextDueDates(due: RepeatedDue, now: Timestamp, limit: number): DueDate[] {
-  return following(due, Math.max(Date.parse(now), momentOf(due.dueDate, due.recurrence.timeZone)), limit);
+  const from = Math.max(Date.parse(now), momentOf(due.dueDate, due.recurrence.timeZone));
+  return following(due, from, limit).map(({ dueDate }) => dueDate);
 }
 
 /**
@@ -89,9 +92,9 @@ export function recurrenceProblem(recurrence: Recurrence, dueDate: DueDate): str
   }
 
   const from = momentOf(dueDate, recurrence.timeZone);
-  const due = { recurrence, dueDate, start: dueDate, before: 0, occurrence: 1 };
+  const due = { recurrence, dueDate, start: dueDate, before: 0 };
   if (followingBy(rest, due, from, 1).length === 0) {
-    return 'Rule must give a date after the due date, up to the year 9999.';
+    return 'Rule must give a date after the due date, not too far away and up to the year 9999.';
   }
   if (until !== undefined && followingBy(read.rule, due, from, 1).length === 0) {
     return 'UNTIL must not be before the date that comes after the due date.';
@@ -106,46 +109,69 @@ function mayMissDates({ freq, interval, byDay, byMonth, byMonthDay }: Recurrence
   return freq === 'DAILY' ? interval % 7 === 0 && byDay !== undefined : (byDay && byMonthDay) !== undefined;
 }
 
-function following(due: RepeatedDue, completedAt: number, limit: number): DueDate[] {
+function following(due: RepeatedDue, completedAt: number, limit: number): NextDue[] {
   const read = parseRecurrenceRule(due.recurrence.rule);
   return 'rule' in read ? followingBy(read.rule, due, completedAt, limit) : [];
 }
 
-function followingBy(rule: RecurrenceRule, due: RepeatedDue, completedAt: number, limit: number): DueDate[] {
+function followingBy(rule: RecurrenceRule, due: RepeatedDue, completedAt: number, limit: number): NextDue[] {
   return due.recurrence.anchor === 'schedule'
     ? followingOnSchedule(rule, due, completedAt, limit)
     : followingCompletion(rule, due, completedAt, limit);
 }
 
-function followingOnSchedule(rule: RecurrenceRule, due: RepeatedDue, completedAt: number, limit: number): DueDate[] {
+function followingOnSchedule(rule: RecurrenceRule, due: RepeatedDue, completedAt: number, limit: number): NextDue[] {
   const { timeZone } = due.recurrence;
   const after = Math.max(completedAt, momentOf(due.dueDate, timeZone));
-  // With COUNT, those before have to be counted.
-  const from = rule.count === undefined ? dateOf(after, timeZone).subtract({ days: 2 }) : undefined;
-  const dueDates: DueDate[] = [];
-  let number = due.before;
-  for (const next of occurrences(rule, due.start, timeZone, from)) {
-    number += 1;
-    if (dueDates.length >= limit || number > (rule.count ?? number)) break;
-    if (next.moment > after && compareDueDates(next.dueDate, due.dueDate) > 0) dueDates.push(next.dueDate);
+  // The day before may have the same moment, where the clocks skip a day.
+  const from = dateOf(after, timeZone).subtract({ days: 2 });
+  const found: NextDue[] = [];
+  let last = after;
+  let before = due.before + (rule.count === undefined ? 0 : missedBefore(rule, due, from));
+  for (const next of occurrences(rule, due, from)) {
+    if (!isAfter(next, due)) continue;
+    before += 1;
+    if (found.length >= limit || before >= (rule.count ?? Number.POSITIVE_INFINITY)) break;
+    if (next.moment > last) {
+      found.push({ dueDate: next.dueDate, before });
+      last = next.moment;
+    }
   }
-  return dueDates;
+  return found;
 }
 
-function followingCompletion(rule: RecurrenceRule, due: RepeatedDue, completedAt: number, limit: number): DueDate[] {
+/** How many occurrences come after a due date and before another day: as many as `COUNT` has left, at the most. */
+function missedBefore(rule: RecurrenceRule, due: RepeatedDue, end: Temporal.PlainDate): number {
+  const { count = 0 } = rule;
+  const soonAfter = dateOf(momentOf(due.dueDate, due.recurrence.timeZone), due.recurrence.timeZone).add({ days: 1 });
+  let missed = 0;
+  for (const date of datesFrom(rule, due, soonAfter.subtract({ days: 2 }))) {
+    if (!isBefore(date, end) || due.before + missed >= count) break;
+    // Only on these days it depends on the time.
+    const occurrence = isBefore(soonAfter, date) ? undefined : occurrenceOn(date, due);
+    if (occurrence === undefined || isAfter(occurrence, due)) missed += 1;
+  }
+  return missed;
+}
+
+function isAfter({ dueDate, moment }: Occurrence, due: RepeatedDue): boolean {
+  return moment > momentOf(due.dueDate, due.recurrence.timeZone) && compareDueDates(dueDate, due.dueDate) > 0;
+}
+
+function followingCompletion(rule: RecurrenceRule, due: RepeatedDue, completedAt: number, limit: number): NextDue[] {
   const { timeZone } = due.recurrence;
   const time = wallClockOf(due.start, timeZone).toPlainTime();
-  const dueDates: DueDate[] = [];
+  const found: NextDue[] = [];
   let moment = completedAt;
-  for (let number = due.occurrence; dueDates.length < limit && number < (rule.count ?? number + 1); number += 1) {
+  for (let before = due.before + 1; found.length < limit && before < (rule.count ?? before + 1); before += 1) {
     const day = dateOf(moment, timeZone);
     const next = firstOf(datesAfter(rule, day, day));
     const occurrence = next && occurrenceAt(next.toPlainDateTime(time), isFloating(due.start), timeZone);
     if (occurrence === undefined || isOver(rule, occurrence)) break;
-    dueDates.push(occurrence.dueDate);
+    found.push({ dueDate: occurrence.dueDate, before });
     moment = Math.max(moment, occurrence.moment);
   }
-  return dueDates;
+  return found;
 }
 
 /** An occurrence, with the wall clock that the rule gives, which the clocks may skip. */
@@ -155,24 +181,34 @@ interface Occurrence {
   readonly wallClock: Temporal.PlainDateTime;
 }
 
-/** The occurrences of a series, in order: from the start, or some time before a later date. */
-function* occurrences(
-  rule: RecurrenceRule,
-  start: DueDate,
-  timeZone: string,
-  from: Temporal.PlainDate | undefined,
-): Generator<Occurrence> {
-  const wallClock = wallClockOf(start, timeZone);
-  const day = wallClock.toPlainDate();
-  const first = { dueDate: start, moment: momentOf(start, timeZone), wallClock };
-  if (!isOver(rule, first)) yield first;
-  let last = first.moment;
-  for (const date of datesAfter(rule, day, from ?? day)) {
-    const next = occurrenceAt(date.toPlainDateTime(wallClock.toPlainTime()), isFloating(start), timeZone);
+/** The occurrences of a series from a date on, in order. Two of them may be one moment. */
+function* occurrences(rule: RecurrenceRule, due: RepeatedDue, from: Temporal.PlainDate): Generator<Occurrence> {
+  for (const date of datesFrom(rule, due, from)) {
+    const next = occurrenceOn(date, due);
     if (next === undefined || isOver(rule, next)) return;
-    if (next.moment > last) yield next;
-    last = next.moment;
+    yield next;
   }
+}
+
+/** The dates of a series on the wall clock, from one on. */
+function* datesFrom(rule: RecurrenceRule, due: RepeatedDue, from: Temporal.PlainDate): Generator<Temporal.PlainDate> {
+  const start = startDay(due);
+  if (!isBefore(start, from)) yield start;
+  yield* datesAfter(rule, start, from);
+}
+
+function startDay({ start, recurrence }: RepeatedDue): Temporal.PlainDate {
+  return wallClockOf(start, recurrence.timeZone).toPlainDate();
+}
+
+/** The occurrence on a day; `undefined` after the year 9999. */
+function occurrenceOn(date: Temporal.PlainDate, { start, recurrence }: RepeatedDue): Occurrence | undefined {
+  const wallClock = wallClockOf(start, recurrence.timeZone);
+  // Of two equal times, the start may be the later.
+  if (date.equals(wallClock.toPlainDate())) {
+    return { dueDate: start, moment: momentOf(start, recurrence.timeZone), wallClock };
+  }
+  return occurrenceAt(date.toPlainDateTime(wallClock.toPlainTime()), isFloating(start), recurrence.timeZone);
 }
 
 /** `undefined` after the year 9999. */
@@ -220,10 +256,10 @@ function firstOf<Value>(values: Iterable<Value>): Value | undefined {
 const UNITS = { DAILY: 'days', WEEKLY: 'weeks', MONTHLY: 'months', YEARLY: 'years' } as const;
 
 /**
- * In how many periods a rule has a date, if it has any before the year 10000. Months and years repeat after 400 years; the
- * others have been counted, for each interval, month and day of the week.
+ * In how many periods to look for dates, so that no rule takes long. One that has no date in them is refused; where they
+ * are all missed, the series ends.
  */
-const ENOUGH_PERIODS = { DAILY: 7_500, WEEKLY: 1_100, MONTHLY: 4_800, YEARLY: 400 };
+const ENOUGH_PERIODS = { DAILY: 1_000, WEEKLY: 1_000, MONTHLY: 1_000, YEARLY: 100 };
 
 /** How many periods are looked at in one step, at most. The first steps are small, as the next date is mostly near. */
 const MOST_PERIODS = 256;
@@ -246,19 +282,14 @@ function* datesAfter(
   const periodAt = (index: number) => firstPeriod.add({ [UNITS[freq]]: index * interval });
 
   let index = indexOf(from);
-  const lastIndex = indexOf(LAST_DAY);
   const datesBetween = finder(pattern, periodAt(index));
-  for (
-    let size = 2, empty = 0;
-    index <= lastIndex && empty < ENOUGH_PERIODS[freq];
-    size = Math.min(2 * size, MOST_PERIODS)
-  ) {
-    const dates = datesBetween(periodAt(index), periodAt(Math.min(index + size, lastIndex + 1)).subtract({ days: 1 }));
-    empty = dates.length > 0 ? 0 : empty + size;
-    index += size;
-    for (const date of dates) {
+  const end = Math.min(index + ENOUGH_PERIODS[freq], indexOf(LAST_DAY) + 1);
+  for (let size = 2; index < end; size = Math.min(2 * size, MOST_PERIODS)) {
+    const next = Math.min(index + size, end);
+    for (const date of datesBetween(periodAt(index), periodAt(next).subtract({ days: 1 }))) {
       if (isBefore(start, date) && !isBefore(date, from) && !isBefore(LAST_DAY, date)) yield date;
     }
+    index = next;
   }
 }
 

@@ -142,7 +142,7 @@ export function taskUseCases(ports: TaskPorts) {
       const { dueDate, limit, ...recurrence } = parse(PreviewSchema, input);
       const message = recurrenceProblem(recurrence, dueDate);
       if (message !== undefined) throw new InvalidInputError([{ field: 'rule', message }]);
-      return nextDueDates({ recurrence, dueDate, start: dueDate, before: 0, occurrence: 1 }, clock(), limit);
+      return nextDueDates({ recurrence, dueDate, start: dueDate, before: 0 }, clock(), limit);
     },
 
     async count(owner: UserId): Promise<TaskCounts> {

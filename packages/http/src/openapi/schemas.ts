@@ -127,7 +127,11 @@ const stored = {
       id: { ...taskId, description: 'The task that the series began with.' },
       occurrence: { type: 'integer', minimum: 1, description: 'Counts the tasks of the series.' },
       start: { type: 'string', pattern: DUE_DATE, description: 'The due date that the rule counts from.' },
-      before: { type: 'integer', minimum: 0, description: 'The tasks of the series before that one.' },
+      before: {
+        type: 'integer',
+        minimum: 0,
+        description: 'The occurrences of the rule before this one, done or missed.',
+      },
     }),
     type: ['object', 'null'],
   },
