@@ -18,7 +18,7 @@ export { TodoApiError, TodoNetworkError };
 export type Priority = Task['priority'];
 export type Category = Task['category'];
 
-/** Milliseconds after which a request has failed. */
+/** Milliseconds after which a request has failed, unless said otherwise. */
 const PATIENCE = 10_000;
 
 /** Milliseconds before its end at which a token is not used any more. */
@@ -29,8 +29,9 @@ const MARGIN = 60_000;
  * before they end, or when the API refuses one. Who has no session any more is sent to sign in.
  *
  * @param baseUrl where the API is
+ * @param patience milliseconds after which a request has failed
  */
-export function connect(baseUrl: string) {
+export function connect(baseUrl: string, patience = PATIENCE) {
   let known: Token | undefined;
   let coming: Promise<Token> | undefined;
 
@@ -48,7 +49,7 @@ export function connect(baseUrl: string) {
   const patient: typeof fetch = (input, init) => {
     // Watching goes on for as long as somebody looks, and the client sees to it that it does not wait for nothing.
     if (new Headers(init?.headers).get('Accept') === 'text/event-stream') return fetch(input, init);
-    const limits = [AbortSignal.timeout(PATIENCE), ...(init?.signal ? [init.signal] : [])];
+    const limits = [AbortSignal.timeout(patience), ...(init?.signal ? [init.signal] : [])];
     return fetch(input, { ...init, signal: AbortSignal.any(limits) });
   };
 

@@ -5,6 +5,7 @@ import { requireUser } from '@/lib/session';
 import { settings } from '@/lib/settings';
 import { ConnectedApps } from './connected-apps';
 import { Statistics } from './statistics';
+import { YourData } from './your-data';
 
 export const metadata: Metadata = { title: 'Profile' };
 
@@ -17,6 +18,7 @@ export default async function Profile() {
         {email} · here since <LocalTime at={createdAt.toISOString()} to="month" />
       </p>
       <Statistics userId={id} backendUrl={settings.backendUrl} />
+      <YourData userId={id} backendUrl={settings.backendUrl} />
       <ConnectedApps apps={await appsOf(id)} userId={id} backendUrl={settings.backendUrl} />
     </>
   );
