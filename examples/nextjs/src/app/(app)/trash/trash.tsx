@@ -167,6 +167,15 @@ function Row({ item, api, userId, onRestore, onErase }: RowProps) {
           Can be restored until <LocalTime at={restorableUntil} />
         </span>
       </p>
+      {task.tags.length > 0 && (
+        <ul className="tags" aria-label={`Tags of “${task.title}”`}>
+          {task.tags.map((tag) => (
+            <li key={tag} className="chip">
+              <bdi>{tag}</bdi>
+            </li>
+          ))}
+        </ul>
+      )}
       <History api={api} userId={userId} taskId={id} />
     </li>
   );
