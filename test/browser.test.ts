@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -94,9 +94,18 @@ async function openTab(context: BrowserContext): Promise<Page> {
   return page;
 }
 
-/** Ada's tasks page, with these tasks and no others. The first is the oldest. */
-async function openTasks(tasks: readonly object[] = [], options: BrowserContextOptions = {}): Promise<Page> {
+/**
+ * Ada's tasks page, with these tasks and no others. The first is the oldest.
+ *
+ * @param now what the clock of the browser shows, from which it goes on
+ */
+async function openTasks(
+  tasks: readonly object[] = [],
+  options: BrowserContextOptions = {},
+  now?: string,
+): Promise<Page> {
   const page = await open({ storageState: ada, ...options });
+  if (now !== undefined) await page.clock.install({ time: now });
   const call = await callerOf(page);
   for (const { id } of (await call('GET', '/tasks')).body) await call('DELETE', `/tasks/${id}`);
   for (const task of tasks) await call('POST', '/tasks', { priority: 'medium', category: 'personal', ...task });
@@ -248,9 +257,13 @@ inBrowser('sign up, edit tasks, sign out, and no other user sees them', async (t
   await page.getByRole('button', { name: 'Show all tasks' }).click();
   await seen(t, page, ['Ask the dentist', 'Buy milk']);
   await page.getByLabel('Order').selectOption('Title, Z to A');
+  await seen(t, page, ['Ask the dentist', 'Buy milk']);
+  await done(page, 'Buy milk').uncheck();
   await seen(t, page, ['Buy milk', 'Ask the dentist']);
   await page.reload();
   await seen(t, page, ['Buy milk', 'Ask the dentist']);
+  await done(page, 'Buy milk').check();
+  await page.getByText('“Buy milk” completed.').waitFor();
 
   await page.getByRole('link', { name: 'Profile' }).click();
   await page.getByRole('heading', { name: 'Ada Lovelace' }).waitFor();
@@ -321,6 +334,333 @@ inBrowser('tags are written in the dialog, and a click on one shows the tasks th
   await dialog.getByRole('button', { name: 'Save' }).click();
   await page.getByText('“Buy milk” changed.').waitFor();
   await seen(t, page, [], chips('Buy milk'));
+});
+
+/** The headings and the titles, from top to bottom. */
+const grouped = (page: Page) => page.locator('.group-name, .task label');
+
+inBrowser(
+  'tasks are in groups by when they are due, by the clock of the browser, and what is done is below',
+  async (t) => {
+    const tasks = [
+      { title: 'Paint', dueDate: '2026-03-13T14:15' },
+      { title: 'Yesterday', dueDate: '2026-03-09' },
+      { title: 'All day', dueDate: '2026-03-10' },
+      { title: 'This morning', dueDate: '2026-03-10T09:30' },
+      { title: 'Tonight', dueDate: '2026-03-10T18:00' },
+      { title: 'At an instant', dueDate: '2026-03-11T02:30:00Z' },
+      { title: 'Whole tomorrow', dueDate: '2026-03-11' },
+      { title: 'Some day' },
+    ];
+    const now = '2026-03-10T14:00:00Z';
+    const page = await openTasks(tasks, { timezoneId: 'America/New_York' }, now);
+    await seen(
+      t,
+      page,
+      [
+        ...['Overdue 2', 'This morning', 'Yesterday', 'Today 3', 'At an instant', 'Tonight', 'All day'],
+        ...['Upcoming 2', 'Whole tomorrow', 'Paint', 'No date 1', 'Some day'],
+      ],
+      grouped(page),
+    );
+    const words = async (title: string) => (await textOf(task(page, title).locator('.due'))).replaceAll(/\s/g, ' ');
+    t.deepEqual(await Promise.all(tasks.slice(0, -1).map(({ title }) => words(title))), [
+      ...['Fri 13 Mar, 14:15', 'Overdue · Yesterday', 'Today', 'Overdue · Today 09:30', 'Today 18:00', 'Today 22:30'],
+      'Tomorrow',
+    ]);
+    await assertAccessible(t, page, 'groups');
+
+    // Where the clocks show another time, a wall clock is another moment, and an instant is another time.
+    const tokyo = await open({ storageState: ada, timezoneId: 'Asia/Tokyo' });
+    await tokyo.clock.install({ time: now });
+    await tokyo.goto('/tasks');
+    await seen(
+      t,
+      tokyo,
+      [
+        ...['Overdue 3', 'Tonight', 'This morning', 'Yesterday', 'Today 1', 'All day'],
+        ...['Upcoming 3', 'Whole tomorrow', 'At an instant', 'Paint', 'No date 1', 'Some day'],
+      ],
+      grouped(tokyo),
+    );
+
+    // What is done goes down at once, here and elsewhere; the chosen order holds within a group.
+    for (const title of ['Some day', 'Yesterday', 'This morning', 'Tonight']) await done(page, title).check();
+    const below = ['Done 4', 'Some day', 'This morning', 'Tonight', 'Yesterday'];
+    await page.getByLabel('Order').selectOption('Title, A to Z');
+    const upcoming = ['Upcoming 2', 'Paint', 'Whole tomorrow'];
+    await seen(t, page, ['Today 2', 'All day', 'At an instant', ...upcoming, ...below], grouped(page));
+    await tokyo.getByLabel('Order').selectOption('Title, A to Z');
+    const alsoUpcoming = ['Upcoming 3', 'At an instant', 'Paint', 'Whole tomorrow'];
+    await seen(t, tokyo, ['Today 1', 'All day', ...alsoUpcoming, ...below], grouped(tokyo));
+  },
+);
+
+inBrowser('a task goes to another group when its time comes, and when the day changes', async (t) => {
+  const tasks = [
+    { title: 'All of Wednesday', dueDate: '2026-03-11' },
+    { title: 'All of Tuesday', dueDate: '2026-03-10' },
+    { title: 'Before midnight', dueDate: '2026-03-10T23:58' },
+  ];
+  const page = await openTasks(tasks, { timezoneId: 'America/New_York' }, '2026-03-10T23:57:00-04:00');
+  const [midnight, tuesday, wednesday] = ['Before midnight', 'All of Tuesday', 'All of Wednesday'];
+  await seen(t, page, ['Today 2', midnight, tuesday, 'Upcoming 1', wednesday], grouped(page));
+  const filtered = await openTab(page.context());
+  await filtered.clock.install({ time: '2026-03-10T23:57:00-04:00' });
+  await filtered.goto('/tasks?due=today');
+  await seen(t, filtered, ['Today 2', midnight, tuesday], grouped(filtered));
+  await mark(page);
+  await page.clock.fastForward('01:05');
+  await seen(t, page, ['Overdue 1', midnight, 'Today 1', tuesday, 'Upcoming 1', wednesday], grouped(page));
+  await page.clock.fastForward('02:00');
+  await seen(t, page, ['Overdue 2', midnight, tuesday, 'Today 1', wednesday], grouped(page));
+  t.regex(await textOf(task(page, tuesday)), /Overdue · Yesterday/);
+  t.true(await isTheSame(page));
+  await filtered.clock.fastForward('03:05');
+  await seen(t, filtered, ['Today 1', wednesday], grouped(filtered));
+});
+
+inBrowser('tasks are filtered by when they are due', async (t) => {
+  const tasks = [
+    { title: 'In a week', dueDate: '2026-03-17' },
+    { title: 'In six days', dueDate: '2026-03-16T23:00' },
+    { title: 'Today, done', dueDate: '2026-03-10' },
+    { title: 'Today', dueDate: '2026-03-10' },
+    { title: 'This morning', dueDate: '2026-03-10T09:30' },
+    { title: 'Last year', dueDate: '2025-03-10', priority: 'low' },
+    { title: 'At an instant', dueDate: '2026-03-11T02:30:00Z' },
+    { title: 'Some day' },
+  ];
+  const page = await openTasks(tasks, { timezoneId: 'America/New_York' }, '2026-03-10T14:00:00Z');
+  await done(page, 'Today, done').check();
+  await page.getByText('“Today, done” completed.').waitFor();
+  const due = page.getByLabel('Due', { exact: true });
+  const add = async (title: string) => {
+    await page.getByLabel('New task').fill(title);
+    await page.keyboard.press('Enter');
+    await page.getByText(`“${title}” added.`).waitFor();
+  };
+
+  await due.selectOption('Today');
+  const today = ['Overdue 1', 'This morning', 'Today 2', 'At an instant', 'Today', 'Done 1', 'Today, done'];
+  await seen(t, page, today, grouped(page));
+  await add('Added');
+  await seen(t, page, today.with(2, 'Today 3').toSpliced(3, 0, 'Added'), grouped(page));
+  await page.getByRole('button', { name: 'Delete “Added”' }).click();
+  await page.getByText('“Added” deleted.').waitFor();
+  await due.selectOption('Next 7 days');
+  await seen(t, page, [...today.slice(0, 5), 'Upcoming 1', 'In six days', ...today.slice(5)], grouped(page));
+  await due.selectOption('No date');
+  await seen(t, page, ['No date 1', 'Some day'], grouped(page));
+
+  // What is due today without a time is not overdue, and neither is what is done.
+  await due.selectOption('Overdue');
+  await seen(t, page, ['Overdue 2', 'Last year', 'This morning'], grouped(page));
+  t.is(new URL(page.url()).search, '?due=overdue');
+  await page.getByLabel('Priority').selectOption('low');
+  await seen(t, page, ['Overdue 1', 'Last year'], grouped(page));
+  await page.reload();
+  await seen(t, page, ['Overdue 1', 'Last year'], grouped(page));
+  t.is(await due.inputValue(), 'overdue');
+  await page.getByLabel('Priority').selectOption('');
+  await done(page, 'This morning').click();
+  await page.getByText('“This morning” completed.').waitFor();
+  await seen(t, page, ['Overdue 1', 'Last year'], grouped(page));
+  await add('Without a date');
+  await seen(t, page, ['Overdue 1', 'Last year', 'No date 1', 'Without a date'], grouped(page));
+  await task(page, 'Without a date').getByText('Does not match the filter').waitFor();
+  await page.getByLabel('Search').fill('nowhere');
+  await page.getByRole('button', { name: 'Show all tasks' }).click();
+  await page.getByText('9 tasks', { exact: true }).waitFor();
+  t.is(new URL(page.url()).search, '');
+});
+
+inBrowser('a due date has a time or is a whole day, and an instant stays one until it is changed', async (t) => {
+  const instant = '2026-03-11T02:30:00.000Z';
+  const tasks = [{ title: 'Call', dueDate: instant }];
+  const page = await openTasks(tasks, { timezoneId: 'America/New_York' }, '2026-03-10T14:00:00Z');
+  const dialog = page.getByRole('dialog');
+  const [day, time] = [dialog.getByLabel('Due date'), dialog.getByLabel('Due time')];
+  const call = await callerOf(page);
+  const save = async () => {
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+  };
+  const stored = async (title: string) =>
+    (await call('GET', `/tasks?search=${title}`)).body.map(({ dueDate }: { dueDate: string }) => dueDate);
+  const words = async (title: string) => (await textOf(task(page, title).locator('time'))).replaceAll(/\s/g, ' ');
+
+  await page.getByRole('button', { name: 'Edit “Call”' }).click();
+  t.deepEqual([await day.inputValue(), await time.inputValue()], ['2026-03-10', '22:30']);
+  await dialog.getByLabel('Description').fill('About the crown');
+  await save();
+  t.deepEqual(await stored('Call'), [instant]);
+  t.is(await words('Call'), 'Today 22:30');
+  await page.getByRole('button', { name: 'Edit “Call”' }).click();
+  await day.fill('2026-03-12');
+  await save();
+  t.deepEqual(await stored('Call'), ['2026-03-12T22:30:00']);
+  t.regex(await words('Call'), /^Thu,? 12 Mar, 22:30$/);
+
+  await page.getByRole('button', { name: 'Details…' }).click();
+  await dialog.getByLabel('Title').fill('Meet');
+  t.true(await time.isDisabled());
+  await day.fill('2026-03-11');
+  await time.fill('09:05');
+  await assertAccessible(t, page, 'dialog with a due time');
+  await save();
+  t.deepEqual(await stored('Meet'), ['2026-03-11T09:05:00']);
+  t.is(await words('Meet'), 'Tomorrow 09:05');
+  await page.getByRole('button', { name: 'Edit “Meet”' }).click();
+  await time.fill('');
+  await save();
+  t.deepEqual(await stored('Meet'), ['2026-03-11T00:00:00']);
+  t.is(await words('Meet'), 'Tomorrow');
+  await page.getByRole('button', { name: 'Edit “Meet”' }).click();
+  await day.fill('');
+  await save();
+  t.deepEqual(await stored('Meet'), [null]);
+});
+
+inBrowser('completed tasks are cleared as far as they are shown, and Undo brings them back', async (t) => {
+  const tasks = [
+    { title: 'Call Bob', category: 'work' },
+    { title: 'Water the plants', category: 'home' },
+    { title: 'Buy milk', category: 'home' },
+  ];
+  const page = await openTasks(tasks);
+  const call = await callerOf(page);
+  const stored = async () => (await call('GET', '/tasks')).body.map(({ title }: { title: string }) => title);
+  const clear = page.getByRole('button', { name: 'Clear completed' });
+  t.is(await clear.count(), 0);
+  for (const title of ['Call Bob', 'Buy milk']) {
+    await done(page, title).check();
+    await page.getByText(`“${title}” completed.`).waitFor();
+  }
+  await page.getByLabel('Category').selectOption('home');
+  await seen(t, page, ['No date 1', 'Water the plants', 'Done 1', 'Buy milk'], grouped(page));
+  await clear.click();
+  await page.getByText('1 completed task deleted.').waitFor();
+  await seen(t, page, ['No date 1', 'Water the plants'], grouped(page));
+  t.deepEqual(await stored(), ['Water the plants', 'Call Bob']);
+  t.is(await page.evaluate('document.activeElement.ariaLabel'), 'Your tasks');
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('Deletion of 1 completed task undone.').waitFor();
+  await seen(t, page, ['No date 1', 'Water the plants', 'Done 1', 'Buy milk'], grouped(page));
+  t.deepEqual(await stored(), ['Buy milk', 'Water the plants', 'Call Bob']);
+
+  // Without a filter it is all of them. More than 100 come back without what they are.
+  const many = Array.from({ length: 101 }, (_, number) => ({
+    ...{ title: `Old ${number}`, priority: 'low', category: 'other', status: 'completed' },
+    createdAt: '2020-01-01T00:00:00Z',
+  }));
+  await call('POST', '/tasks/import', { tasks: many });
+  await page.getByLabel('Category').selectOption('');
+  await page.locator('.group-name', { hasText: 'Done 103' }).waitFor();
+  const letThrough = await holdBack(page, 'DELETE');
+  await clear.click();
+  await seen(t, page, ['No date 1', 'Water the plants'], grouped(page));
+  t.is((await stored()).length, 104);
+  letThrough();
+  await page.getByText('103 completed tasks deleted.').waitFor();
+  t.deepEqual(await stored(), ['Water the plants']);
+  await page.keyboard.press('Control+z');
+  await page.getByText('Deletion of 103 completed tasks undone.').waitFor();
+  await page.locator('.group-name', { hasText: 'Done 103' }).waitFor();
+  t.is((await stored()).length, 104);
+
+  // Refused, they come back.
+  await page.unrouteAll();
+  await page.route(`${api.url}/api/**`, (route) =>
+    route.request().method() === 'DELETE' ? route.abort() : route.continue(),
+  );
+  await clear.click();
+  await page.getByText('The completed tasks could not be deleted.').waitFor();
+  await page.locator('.group-name', { hasText: 'Done 103' }).waitFor();
+});
+
+inBrowser('all tasks are exported, and the file is imported again', async (t) => {
+  const page = await openTasks([
+    { title: 'Buy milk', tags: ['a,b'], dueDate: '2026-03-10' },
+    { title: '=SUM(A1)', description: 'Two\nlines' },
+  ]);
+  await done(page, 'Buy milk').check();
+  await page.getByText('“Buy milk” completed.').waitFor();
+  const call = await callerOf(page);
+  const before = (await call('GET', '/tasks')).body;
+  await page.goto('/profile');
+  const data = page.getByRole('region', { name: 'Your data' });
+  const download = async (format: string) => {
+    const started = page.waitForEvent('download');
+    await data.getByRole('button', { name: `Export as ${format}` }).click();
+    const file = await started;
+    await data.getByRole('status').getByText('The file is among your downloads.').waitFor();
+    t.regex(file.suggestedFilename(), new RegExp(`^tasks-\\d{4}-\\d\\d-\\d\\d\\.${format.toLowerCase()}$`));
+    return readFile(await file.path(), 'utf8');
+  };
+  const json = await download('JSON');
+  t.deepEqual(JSON.parse(json).tasks.reverse(), before);
+  const csv = await download('CSV');
+  t.regex(csv, /Buy milk/);
+
+  // Imported, they are there twice; undone, once.
+  const choose = (text: string, name = 'tasks.json') =>
+    data.locator('input[type=file]').setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(text) });
+  const count = async () => (await call('GET', '/tasks')).body.length;
+  await choose(json);
+  await data.getByRole('status').getByText('2 tasks imported.').waitFor();
+  await page.getByRole('img', { name: '50 percent done' }).waitFor();
+  await page.locator('dd', { hasText: '4' }).waitFor();
+  const plain = (tasks: { id: string; updatedAt: string }[]) =>
+    tasks.map(({ id, updatedAt, ...task }) => JSON.stringify(task)).sort();
+  const all = (await call('GET', '/tasks')).body;
+  t.deepEqual(plain(all), plain([...before, ...before]));
+  await assertAccessible(t, page, 'profile after an import');
+  await data.getByRole('button', { name: 'Undo' }).click();
+  await data.getByText('Import of 2 tasks undone.').waitFor();
+  t.deepEqual((await call('GET', '/tasks')).body, before);
+  t.is(await page.evaluate('document.activeElement.innerText'), 'Import JSON…');
+
+  // What cannot be imported says why, and nothing is.
+  for (const text of ['title\nBuy milk', '{"tasks":null}', 'null', '']) {
+    await choose(text, 'tasks.csv');
+    await data
+      .getByRole('alert')
+      .getByText('“tasks.csv” could not be imported. It is not a JSON file as the export makes it.')
+      .waitFor();
+    await data.getByRole('status').getByText('imported').waitFor({ state: 'detached' });
+  }
+  const wrong = { tasks: [before[0], ...Array.from({ length: 7 }, () => ({ ...before[1], title: '' }))] };
+  const refusal = await call('POST', '/tasks/import', wrong);
+  t.is(refusal.status, 422);
+  await choose(JSON.stringify(wrong));
+  await data.getByRole('alert').getByText(refusal.body.detail).waitFor();
+  await seen(
+    t,
+    page,
+    [...[2, 3, 4, 5, 6].map((place) => `Task ${place}: ${refusal.body.errors[0].message}`), '2 more.'],
+    data.getByRole('alert').getByRole('listitem'),
+  );
+  await assertAccessible(t, page, 'profile after a refused import');
+
+  // An answer was lost: chosen again, the file is imported once.
+  await page.route(
+    `${api.url}/api/*/tasks/import`,
+    async (route) => {
+      await route.fetch();
+      await route.abort('timedout');
+    },
+    { times: 1 },
+  );
+  await choose(json);
+  await data.getByText('“tasks.json” could not be imported. Your tasks cannot be reached at the moment.').waitFor();
+  t.is(await count(), 4);
+  await choose(json);
+  await data.getByText('2 tasks imported.').waitFor();
+  t.is(await count(), 4);
+  await choose(json);
+  await page.locator('dd', { hasText: '6' }).waitFor();
+  t.is(await count(), 6);
 });
 
 inBrowser('a change is shown at once, and reverted when the API refuses it', async (t) => {
@@ -548,10 +888,20 @@ inBrowser('everything works by keyboard, and the focus is never lost', async (t)
   await page.getByText('“First” added.').waitFor();
   t.is(await focused(), 'New task');
 
+  // What is done goes down, and the next one has the focus.
   await done(page, 'Second').focus();
   await press('Space');
   await page.getByText('“Second” completed.').waitFor();
-  t.is(await focused(), 'Second');
+  await seen(t, page, ['First', 'Third', 'Second']);
+  t.is(await focused(), 'Third');
+  await press('Shift+Tab', 'Shift+Tab', 'Shift+Tab');
+  t.is(await focused(), 'First');
+  await done(page, 'Second').focus();
+  await press('Space');
+  await page.getByText('“Second” reopened.').waitFor();
+  await seen(t, page, ['First', 'Second', 'Third']);
+  t.is(await focused(), 'Third');
+  await done(page, 'Second').focus();
   await press('Tab', 'Enter');
   await page.getByRole('dialog').waitFor();
   t.is(await focused(), 'Title');
@@ -598,22 +948,22 @@ inBrowser('a change in one tab is shown in the other ones, without a reload', as
   await page.getByRole('dialog').getByLabel('Title').fill('Buy oat milk');
   await page.getByRole('dialog').getByLabel('Category').selectOption('work');
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
-  await seen(t, plain, ['Water the plants', 'Call Bob', 'Buy oat milk']);
-  await seen(t, filtered, ['Call Bob', 'Buy oat milk']);
+  await seen(t, plain, ['Water the plants', 'Buy oat milk', 'Call Bob']);
+  await seen(t, filtered, ['Buy oat milk', 'Call Bob']);
   await page.getByRole('button', { name: 'Delete “Call Bob”' }).click();
   await seen(t, plain, ['Water the plants', 'Buy oat milk']);
   await seen(t, filtered, ['Buy oat milk']);
   // It comes back to where it was.
   await page.getByRole('button', { name: 'Undo' }).click();
-  await seen(t, plain, ['Water the plants', 'Call Bob', 'Buy oat milk']);
-  await seen(t, filtered, ['Call Bob', 'Buy oat milk']);
+  await seen(t, plain, ['Water the plants', 'Buy oat milk', 'Call Bob']);
+  await seen(t, filtered, ['Buy oat milk', 'Call Bob']);
 
   // The other way round, and after the API was away.
   await api.stop();
   api = await startApi(settings);
   await plain.getByLabel('New task').fill('Written here');
   await plain.keyboard.press('Enter');
-  await seen(t, page, ['Written here', 'Water the plants', 'Call Bob', 'Buy oat milk']);
+  await seen(t, page, ['Written here', 'Water the plants', 'Buy oat milk', 'Call Bob']);
   for (const tab of tabs) t.true(await isTheSame(tab));
 });
 
@@ -730,7 +1080,8 @@ inBrowser('Ctrl+Z undoes what was done last, and leaves text fields alone', asyn
 });
 
 inBrowser('the trash: restore, erase for good, empty', async (t) => {
-  const page = await openTasks([{ title: 'One' }, { title: 'Two' }, { title: 'Three' }, { title: 'Four' }]);
+  const tags = ['shop', 'x'.repeat(50)];
+  const page = await openTasks([{ title: 'One', tags }, { title: 'Two' }, { title: 'Three' }, { title: 'Four' }]);
   const call = await callerOf(page);
   t.is((await call('DELETE', '/trash')).status, 200);
   for (const title of ['One', 'Two', 'Three', 'Four']) {
@@ -742,6 +1093,8 @@ inBrowser('the trash: restore, erase for good, empty', async (t) => {
   await page.getByRole('link', { name: 'Trash' }).click();
   await list.waitFor();
   await inTrash(['Four', 'Three', 'Two', 'One']);
+  await seen(t, page, tags, list.getByRole('list', { name: 'Tags of “One”' }).getByRole('listitem'));
+  t.is(await list.locator('.tags').count(), 1);
   const [{ restorableUntil }] = (await call('GET', '/trash')).body;
   const until = new Date(restorableUntil).toLocaleDateString('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
   t.true((await list.innerText()).includes('Deleted by you'));
@@ -825,12 +1178,12 @@ inBrowser('a task that is added under a filter it does not match stays in sight'
   // It can be used as any other.
   await done(page, 'Call Bob').check();
   await page.getByText('“Call Bob” completed.').waitFor();
-  await seen(t, page, ['Call Bob', 'Buy oat milk', 'Buy milk']);
+  await seen(t, page, ['Buy oat milk', 'Buy milk', 'Call Bob']);
   // With the next filter it is as any other.
   await page.getByLabel('Search').fill('buy');
   await seen(t, page, ['Buy oat milk', 'Buy milk']);
   await page.getByLabel('Search').fill('');
-  await seen(t, page, ['Buy oat milk', 'Call Bob', 'Buy milk']);
+  await seen(t, page, ['Buy oat milk', 'Buy milk', 'Call Bob']);
   t.is(await page.getByText('Does not match the filter').count(), 0);
 });
 
@@ -938,8 +1291,9 @@ inBrowser('with 2,000 tasks all of them are there, and everything works', async 
   // By what is in the page: roles are only computed for what is rendered.
   await task(page, 'Task 1000').locator('input').check();
   await page.locator('.toast', { hasText: '“Task 1000” completed.' }).waitFor();
+  await page.locator('.group-name', { hasText: 'Done 1' }).waitFor();
   await page.keyboard.press('Tab');
-  t.is(await page.evaluate('document.activeElement.ariaLabel'), 'Edit “Task 1000”');
+  t.is(await page.evaluate('document.activeElement.ariaLabel'), 'Edit “Task 999”');
   await page.getByLabel('Delete “Task 0”', { exact: true }).click();
   await page.locator('.toast', { hasText: '“Task 0” deleted.' }).waitFor();
   await rows(1999);
@@ -1057,7 +1411,17 @@ inBrowser('on a phone nothing is wider than the screen', async (t) => {
   // The tasks use most of the screen; rarely used controls are behind a button.
   t.true(((await page.locator('.task').first().boundingBox())?.y ?? 740) < 740 * 0.45);
   t.false(await page.getByLabel('Priority').isVisible());
+  await done(page, 'Buy milk').tap();
+  await page.getByRole('button', { name: 'Clear completed' }).waitFor();
+  t.is(await width(), 360);
+  await done(page, 'Buy milk').tap();
+  await page.getByRole('button', { name: 'Clear completed' }).waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Filters' }).tap();
+  await page.getByLabel('Due').selectOption('No date');
+  t.is((await titles(page)).length, 2);
+  await seen(t, page, [LONG[0]?.title ?? '']);
+  t.is(await width(), 360);
+  await page.getByLabel('Due').selectOption('');
   await page.getByLabel('Priority').selectOption('medium');
   await seen(t, page, ['Buy milk']);
   t.is(await width(), 360);

@@ -19,29 +19,46 @@ export function dayOf(dueDate: string): string {
   return calendarDay(new Date(dueDate));
 }
 
-/** The due date that is meant by the value of an `<input type="date">`. */
-export function dueOn(day: string): string | null {
-  return day === '' ? null : `${day}T00:00:00`;
+/** The time of a due date here, as `<input type="time">` has it: `09:30`; empty where it is a whole day. */
+export function timeOf(dueDate: string): string {
+  if (isWholeDay(dueDate)) return '';
+  const date = new Date(dueDate);
+  return `${digits(date.getHours(), 2)}:${digits(date.getMinutes(), 2)}`;
 }
 
-/** A due date in words, such as `Tomorrow` or `Tue 10 March 2026, 09:30`. */
+/** The due date that is meant by the values of an `<input type="date">` and an `<input type="time">`. */
+export function dueOn(day: string, time = ''): string | null {
+  return day === '' ? null : `${day}T${time || '00:00'}:00`;
+}
+
+/** The day so many days after today. */
+export function dayIn(days: number, now: Date): string {
+  // Noon: in some zones a day has no midnight.
+  return calendarDay(new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, 12));
+}
+
+/** A due date in words, such as `Tomorrow`, `Today 09:30` or `Tue 10 March 2026, 09:30`. */
 export function inWords(dueDate: string, now = new Date()): string {
   const date = new Date(dueDate);
-  const isWholeDay = dueDate.endsWith('T00:00:00');
-  return (nearDay(date, now) ?? farDay(date, now)) + (isWholeDay ? '' : `, ${TIME.format(date)}`);
+  const near = nearDay(date, now);
+  const time = isWholeDay(dueDate) ? '' : TIME.format(date);
+  if (near !== undefined) return [near, time].join(' ').trim();
+  return farDay(date, now) + (time && `, ${time}`);
+}
+
+/** A wall clock at midnight is the day. */
+function isWholeDay(dueDate: string): boolean {
+  return dueDate.endsWith('T00:00:00');
 }
 
 /** Whether the day of a due date, or its time where it has one, is over. */
 export function isOver(dueDate: string, now = new Date()): boolean {
-  return dueDate.endsWith('T00:00:00') ? dayOf(dueDate) < calendarDay(now) : new Date(dueDate) < now;
+  return isWholeDay(dueDate) ? dayOf(dueDate) < calendarDay(now) : new Date(dueDate) < now;
 }
 
 function nearDay(date: Date, now: Date): string | undefined {
   const day = calendarDay(date);
-  const offset = [-1, 0, 1].find((offset) => {
-    // Noon: in some zones a day has no midnight.
-    return calendarDay(new Date(now.getFullYear(), now.getMonth(), now.getDate() + offset, 12)) === day;
-  });
+  const offset = [-1, 0, 1].find((offset) => dayIn(offset, now) === day);
   if (offset === undefined) return undefined;
   const [first = '', ...rest] = NEAR.format(offset, 'day');
   return first.toLocaleUpperCase() + rest.join('');
@@ -52,6 +69,9 @@ function farDay(date: Date, now: Date): string {
 }
 
 function calendarDay(date: Date): string {
-  const [year, month, day] = [date.getFullYear(), date.getMonth() + 1, date.getDate()];
-  return `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+  return [digits(date.getFullYear(), 4), digits(date.getMonth() + 1, 2), digits(date.getDate(), 2)].join('-');
+}
+
+function digits(number: number, length: number): string {
+  return String(number).padStart(length, '0');
 }

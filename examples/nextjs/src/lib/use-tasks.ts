@@ -16,7 +16,7 @@ import { useLive } from './use-live';
 type Change =
   /** `show` is what is hoped for, `replace` and `put` are what is so. What is `put` may be new here: it goes to its place. */
   | { readonly kind: 'add' | 'show' | 'replace' | 'put'; readonly task: Task }
-  | { readonly kind: 'remove'; readonly id: string };
+  | { readonly kind: 'remove'; readonly ids: ReadonlySet<string> };
 
 /** Something that was done here, and can be undone. */
 export interface Action {
@@ -24,6 +24,8 @@ export interface Action {
   readonly id: string;
   readonly kind: 'added' | 'changed' | 'completed' | 'reopened' | 'deleted';
   readonly title: string;
+  /** How many tasks it was about, where it was not about that one. */
+  readonly count?: number;
 }
 
 /** What became of it. */
@@ -45,8 +47,9 @@ interface Loaded {
  * what is changed elsewhere.
  *
  * @param query has to stay the same object until other tasks are wanted
+ * @param matches what the API cannot be asked for; has to stay the same function until that is something else
  */
-export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
+export function useTasks(api: TodoClient, userId: string, query: TaskQuery, matches?: (task: Task) => boolean) {
   /** The ids of the tasks that were added since the query is this one: they stay in sight. */
   const added = useMemo(() => ({ query, ids: [] as string[] }), [query]).ids;
   const load = useCallback(
@@ -74,7 +77,7 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
   const live = useLive(api, userId, load, ({ taskId, task, correlationId }) => {
     // What was done here is known from its answer.
     if (correlationId !== null && own.current.has(correlationId)) return;
-    take(task === null ? { kind: 'remove', id: taskId } : { kind: 'put', task });
+    take(task === null ? { kind: 'remove', ids: new Set([taskId]) } : { kind: 'put', task });
     if (!isPlain) live.refresh();
   });
   const { data, error, isLoading, reload, change } = live;
@@ -114,7 +117,7 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
     try {
       await inTurn(async () => {
         const change = await asOwn(id, () => send({ requestId: id, idempotencyKey: id }));
-        done.current.push(action);
+        if (action.count !== 0) done.current.push(action);
         undone.current = [];
         if (change.kind === 'add') latest.current.added.push(change.task.id);
         take(change);
@@ -139,11 +142,11 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
         from.current.pop();
         to.current.push({ ...action, id });
         for (const { taskId, task } of results) {
-          // Each action here is about one task, so its results have tasks.
           if (task) take({ kind: 'put', task });
-          else take({ kind: 'remove', id: taskId });
+          else if (task === null) take({ kind: 'remove', ids: new Set([taskId]) });
         }
-        if (!latest.current.isPlain) reload();
+        // Of more than 100 tasks it is not said what they are now.
+        if (!latest.current.isPlain || results.some(({ task }) => task === undefined)) reload();
         return { action, results };
       } catch (error) {
         // It does not stand in the way of what was done before it.
@@ -153,9 +156,16 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
     });
   }
 
+  const shown = useMemo(() => {
+    const tasks = data && pending.reduce((tasks, change) => apply(tasks, change, isPlain), data.tasks);
+    if (!tasks || !matches) return { tasks, unmatched: data?.unmatched };
+    const kept = tasks.filter((task) => matches(task) || isDraft(task) || added.includes(task.id));
+    const unmatched = kept.filter((task) => !matches(task) || data.unmatched.has(task.id));
+    return { tasks: kept, unmatched: new Set(unmatched.map(({ id }) => id)) };
+  }, [data, pending, isPlain, matches, added]);
+
   return {
-    tasks: data && pending.reduce((tasks, change) => apply(tasks, change, isPlain), data.tasks),
-    unmatched: data?.unmatched,
+    ...shown,
     error,
     isLoading,
     reload,
@@ -184,11 +194,25 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery) {
       }));
     },
     remove(task: Task) {
-      const shown = { kind: 'remove', id: task.id } as const;
+      const shown = { kind: 'remove', ids: new Set([task.id]) } as const;
       return write({ id: newIdempotencyKey(), kind: 'deleted', title: task.title }, shown, async ({ requestId }) => {
         await api.deleteTask(userId, task.id, { requestId });
         return shown;
       });
+    },
+    /** Deletes all that are completed and let through by the query, and says how many. */
+    async clear(completed: readonly Task[]): Promise<number> {
+      const { sort_by, sort_order, ...filter } = query;
+      const shown = { kind: 'remove', ids: new Set(completed.map(({ id }) => id)) } as const;
+      const id = newIdempotencyKey();
+      const action: Action & { count: number } = { id, kind: 'deleted', title: '', count: 0 };
+      await write(action, shown, async (sent) => {
+        action.count = await api.deleteTasks(userId, { ...filter, status: 'completed' }, sent);
+        return shown;
+      });
+      // Which ones that were is for the API to say.
+      reload();
+      return action.count;
     },
     undo: () => takeBack(done, undone),
     redo: () => takeBack(undone, done),
@@ -211,7 +235,7 @@ async function taskOrNothing(api: TodoClient, userId: string, id: string, { sign
 
 /** @param isPlain whether these are all tasks, newest first */
 function apply(tasks: readonly Task[], change: Change, isPlain: boolean): readonly Task[] {
-  if (change.kind === 'remove') return tasks.filter(({ id }) => id !== change.id);
+  if (change.kind === 'remove') return tasks.filter(({ id }) => !change.ids.has(id));
   const { kind, task } = change;
   if (kind === 'add') return [task, ...tasks.filter(({ id }) => id !== task.id)];
   const place = tasks.findIndex(({ id }) => id === task.id);

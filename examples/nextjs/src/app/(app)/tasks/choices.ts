@@ -11,6 +11,9 @@ export const CATEGORIES: Readonly<Record<Category, string>> = {
   other: 'Other',
 };
 
+/** When tasks are due. */
+export const DUE = { overdue: 'Overdue', today: 'Today', week: 'Next 7 days', none: 'No date' } as const;
+
 /** `sort_by` and `sort_order`, in words. */
 export const ORDERS = {
   '': 'Newest first',

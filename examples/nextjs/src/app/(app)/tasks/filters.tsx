@@ -1,13 +1,15 @@
 import { useSearchParams } from 'next/navigation';
 import { type RefObject, useCallback, useEffect, useId, useMemo, useState } from 'react';
 import { icons } from '@/components/icons';
-import type { TaskQuery } from '@/lib/api';
-import { CATEGORIES, ORDERS, options, PRIORITIES, STATUSES } from './choices';
+import type { Task, TaskQuery } from '@/lib/api';
+import { dayIn, dueOn } from '@/lib/due-date';
+import { CATEGORIES, DUE, ORDERS, options, PRIORITIES, STATUSES } from './choices';
+import { groupOf } from './groups';
 
-const CHOICES = { status: STATUSES, priority: PRIORITIES, category: CATEGORIES, order: ORDERS };
+const CHOICES = { status: STATUSES, priority: PRIORITIES, category: CATEGORIES, due: DUE, order: ORDERS };
 const TEXTS = ['tag', 'search'] as const;
-const NAMES = ['status', 'priority', 'category', 'tag', 'search', 'order'] as const;
-const NOTHING = { status: '', priority: '', category: '', tag: '', search: '' };
+const NAMES = ['status', 'priority', 'category', 'due', 'tag', 'search', 'order'] as const;
+const NOTHING = { status: '', priority: '', category: '', due: '', tag: '', search: '' };
 
 /** Milliseconds without a key pressed after which is searched. */
 const PAUSE = 300;
@@ -16,8 +18,9 @@ const PAUSE = 300;
  * Which tasks are shown, and in which order. It is in the address too: it can be bookmarked, and survives a reload.
  *
  * @param visit another one each time that somebody is led here, and the address counts again
+ * @param now another one each minute: with the day, the tasks of today are others
  */
-export function useFilters(visit: string) {
+export function useFilters(visit: string, now: Date) {
   const params = useSearchParams();
   const [choice, setChoice] = useState(() => fromAddress(params));
   const [typed, setTyped] = useState(choice.search);
@@ -28,7 +31,9 @@ export function useFilters(visit: string) {
     setChoice(led);
     setTyped(led.search);
   }
-  const query = useMemo(() => toQuery(choice), [choice]);
+  const today = dayIn(0, now);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: within a day it stays the same
+  const query = useMemo(() => toQuery(choice, now), [choice, today]);
 
   useEffect(() => {
     const timer = setTimeout(() => {
@@ -45,14 +50,17 @@ export function useFilters(visit: string) {
 
   return {
     query,
+    /** What the API cannot be asked for: what is due today without a time is not overdue before tomorrow. */
+    matches: useMemo(
+      () => (choice.due === 'overdue' ? (task: Task) => groupOf(task, now) === 'overdue' : undefined),
+      [choice.due, now],
+    ),
     choice,
     choose: (name: keyof typeof CHOICES | 'tag', value: string) =>
       setChoice((choice) => ({ ...choice, [name]: value })),
     typed,
     setTyped,
-    isFiltered: [query.status, query.priority, query.category, query.tag, query.search].some(
-      (value) => value !== undefined,
-    ),
+    isFiltered: Object.keys(NOTHING).some((name) => choice[name as keyof typeof NOTHING] !== ''),
     clear: useCallback(() => {
       setTyped('');
       setChoice((choice) => ({ ...choice, ...NOTHING }));
@@ -62,6 +70,7 @@ export function useFilters(visit: string) {
       priority: query.priority ?? 'medium',
       category: query.category ?? 'personal',
       ...(query.tag && { tags: query.tag }),
+      ...(choice.due === 'today' && { dueDate: dueOn(today) }),
     } as const,
   };
 }
@@ -79,7 +88,7 @@ export function FilterBar({ filters, ref }: FilterBarProps) {
   const name = useId();
   // On a small screen: how many there are behind the button.
   const [isOpen, setOpen] = useState(false);
-  const inUse = [choice.priority, choice.category, choice.order].filter((value) => value !== '').length;
+  const inUse = [choice.priority, choice.category, choice.due, choice.order].filter((value) => value !== '').length;
   return (
     <search className="filters" aria-label="Tasks">
       <label className="search">
@@ -138,6 +147,12 @@ export function FilterBar({ filters, ref }: FilterBarProps) {
           choices={{ '': 'Any category', ...CATEGORIES }}
           onChoose={(value) => choose('category', value)}
         />
+        <Select
+          label="Due"
+          value={choice.due}
+          choices={{ '': 'Any due date', ...DUE }}
+          onChoose={(value) => choose('due', value)}
+        />
         <Select label="Order" value={choice.order} choices={ORDERS} onChoose={(value) => choose('order', value)} />
       </div>
       {choice.tag !== '' && (
@@ -188,8 +203,27 @@ function isText(name: (typeof NAMES)[number]): name is (typeof TEXTS)[number] {
   return TEXTS.some((text) => text === name);
 }
 
-function toQuery({ order, tag, ...filters }: ReturnType<typeof fromAddress>): TaskQuery {
+function toQuery({ order, tag, due, ...filters }: ReturnType<typeof fromAddress>, now: Date): TaskQuery {
   const [sort_by = '', sort_order = ''] = order.split('-');
   const given = Object.entries({ ...filters, sort_by, sort_order }).filter(([, value]) => value !== '');
-  return { ...Object.fromEntries(given), ...(tag !== '' && { tag: [tag] }) };
+  return { ...dueQuery(due, now), ...Object.fromEntries(given), ...(tag !== '' && { tag: [tag] }) };
+}
+
+/** By the clock and the time zone of the browser. */
+function dueQuery(due: string, now: Date): TaskQuery {
+  const { timeZone: time_zone } = Intl.DateTimeFormat().resolvedOptions();
+  const [today, tomorrow] = [dayIn(0, now), dayIn(1, now)];
+  switch (due) {
+    case 'overdue':
+      // Also what is due later today: see `matches`.
+      return { status: 'pending', due_before: tomorrow, time_zone };
+    case 'today':
+      return { due_after: today, due_before: tomorrow, time_zone };
+    case 'week':
+      return { due_after: today, due_before: dayIn(7, now), time_zone };
+    case 'none':
+      return { has_due_date: false };
+    default:
+      return {};
+  }
 }

@@ -1,4 +1,4 @@
-import { type FormEvent, useLayoutEffect, useRef } from 'react';
+import { type FormEvent, useLayoutEffect, useRef, useState } from 'react';
 import { Dialog } from '@/components/dialog';
 import { Field } from '@/components/field';
 import { History } from '@/components/history';
@@ -12,7 +12,7 @@ import {
   TodoApiError,
   type TodoClient,
 } from '@/lib/api';
-import { dayOf, dueOn } from '@/lib/due-date';
+import { dayOf, dueOn, timeOf } from '@/lib/due-date';
 import { MOST } from '@/lib/text-length';
 import { CATEGORIES, options, PRIORITIES } from './choices';
 
@@ -53,6 +53,7 @@ export function TaskDialog({ api, userId, draft, onSave, onClose }: TaskDialogPr
 function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draft }) {
   const { task, input, isSaving = false, error } = draft;
   const form = useRef<HTMLFormElement>(null);
+  const [due, setDue] = useState(() => whenOf(input.dueDate));
   /** The same one until something else is typed: what is sent again because its answer was lost happens once. */
   const key = useRef<string>(undefined);
   const problems = error instanceof TodoApiError ? error.errors : [];
@@ -72,14 +73,13 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
     if (isSaving) return;
     const data = new FormData(event.currentTarget);
     const text = (name: string) => String(data.get(name) ?? '');
-    const day = text('dueDate');
     const input: NewTask = {
       title: text('title'),
       description: text('description') || null,
       priority: text('priority') as Priority,
       category: text('category') as Category,
-      // A due date that is left as it is keeps its time.
-      dueDate: task?.dueDate && dayOf(task.dueDate) === day ? task.dueDate : dueOn(day),
+      // What is left as it is stays an instant, where it was one.
+      dueDate: task && isSameTime(due, whenOf(task.dueDate)) ? task.dueDate : dueOn(due.day, due.time),
       // What is left as it is keeps a comma in a tag.
       tags: task && text('tags') === inOneLine(task.tags) ? task.tags : tagsOf(text('tags')),
     };
@@ -146,7 +146,23 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
           </Field>
           <Field label="Due date" error={problemOf('dueDate')}>
             {(props) => (
-              <input {...props} name="dueDate" type="date" defaultValue={input.dueDate ? dayOf(input.dueDate) : ''} />
+              <input
+                {...props}
+                type="date"
+                value={due.day}
+                onChange={({ target }) => setDue({ ...due, day: target.value })}
+              />
+            )}
+          </Field>
+          <Field label="Due time">
+            {(props) => (
+              <input
+                {...props}
+                type="time"
+                disabled={due.day === ''}
+                value={due.time}
+                onChange={({ target }) => setDue({ ...due, time: target.value })}
+              />
             )}
           </Field>
         </div>
@@ -161,6 +177,21 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
       </div>
     </form>
   );
+}
+
+/** When a task is due, as its two fields have it. */
+interface When {
+  readonly day: string;
+  /** Empty for the whole day. */
+  readonly time: string;
+}
+
+function whenOf(dueDate: string | null | undefined): When {
+  return dueDate ? { day: dayOf(dueDate), time: timeOf(dueDate) } : { day: '', time: '' };
+}
+
+function isSameTime(a: When, b: When): boolean {
+  return a.day === b.day && a.time === b.time;
 }
 
 function inOneLine(tags: readonly string[] = []): string {

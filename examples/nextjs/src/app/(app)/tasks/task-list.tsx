@@ -1,10 +1,11 @@
-import { memo, useEffect, useState } from 'react';
+import { memo, useEffect, useMemo, useState } from 'react';
 import { icons } from '@/components/icons';
 import type { Task } from '@/lib/api';
-import { inWords, isOver } from '@/lib/due-date';
+import { inWords } from '@/lib/due-date';
 import { useFocusThatStays } from '@/lib/use-focus';
 import { areSameTags, isDraft } from '@/lib/use-tasks';
 import { CATEGORIES, PRIORITIES } from './choices';
+import { GROUPS, type Group, inGroups } from './groups';
 
 export interface RowActions {
   readonly onComplete: (task: Task, completed: boolean) => void;
@@ -12,12 +13,16 @@ export interface RowActions {
   readonly onDelete: (task: Task) => void;
   /** Shows only the tasks with this tag. */
   readonly onTag: (tag: string) => void;
+  /** Deletes these, which are all that are completed under the filters. */
+  readonly onClear: (completed: readonly Task[]) => void;
 }
 
 interface TaskListProps {
   readonly tasks: readonly Task[] | undefined;
   /** The ids of those that are only shown because they were just added. */
   readonly unmatched: ReadonlySet<string> | undefined;
+  /** Another one each minute: what is overdue by then goes to its group. */
+  readonly now: Date;
   readonly isLoading: boolean;
   readonly isFiltered: boolean;
   /** The task that is to get the focus, as soon as it is there. */
@@ -29,10 +34,16 @@ interface TaskListProps {
 
 /** Rendered only when something of it has changed: with thousands of tasks, typing and dialogs would have to wait for it. */
 export const TaskList = memo(function TaskList(props: TaskListProps) {
-  const { tasks, unmatched, isLoading, isFiltered, toFocus, actions, onClearFilters } = props;
-  const { ref, onFocus } = useFocusThatStays(tasks, toFocus);
-  const count = usePartByPart(tasks?.length ?? 0);
-  const now = new Date();
+  const { tasks, unmatched, now, isLoading, isFiltered, toFocus, actions, onClearFilters } = props;
+  const groups = useMemo(() => inGroups(tasks ?? [], now), [tasks, now]);
+  const inOrder = useMemo(() => tasks && groups.flatMap(([, tasks]) => tasks), [tasks, groups]);
+  const { ref, onFocus } = useFocusThatStays(inOrder, toFocus);
+  // One list: a row that goes to another group stays the same element, and keeps the focus.
+  const entries = groups.flatMap(([group, tasks]) => [
+    { group, tasks, task: undefined },
+    ...tasks.map((task) => ({ group, tasks, task })),
+  ]);
+  const count = usePartByPart(entries.length);
   return (
     <section ref={ref} aria-label="Your tasks" aria-busy={isLoading} tabIndex={-1} onFocus={onFocus}>
       <p role="status" className={tasks?.length === 0 ? 'for-screen-readers' : 'count'}>
@@ -56,21 +67,63 @@ export const TaskList = memo(function TaskList(props: TaskListProps) {
       )}
       {tasks && tasks.length > 0 && (
         <ul className="tasks">
-          {tasks.slice(0, count).map((task) => (
-            <Row
-              key={task.id}
-              task={task}
-              isUnmatched={unmatched?.has(task.id) ?? false}
-              isLate={task.dueDate !== null && !task.completed && isOver(task.dueDate, now)}
-              today={now.toDateString()}
-              actions={actions}
-            />
-          ))}
+          {entries
+            .slice(0, count)
+            .map(({ group, tasks, task }) =>
+              task ? (
+                <Row
+                  key={task.id}
+                  task={task}
+                  isUnmatched={unmatched?.has(task.id) ?? false}
+                  isLate={group === 'overdue'}
+                  today={now.toDateString()}
+                  actions={actions}
+                />
+              ) : (
+                <Heading
+                  key={group}
+                  group={group}
+                  count={tasks.length}
+                  toClear={group === 'done' ? tasks.filter(({ id }) => !unmatched?.has(id)) : []}
+                  onClear={actions.onClear}
+                />
+              ),
+            )}
         </ul>
       )}
     </section>
   );
 });
+
+interface HeadingProps {
+  readonly group: Group;
+  readonly count: number;
+  readonly toClear: readonly Task[];
+  readonly onClear: (completed: readonly Task[]) => void;
+}
+
+function Heading({ group, count, toClear, onClear }: HeadingProps) {
+  return (
+    <li className="group">
+      <h2 className="group-name">
+        {GROUPS[group]} <span className="hint">{count}</span>
+      </h2>
+      {toClear.length > 0 && (
+        <button
+          type="button"
+          className="quiet"
+          onClick={({ currentTarget }) => {
+            // The button goes with the tasks.
+            currentTarget.closest('section')?.focus({ preventScroll: true });
+            onClear(toClear);
+          }}
+        >
+          Clear completed
+        </button>
+      )}
+    </li>
+  );
+}
 
 /** How many rows are made at a time. */
 const PART = 50;

@@ -5,7 +5,8 @@ import { Away } from '@/components/away';
 import { type News, Notices } from '@/components/notices';
 import { Quoted } from '@/components/quoted';
 import { useShortcuts } from '@/components/shortcuts';
-import { connect, explain, isOutdated, newIdempotencyKey } from '@/lib/api';
+import { connect, explain, isOutdated, newIdempotencyKey, type Task } from '@/lib/api';
+import { useNow } from '@/lib/use-now';
 import { type Action, changesOf, type Undone, useTasks } from '@/lib/use-tasks';
 import { FilterBar, useFilters } from './filters';
 import { QuickAdd } from './quick-add';
@@ -22,11 +23,13 @@ interface TasksProps {
 /** All that can be done with tasks. */
 export function Tasks({ userId, backendUrl, visit }: TasksProps) {
   const api = useMemo(() => connect(backendUrl), [backendUrl]);
-  const filters = useFilters(visit);
-  const { tasks, unmatched, create, update, complete, remove, undo, redo, ...state } = useTasks(
+  const now = useNow();
+  const filters = useFilters(visit, now);
+  const { tasks, unmatched, create, update, complete, remove, clear, undo, redo, ...state } = useTasks(
     api,
     userId,
     filters.query,
+    filters.matches,
   );
   const [draft, setDraft] = useState<Draft>();
   const [news, setNews] = useState<News>();
@@ -49,12 +52,28 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
     setProblem(undefined);
     setNews(undefined);
     await write;
+    tellOf(<Quoted text={title} />, done);
+  }
+
+  function tellOf(what: ReactNode, done: Action['kind']) {
     tell(
       <>
-        <Quoted text={title} /> {done}.
+        {what} {done}.
       </>,
       'undo',
     );
+  }
+
+  async function clearCompleted(completed: readonly Task[]): Promise<void> {
+    setProblem(undefined);
+    setNews(undefined);
+    try {
+      const count = await clear(completed);
+      if (count === 0) tell('There was nothing to clear any more.');
+      else tellOf(completedTasks(count), 'deleted');
+    } catch (error) {
+      setProblem(`The completed tasks could not be deleted. ${explain(error)}`);
+    }
   }
 
   function report(title: string, done: Action['kind']): (error: unknown) => void {
@@ -78,7 +97,8 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
     const { action, results, error } = undone;
     const what = (
       <>
-        {NOUNS[action.kind]} of <Quoted text={action.title} />
+        {NOUNS[action.kind]} of{' '}
+        {action.count === undefined ? <Quoted text={action.title} /> : completedTasks(action.count)}
       </>
     );
     const done = how === 'undo' ? 'undone' : 'redone';
@@ -151,6 +171,7 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
     },
     onEdit: (task) => setDraft({ task, input: task }),
     onTag: (tag) => filters.choose('tag', tag),
+    onClear: (completed) => void clearCompleted(completed),
     onDelete: (task) => void attempt(task.title, 'deleted', remove(task)).catch(report(task.title, 'deleted')),
   };
   const actions = useMemo<RowActions>(
@@ -159,6 +180,7 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
       onEdit: (task) => latest.current?.onEdit(task),
       onDelete: (task) => latest.current?.onDelete(task),
       onTag: (tag) => latest.current?.onTag(tag),
+      onClear: (completed) => latest.current?.onClear(completed),
     }),
     [],
   );
@@ -179,6 +201,7 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
       <TaskList
         tasks={tasks}
         unmatched={unmatched}
+        now={now}
         isLoading={state.isLoading}
         isFiltered={filters.isFiltered}
         toFocus={toFocus}
@@ -188,6 +211,10 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
       <TaskDialog api={api} userId={userId} draft={draft} onSave={save} onClose={() => setDraft(undefined)} />
     </>
   );
+}
+
+function completedTasks(count: number): string {
+  return count === 1 ? '1 completed task' : `${count} completed tasks`;
 }
 
 const NOUNS: Readonly<Record<Action['kind'], string>> = {
