@@ -144,6 +144,8 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
               </select>
             )}
           </Field>
+        </div>
+        <div className="fields">
           <Field label="Due date" error={problemOf('dueDate')}>
             {(props) => (
               <input
