@@ -50,6 +50,13 @@ let browser: Browser;
 let ada: Exclude<BrowserContextOptions['storageState'], string | undefined>;
 const consoleErrors: string[] = [];
 
+const contexts: BrowserContext[] = [];
+
+/** A user may have so many streams, and a browser has two of them. */
+test.afterEach.always(async () => {
+  await Promise.all(contexts.splice(0).map((context) => context.close()));
+});
+
 /** Installs and builds the app, if needed. */
 async function prepare(t: ExecutionContext): Promise<void> {
   t.timeout(600_000, 'installing and building the app may take its time');
@@ -79,6 +86,7 @@ async function start(): Promise<void> {
 /** A page in a new browser. */
 async function open(options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ baseURL: app.url, reducedMotion: 'reduce', locale: 'en-GB', ...options });
+  contexts.push(context);
   return openTab(context);
 }
 
@@ -520,6 +528,290 @@ inBrowser('a due date has a time or is a whole day, and an instant stays one unt
   await day.fill('');
   await save();
   t.deepEqual(await stored('Meet'), [null]);
+});
+
+/** The dates that are shown to come. */
+async function seenDates(t: ExecutionContext, dialog: Locator, expected: readonly string[]): Promise<void> {
+  const dates = dialog.locator('.next-dates time');
+  const read = () => dates.evaluateAll((times) => times.map((time) => time.getAttribute('datetime')));
+  for (let i = 0; i < 200 && !isDeepStrictEqual(await read(), expected); i++) await dialog.page().waitForTimeout(50);
+  t.deepEqual(await read(), expected);
+}
+
+inBrowser('a task repeats: the next one comes when it is completed, and goes when it is reopened', async (t) => {
+  const page = await openTasks([{ title: 'Buy milk' }], { timezoneId: 'America/New_York' });
+  const other = await openTab(page.context());
+  await other.goto('/tasks');
+  await seen(t, other, ['Buy milk']);
+  await mark(other);
+  const call = await callerOf(page);
+  const dialog = page.getByRole('dialog');
+  const [day, repeat] = [dialog.getByLabel('Due date'), dialog.getByLabel('Repeat')];
+  await page.getByRole('button', { name: 'Details…' }).click();
+  await dialog.getByLabel('Title').fill('Water the plants');
+  t.true(await repeat.isDisabled());
+  await day.fill('2031-03-10');
+  t.deepEqual(await repeat.locator('option').allInnerTexts(), [
+    ...['Does not repeat', 'Daily', 'Weekdays', 'Weekly on Monday', 'Monthly on day 10', 'Yearly', 'Custom…'],
+  ]);
+  const dates = (...days: string[]) => days.map((day) => `${day}T00:00:00`);
+  for (const [name, ...days] of [
+    ['Daily', '2031-03-11', '2031-03-12', '2031-03-13', '2031-03-14', '2031-03-15'],
+    ['Weekdays', '2031-03-11', '2031-03-12', '2031-03-13', '2031-03-14', '2031-03-17'],
+    ['Monthly on day 10', '2031-04-10', '2031-05-10', '2031-06-10', '2031-07-10', '2031-08-10'],
+    ['Yearly', '2032-03-10', '2033-03-10', '2034-03-10', '2035-03-10', '2036-03-10'],
+    ['Weekly on Monday', '2031-03-17', '2031-03-24', '2031-03-31', '2031-04-07', '2031-04-14'],
+  ] as const) {
+    await repeat.selectOption(name);
+    await seenDates(t, dialog, dates(...days));
+  }
+  // The choice goes along with the date.
+  await day.fill('2031-03-12');
+  await seenDates(t, dialog, dates('2031-03-19', '2031-03-26', '2031-04-02', '2031-04-09', '2031-04-16'));
+  t.is(await repeat.locator('option:checked').innerText(), 'Weekly on Wednesday');
+  await assertAccessible(t, page, 'dialog with a repetition');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await seen(t, page, ['Upcoming 1', 'Water the plants', 'No date 1', 'Buy milk'], grouped(page));
+  t.like((await call('GET', '/tasks?search=water')).body, [
+    { recurrence: { rule: 'FREQ=WEEKLY;BYDAY=WE', anchor: 'schedule', timeZone: 'America/New_York' } },
+  ]);
+  await task(page, 'Water the plants').getByText('Every week on Wednesday').waitFor();
+
+  // Done, and the next one is there: here and elsewhere.
+  const once = ['Upcoming 1', 'Water the plants', 'No date 1', 'Buy milk'];
+  const twice = [...once, 'Done 1', 'Water the plants'];
+  await done(page, 'Water the plants').check();
+  for (const place of [page, other]) {
+    await seen(t, place, twice, grouped(place));
+    t.regex(await textOf(place.locator('.task').first()), /Wed,?.19.Mar.2031/);
+  }
+  await done(page, 'Water the plants').last().click();
+  for (const place of [page, other]) await seen(t, place, once, grouped(place));
+  t.regex(await textOf(page.locator('.task').first()), /Wed,?.12.Mar.2031/);
+  await done(page, 'Water the plants').check();
+  await seen(t, page, twice, grouped(page));
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('Completion of “Water the plants” undone.').waitFor();
+  for (const place of [page, other]) await seen(t, place, once, grouped(place));
+  t.is(await page.evaluate('document.activeElement.labels?.[0]?.innerText'), 'Water the plants');
+  t.true(await isTheSame(other));
+
+  // Under a filter as well.
+  await page.getByLabel('Search').fill('plants');
+  await seen(t, page, once.slice(0, 2), grouped(page));
+  await done(page, 'Water the plants').check();
+  await seen(t, page, [...once.slice(0, 2), 'Done 1', 'Water the plants'], grouped(page));
+
+  // Without a date nothing repeats.
+  await page.getByRole('button', { name: 'Edit “Water the plants”' }).first().click();
+  await day.fill('');
+  t.true(await repeat.isDisabled());
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('“Water the plants” changed.').waitFor();
+  t.like((await call('GET', '/tasks?status=pending&search=water')).body, [{ dueDate: null, recurrence: null }]);
+});
+
+inBrowser(
+  'a repetition of one’s own is written, refused with a sentence, and one that is too rich is kept',
+  async (t) => {
+    const timeZone = 'Europe/Berlin';
+    const rich = { rule: 'FREQ=MONTHLY;BYDAY=2TU', anchor: 'completion', timeZone };
+    const page = await openTasks(
+      [
+        { title: 'Meet', dueDate: '2031-03-11T19:00', recurrence: rich },
+        { title: 'Clean', dueDate: '2031-03-10' },
+      ],
+      { timezoneId: timeZone },
+    );
+    const call = await callerOf(page);
+    const stored = async (title: string) => (await call('GET', `/tasks?search=${title}`)).body[0];
+    const dialog = page.getByRole('dialog');
+    const repeat = dialog.getByLabel('Repeat');
+    const chosen = () => repeat.locator('option:checked').innerText();
+    const save = async () => {
+      await dialog.getByRole('button', { name: 'Save' }).click();
+      await dialog.waitFor({ state: 'hidden' });
+    };
+    await page.getByRole('button', { name: 'Edit “Clean”' }).click();
+    await repeat.selectOption('Custom…');
+    await dialog.getByLabel('Every').fill('2');
+    t.deepEqual(await dialog.getByRole('checkbox', { checked: true }).count(), 1);
+    await dialog.getByLabel('Friday').check();
+    await dialog.getByLabel('Ends').selectOption('After a number of times');
+    await dialog.getByLabel('Times').fill('4');
+    const days = ['2031-03-14', '2031-03-24', '2031-03-28'].map((day) => `${day}T00:00:00`);
+    await seenDates(t, dialog, days);
+    await assertAccessible(t, page, 'dialog with a repetition of one’s own');
+    await dialog.getByLabel('Every').fill('1001');
+    await dialog.getByText('INTERVAL must be a number from 1 to 1000.').waitFor();
+    await seenDates(t, dialog, []);
+    await assertAccessible(t, page, 'dialog with a refused repetition');
+    await dialog.getByLabel('Every').fill('2');
+    await seenDates(t, dialog, days);
+    await save();
+    t.deepEqual((await stored('Clean')).recurrence, {
+      ...{ rule: 'FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR;COUNT=4', anchor: 'schedule', timeZone },
+    });
+    const words = 'Every 2 weeks on Monday and Friday, 4 times';
+    await task(page, 'Clean').getByText(words).waitFor();
+
+    // Opened again, it is as it was, and can be gone on with.
+    await page.getByRole('button', { name: 'Edit “Clean”' }).click();
+    t.is(await chosen(), words);
+    await seenDates(t, dialog, days);
+    await repeat.selectOption('Custom…');
+    t.is(await dialog.getByLabel('Times').inputValue(), '4');
+    t.is(await dialog.getByRole('checkbox', { checked: true }).count(), 2);
+    await dialog.getByLabel('Unit').selectOption('days');
+    await dialog.getByLabel('Every').fill('3');
+    await dialog.getByLabel('Counted from').selectOption('The completion');
+    await dialog.getByLabel('Ends').selectOption('On a date');
+    await dialog.getByLabel('Last day').fill('2031-03-20');
+    await dialog.locator('.next-dates time').first().waitFor();
+    await save();
+    t.deepEqual((await stored('Clean')).recurrence, {
+      ...{ rule: 'FREQ=DAILY;INTERVAL=3;UNTIL=20310320', anchor: 'completion', timeZone },
+    });
+    t.regex(await textOf(task(page, 'Clean')), /Every 3 days, until Thu,?.20.Mar.2031, from when it is done/);
+
+    // What the form cannot say stays as it is.
+    await page.getByRole('button', { name: 'Edit “Meet”' }).click();
+    t.is(await chosen(), 'FREQ=MONTHLY;BYDAY=2TU, from when it is done');
+    await dialog.getByLabel('Due date').fill('2031-03-12');
+    await dialog.getByLabel('Priority').selectOption('high');
+    await save();
+    t.like(await stored('Meet'), { recurrence: rich, dueDate: '2031-03-12T19:00:00', priority: 'high' });
+    await page.getByRole('button', { name: 'Edit “Meet”' }).click();
+    await repeat.selectOption('Daily');
+    await repeat.selectOption('FREQ=MONTHLY;BYDAY=2TU, from when it is done');
+    await dialog.getByLabel('Priority').selectOption('low');
+    await save();
+    t.like(await stored('Meet'), { recurrence: rich, priority: 'low' });
+  },
+);
+
+inBrowser('a reminder is reckoned from the due date, or has a time of its own', async (t) => {
+  const page = await openTasks([{ title: 'Call', dueDate: '2031-03-10T09:30' }], { timezoneId: 'America/New_York' });
+  const call = await callerOf(page);
+  const stored = async () => (await call('GET', '/tasks')).body[0].remindAt;
+  const dialog = page.getByRole('dialog');
+  const reminder = dialog.getByLabel('Reminder');
+  const edit = async (how: () => Promise<unknown>) => {
+    await page.getByRole('button', { name: 'Edit “Call”' }).click();
+    await how();
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+  };
+  t.is(await stored(), null);
+  await edit(() => reminder.selectOption('1 hour before'));
+  t.is(await stored(), '2031-03-10T12:30:00.000Z');
+  t.regex(await textOf(task(page, 'Call')), /Reminder Mon,?.10.Mar.2031, 08:30/);
+  // It goes along with the due date, and a day begins at nine.
+  await edit(async () => {
+    t.is(await reminder.locator('option:checked').innerText(), '1 hour before');
+    await dialog.getByLabel('Due time').fill('10:00');
+  });
+  t.is(await stored(), '2031-03-10T13:00:00.000Z');
+  await edit(() => dialog.getByLabel('Due time').fill(''));
+  t.is(await stored(), '2031-03-10T12:00:00.000Z');
+  await edit(async () => {
+    await reminder.selectOption('At another time…');
+    await dialog.getByLabel('Remind me at').fill('2031-03-01T07:15');
+    await assertAccessible(t, page, 'dialog with a reminder');
+  });
+  t.is(await stored(), '2031-03-01T12:15:00.000Z');
+  await edit(async () => {
+    t.is(await dialog.getByLabel('Remind me at').inputValue(), '2031-03-01T07:15');
+    await dialog.getByLabel('Due date').fill('');
+  });
+  t.is(await stored(), '2031-03-01T12:15:00.000Z');
+  // To the second, as long as nobody changes it.
+  const [{ id }] = (await call('GET', '/tasks')).body;
+  await call('PUT', `/tasks/${id}`, { remindAt: '2031-03-01T12:15:42.123Z' });
+  await page.reload();
+  await edit(() => dialog.getByLabel('Priority').selectOption('high'));
+  t.is(await stored(), '2031-03-01T12:15:42.123Z');
+  await edit(() => reminder.selectOption('None'));
+  t.is(await stored(), null);
+});
+
+/** Stands for the notifications of the system, which nobody would see here. */
+const NOTIFICATIONS = `
+  globalThis.notified = [];
+  globalThis.Notification = class {
+    static get permission() { return localStorage.getItem('permission') ?? 'default'; }
+    static async requestPermission() {
+      localStorage.setItem('permission', 'granted');
+      return 'granted';
+    }
+    constructor(title) { notified.push(title); }
+  };`;
+
+inBrowser('a reminder that comes is shown once in each tab, and completed or dismissed there', async (t) => {
+  t.timeout(240_000);
+  const page = await openTasks([{ title: 'Buy milk' }]);
+  await page.context().addInitScript(NOTIFICATIONS);
+  const tabs = [await openTab(page.context()), await openTab(page.context())] as const;
+  await page.close();
+  const [tab, profile] = tabs;
+  await tab.goto('/tasks');
+  await seen(t, tab, ['Buy milk']);
+  await profile.goto('/profile');
+  await profile.getByRole('img').waitFor();
+  const call = await callerOf(tab);
+  const soon = () => new Date(Date.now() + 1_500).toISOString();
+  const remind = (title: string) =>
+    call('POST', '/tasks', { title, priority: 'low', category: 'home', remindAt: soon() });
+  const reminders = (place: Page) => place.locator('.reminders .toast');
+  const notified = async () =>
+    (await Promise.all(tabs.map((place) => place.evaluate('notified')))).flat() as readonly string[];
+
+  // Nobody is asked, unless by a button.
+  await remind('Call Bob');
+  for (const place of tabs) {
+    await reminders(place).getByText('Reminder: “Call Bob”').waitFor({ timeout: 60_000 });
+    await assertAccessible(t, place, 'a reminder');
+  }
+  t.deepEqual(await notified(), []);
+  await profile.getByRole('button', { name: 'Dismiss the reminder of “Call Bob”' }).click();
+  for (const place of tabs) await reminders(place).waitFor({ state: 'detached' });
+
+  await tab.getByRole('button', { name: 'Edit “Buy milk”' }).click();
+  const dialog = tab.getByRole('dialog');
+  const offer = dialog.getByRole('button', { name: 'Notify me outside of them, too' });
+  t.is(await offer.count(), 0);
+  await dialog.getByLabel('Reminder').selectOption('At another time…');
+  await offer.click();
+  await offer.waitFor({ state: 'detached' });
+  await tab.keyboard.press('Escape');
+
+  await remind('Water the plants');
+  await remind('Call Eve');
+  for (const place of tabs) {
+    await reminders(place).getByText('“Water the plants”').waitFor({ timeout: 60_000 });
+    await reminders(place).getByText('“Call Eve”').waitFor({ timeout: 60_000 });
+    t.is(await reminders(place).count(), 2);
+  }
+  t.deepEqual([...(await notified())].sort(), ['Call Eve', 'Water the plants']);
+  // Done from there, it is done everywhere; done elsewhere, it is not reminded of any more.
+  await profile.getByRole('button', { name: 'Complete “Water the plants”' }).click();
+  await done(tab, 'Water the plants').and(tab.locator(':checked')).waitFor();
+  await done(tab, 'Call Eve').check();
+  for (const place of tabs) await reminders(place).first().waitFor({ state: 'detached' });
+  const { body } = await call('GET', '/tasks?status=completed');
+  t.deepEqual(body.map(({ title }: { title: string }) => title).sort(), ['Call Eve', 'Water the plants']);
+
+  // The tab that watches goes away: another one does it.
+  await tab.close();
+  await profile.waitForTimeout(1_000);
+  await remind('Feed the cat');
+  await reminders(profile).getByText('“Feed the cat”').waitFor({ timeout: 60_000 });
+  t.deepEqual((await profile.evaluate('notified.filter((title) => title === "Feed the cat")')) as string[], [
+    'Feed the cat',
+  ]);
+  await profile.reload();
+  await profile.getByRole('img').waitFor();
+  t.is(await reminders(profile).count(), 0);
 });
 
 inBrowser('completed tasks are cleared as far as they are shown, and Undo brings them back', async (t) => {

@@ -2,6 +2,7 @@ import { type ReactNode, useState } from 'react';
 import { CATEGORIES, PRIORITIES } from '@/app/(app)/tasks/choices';
 import { explain, type JournalEntry, type TodoClient } from '@/lib/api';
 import { inWords } from '@/lib/due-date';
+import { inShort } from '@/lib/recurrence';
 import { ByWhom } from './by-whom';
 import { LocalTime } from './local-time';
 import { Quoted } from './quoted';
@@ -50,7 +51,12 @@ export function History({ api, userId, taskId }: HistoryProps) {
           <li key={entry.id}>
             {'undoes' in entry && entry.undoes && <span className="badge">Undo</span>} {whatHappened(entry)}
             <span className="line hint">
-              by <ByWhom actor={entry.actor} userId={userId} /> · <LocalTime at={entry.time} />
+              {entry.type !== 'todo.task.reminder-due.v1' && (
+                <>
+                  by <ByWhom actor={entry.actor} userId={userId} /> ·{' '}
+                </>
+              )}
+              <LocalTime at={entry.time} />
             </span>
           </li>
         ))}
@@ -83,6 +89,8 @@ function whatHappened(entry: JournalEntry): ReactNode {
       return <Sentence>Restored</Sentence>;
     case 'todo.task.erased.v1':
       return <Sentence>Erased for good</Sentence>;
+    case 'todo.task.reminder-due.v1':
+      return <Sentence>Reminder</Sentence>;
   }
 }
 
@@ -93,7 +101,7 @@ function Sentence({ children }: { readonly children: ReactNode }) {
 type Updated = Extract<JournalEntry, { changes: object }>;
 
 function Changes({ entry }: { readonly entry: Updated }) {
-  const { title, description, priority, category, dueDate, tags } = entry.changes;
+  const { title, description, priority, category, dueDate, tags, recurrence, remindAt } = entry.changes;
   const listed = (tags: readonly string[]) => (tags.length === 0 ? null : tags.join(', '));
   const erased = isErased(entry);
   return (
@@ -114,6 +122,8 @@ function Changes({ entry }: { readonly entry: Updated }) {
         />
       )}
       {dueDate && <FromTo name="Due date" {...dueDate} show={(date) => inWords(date)} />}
+      {recurrence && <FromTo name="Repetition" {...recurrence} show={(recurrence) => inShort(recurrence)} />}
+      {remindAt && <FromTo name="Reminder" {...remindAt} show={(at) => inWords(at)} />}
     </>
   );
 }

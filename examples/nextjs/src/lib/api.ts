@@ -1,13 +1,18 @@
-import { createTodoClient, type Task, TodoApiError, TodoNetworkError } from '@todo-backend/client';
+import {
+  type NewTask as AnyNewTask,
+  type TaskChanges as AnyTaskChanges,
+  createTodoClient,
+  type Task,
+  TodoApiError,
+  TodoNetworkError,
+} from '@todo-backend/client';
 
 export type {
   CallOptions,
   JournalEntry,
-  NewTask,
   Stats,
   StreamedChange,
   Task,
-  TaskChanges,
   TaskQuery,
   TodoClient,
   TrashedTask,
@@ -17,6 +22,15 @@ export { newIdempotencyKey } from '@todo-backend/client';
 export { TodoApiError, TodoNetworkError };
 export type Priority = Task['priority'];
 export type Category = Task['category'];
+export type Recurrence = NonNullable<Task['recurrence']>;
+
+/** This app says all of a recurrence, so that what is sent is what comes back. */
+interface Whole {
+  recurrence?: Recurrence | null;
+}
+
+export type NewTask = AnyNewTask & Whole;
+export type TaskChanges = AnyTaskChanges & Whole;
 
 /** Milliseconds after which a request has failed, unless said otherwise. */
 const PATIENCE = 10_000;

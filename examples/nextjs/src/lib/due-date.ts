@@ -26,8 +26,20 @@ export function timeOf(dueDate: string): string {
   return `${digits(date.getHours(), 2)}:${digits(date.getMinutes(), 2)}`;
 }
 
+/** When a task is due, as an `<input type="date">` and an `<input type="time">` have it. */
+export interface When {
+  /** Empty for no due date. */
+  readonly day: string;
+  /** Empty for the whole day. */
+  readonly time: string;
+}
+
+export function whenOf(dueDate: string | null | undefined): When {
+  return dueDate ? { day: dayOf(dueDate), time: timeOf(dueDate) } : { day: '', time: '' };
+}
+
 /** The due date that is meant by the values of an `<input type="date">` and an `<input type="time">`. */
-export function dueOn(day: string, time = ''): string | null {
+export function dueOn({ day, time }: When): string | null {
   return day === '' ? null : `${day}T${time || '00:00'}:00`;
 }
 

@@ -11,6 +11,7 @@ import {
   type TodoClient,
   type UndoResult,
 } from './api';
+import { isEqual } from './equal';
 import { useLive } from './use-live';
 
 type Change =
@@ -185,13 +186,15 @@ export function useTasks(api: TodoClient, userId: string, query: TaskQuery, matc
         task: await api.updateTask(userId, task.id, changes, { ...sent, unchangedSince: task }),
       }));
     },
-    complete(task: Task, completed: boolean) {
+    async complete(task: Task, completed: boolean) {
       const shown = { kind: 'show', task: { ...task, completed } } as const;
       const kind = completed ? 'completed' : 'reopened';
-      return write({ id: newIdempotencyKey(), kind, title: task.title }, shown, async (sent) => ({
+      await write({ id: newIdempotencyKey(), kind, title: task.title }, shown, async (sent) => ({
         kind: 'replace',
         task: await api.completeTask(userId, task.id, { completed }, sent),
       }));
+      // The next one comes or goes with it, of which the answer does not tell.
+      if (task.recurrence) reload();
     },
     remove(task: Task) {
       const shown = { kind: 'remove', ids: new Set([task.id]) } as const;
@@ -253,16 +256,20 @@ function isNewer(a: Task, b: Task): boolean {
 
 /** What of `input` is not what the task is already. */
 export function changesOf(task: Task, input: NewTask): TaskChanges {
-  const names = ['title', 'description', 'priority', 'category', 'dueDate'] as const;
-  const changed = names.filter((name) => input[name] !== task[name]).map((name) => [name, input[name]]);
-  const { tags = task.tags } = input;
-  return { ...Object.fromEntries(changed), ...(!areSameTags(tags, task.tags) && { tags }) };
+  const changed = FIELDS.filter((name) => input[name] !== undefined && !isEqual(input[name], task[name]));
+  return Object.fromEntries(changed.map((name) => [name, input[name]]));
 }
 
-/** Whether these are the same tags, in the same order. */
-export function areSameTags(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((tag, i) => tag === b[i]);
-}
+const FIELDS = [
+  'title',
+  'description',
+  'priority',
+  'category',
+  'dueDate',
+  'tags',
+  'recurrence',
+  'remindAt',
+] as const satisfies (keyof NewTask)[];
 
 const DRAFT = 'draft-';
 let drafts = 0;
@@ -273,7 +280,8 @@ export function isDraft({ id }: Task): boolean {
 }
 
 /** What a new task looks like before the API has given it an id. */
-function draft(userId: string, { description = null, dueDate = null, tags = [], ...task }: NewTask): Task {
+function draft(userId: string, input: NewTask): Task {
+  const { description = null, dueDate = null, tags = [], recurrence = null, remindAt = null, ...task } = input;
   const now = new Date().toISOString();
   drafts++;
   return {
@@ -287,5 +295,8 @@ function draft(userId: string, { description = null, dueDate = null, tags = [], 
     updatedAt: now,
     userId,
     tags,
+    recurrence,
+    remindAt,
+    series: null,
   };
 }

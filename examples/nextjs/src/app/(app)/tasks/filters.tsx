@@ -70,7 +70,7 @@ export function useFilters(visit: string, now: Date) {
       priority: query.priority ?? 'medium',
       category: query.category ?? 'personal',
       ...(query.tag && { tags: query.tag }),
-      ...(choice.due === 'today' && { dueDate: dueOn(today) }),
+      ...(choice.due === 'today' && { dueDate: dueOn({ day: today, time: '' }) }),
     } as const,
   };
 }

@@ -12,9 +12,12 @@ import {
   TodoApiError,
   type TodoClient,
 } from '@/lib/api';
-import { dayOf, dueOn, timeOf } from '@/lib/due-date';
+import { dueOn, whenOf } from '@/lib/due-date';
+import { isEqual } from '@/lib/equal';
 import { MOST } from '@/lib/text-length';
 import { CATEGORIES, options, PRIORITIES } from './choices';
+import { CustomRecurrence, NextDates, RecurrenceField, recurrenceOf, repetitionOf } from './recurrence-field';
+import { NotificationOffer, ReminderField, ReminderTime, remindAtOf, reminderOf } from './reminder-field';
 
 /** A task that is being written. */
 export interface Draft {
@@ -28,12 +31,12 @@ export interface Draft {
 }
 
 interface TaskDialogProps extends FormProps {
-  readonly api: TodoClient;
-  readonly userId: string;
   readonly draft: Draft | undefined;
 }
 
 interface FormProps {
+  readonly api: TodoClient;
+  readonly userId: string;
   readonly onSave: (draft: Draft, idempotencyKey: string) => void;
   readonly onClose: () => void;
 }
@@ -42,7 +45,16 @@ export function TaskDialog({ api, userId, draft, onSave, onClose }: TaskDialogPr
   return (
     <Dialog title={draft?.task ? 'Edit the task' : 'New task'} isOpen={draft !== undefined} onClose={onClose}>
       {/* Another form where the task is another, or was changed by somebody else. */}
-      {draft && <TaskForm key={draft.task?.updatedAt} draft={draft} onSave={onSave} onClose={onClose} />}
+      {draft && (
+        <TaskForm
+          key={draft.task?.updatedAt}
+          api={api}
+          userId={userId}
+          draft={draft}
+          onSave={onSave}
+          onClose={onClose}
+        />
+      )}
       {draft?.task && (
         <History key={`history ${draft.task.updatedAt}`} api={api} userId={userId} taskId={draft.task.id} />
       )}
@@ -50,10 +62,16 @@ export function TaskDialog({ api, userId, draft, onSave, onClose }: TaskDialogPr
   );
 }
 
-function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draft }) {
+function TaskForm({ api, userId, draft, onSave, onClose }: FormProps & { readonly draft: Draft }) {
   const { task, input, isSaving = false, error } = draft;
   const form = useRef<HTMLFormElement>(null);
   const [due, setDue] = useState(() => whenOf(input.dueDate));
+  const [saved] = useState(() => input.recurrence);
+  const [repetition, setRepetition] = useState(() => repetitionOf(saved));
+  const [reminder, setReminder] = useState(() => reminderOf(input.remindAt, due));
+  // What is left as it is stays an instant, where it was one.
+  const dueDate = task && isEqual(due, whenOf(task.dueDate)) ? task.dueDate : dueOn(due);
+  const recurrence = recurrenceOf(repetition, due.day);
   /** The same one until something else is typed: what is sent again because its answer was lost happens once. */
   const key = useRef<string>(undefined);
   const problems = error instanceof TodoApiError ? error.errors : [];
@@ -78,8 +96,9 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
       description: text('description') || null,
       priority: text('priority') as Priority,
       category: text('category') as Category,
-      // What is left as it is stays an instant, where it was one.
-      dueDate: task && isSameTime(due, whenOf(task.dueDate)) ? task.dueDate : dueOn(due.day, due.time),
+      dueDate,
+      recurrence,
+      remindAt: remindAtOf(reminder, due, task?.remindAt),
       // What is left as it is keeps a comma in a tag.
       tags: task && text('tags') === inOneLine(task.tags) ? task.tags : tagsOf(text('tags')),
     };
@@ -168,6 +187,30 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
             )}
           </Field>
         </div>
+        <div className="fields">
+          <RecurrenceField
+            value={repetition}
+            day={due.day}
+            saved={saved}
+            error={problemOf('recurrence')}
+            onChange={setRepetition}
+          />
+          <ReminderField value={reminder} due={due} error={problemOf('remindAt')} onChange={setReminder} />
+        </div>
+        {reminder.kind === 'at' && <ReminderTime at={reminder.at} onChange={(at) => setReminder({ kind: 'at', at })} />}
+        {reminder.kind !== 'none' && <NotificationOffer />}
+        {due.day !== '' && repetition.kind === 'custom' && (
+          <CustomRecurrence value={repetition} onChange={setRepetition} />
+        )}
+        {recurrence && dueDate && (
+          <NextDates
+            api={api}
+            userId={userId}
+            dueDate={dueDate}
+            recurrence={recurrence}
+            task={task?.dueDate === dueDate && isEqual(task.recurrence, recurrence) ? task : undefined}
+          />
+        )}
       </fieldset>
       <div className="actions">
         <button type="button" className="quiet" onClick={onClose}>
@@ -179,21 +222,6 @@ function TaskForm({ draft, onSave, onClose }: FormProps & { readonly draft: Draf
       </div>
     </form>
   );
-}
-
-/** When a task is due, as its two fields have it. */
-interface When {
-  readonly day: string;
-  /** Empty for the whole day. */
-  readonly time: string;
-}
-
-function whenOf(dueDate: string | null | undefined): When {
-  return dueDate ? { day: dayOf(dueDate), time: timeOf(dueDate) } : { day: '', time: '' };
-}
-
-function isSameTime(a: When, b: When): boolean {
-  return a.day === b.day && a.time === b.time;
 }
 
 function inOneLine(tags: readonly string[] = []): string {

@@ -2,8 +2,10 @@ import { memo, useEffect, useMemo, useState } from 'react';
 import { icons } from '@/components/icons';
 import type { Task } from '@/lib/api';
 import { inWords } from '@/lib/due-date';
+import { isEqual } from '@/lib/equal';
+import { inShort } from '@/lib/recurrence';
 import { useFocusThatStays } from '@/lib/use-focus';
-import { areSameTags, isDraft } from '@/lib/use-tasks';
+import { isDraft } from '@/lib/use-tasks';
 import { CATEGORIES, PRIORITIES } from './choices';
 import { GROUPS, type Group, inGroups } from './groups';
 
@@ -76,6 +78,7 @@ export const TaskList = memo(function TaskList(props: TaskListProps) {
                   task={task}
                   isUnmatched={unmatched?.has(task.id) ?? false}
                   isLate={group === 'overdue'}
+                  isToCome={!task.completed && task.remindAt !== null && new Date(task.remindAt) > now}
                   today={now.toDateString()}
                   actions={actions}
                 />
@@ -149,23 +152,19 @@ interface RowProps {
   readonly task: Task;
   readonly isUnmatched: boolean;
   readonly isLate: boolean;
+  /** Whether its reminder has yet to come. */
+  readonly isToCome: boolean;
   /** Due dates are told from it. */
   readonly today: string;
   readonly actions: RowActions;
 }
 
 /** A list that is loaded again has other objects, with mostly the same in them. */
-const Row = memo(RowOfTask, ({ task, ...rest }, { task: nextTask, ...nextRest }) => {
-  const [{ tags, ...facts }, { tags: nextTags, ...nextFacts }] = [task, nextTask];
-  return isEqual(rest, nextRest) && isEqual(facts, nextFacts) && areSameTags(tags, nextTags);
-});
+const Row = memo(RowOfTask, isEqual);
 
-function isEqual<T extends object>(a: T, b: T): boolean {
-  return a === b || (Object.keys(a) as (keyof T)[]).every((name) => a[name] === b[name]);
-}
-
-function RowOfTask({ task, isUnmatched, isLate, actions }: RowProps) {
-  const { id, title, description, priority, category, dueDate, completed, createdAt, updatedAt, tags } = task;
+function RowOfTask({ task, isUnmatched, isLate, isToCome, actions }: RowProps) {
+  const { id, title, description, priority, category, dueDate, completed, createdAt, updatedAt } = task;
+  const { tags, recurrence, remindAt } = task;
   return (
     <li
       className={['task', completed && 'is-done', isLate && 'is-late'].filter(Boolean).join(' ')}
@@ -213,6 +212,19 @@ function RowOfTask({ task, isUnmatched, isLate, actions }: RowProps) {
             {icons.calendar}
             {isLate && 'Overdue · '}
             <time dateTime={dueDate}>{inWords(dueDate)}</time>
+          </span>
+        )}
+        {recurrence && (
+          <span className="due">
+            {icons.repeat}
+            {inShort(recurrence)}
+          </span>
+        )}
+        {isToCome && remindAt && (
+          <span className="due">
+            {icons.bell}
+            <span className="for-screen-readers">Reminder </span>
+            <time dateTime={remindAt}>{inWords(remindAt)}</time>
           </span>
         )}
         <span className="kind">

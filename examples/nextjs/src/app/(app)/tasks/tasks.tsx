@@ -123,7 +123,8 @@ export function Tasks({ userId, backendUrl, visit }: TasksProps) {
   function tell(text: ReactNode, next?: 'undo' | 'redo') {
     const run = async () => {
       const undone = await takeBack(next ?? 'undo');
-      setToFocus({ id: undone?.results[0]?.taskId ?? '' });
+      const { taskId = '' } = undone?.results.find(({ task }) => task) ?? {};
+      setToFocus({ id: taskId });
     };
     const action = next && { name: next === 'undo' ? 'Undo' : 'Redo', run: () => void run() };
     setNews({ id: newIdempotencyKey(), text, action });
