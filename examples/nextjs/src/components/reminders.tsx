@@ -80,12 +80,18 @@ export function Reminders({ userId, backendUrl }: RemindersProps) {
               Reminder: <Quoted text={task.title} />
               {task.dueDate && <span className="line">{inWords(task.dueDate)}</span>}
             </p>
-            <button type="button" aria-label={`Complete “${task.title}”`} onClick={() => complete(task)}>
-              Complete
-            </button>
-            <button type="button" aria-label={`Dismiss the reminder of “${task.title}”`} onClick={() => dismiss(task)}>
-              Dismiss
-            </button>
+            <div className="buttons">
+              <button type="button" aria-label={`Complete “${task.title}”`} onClick={() => complete(task)}>
+                Complete
+              </button>
+              <button
+                type="button"
+                aria-label={`Dismiss the reminder of “${task.title}”`}
+                onClick={() => dismiss(task)}
+              >
+                Dismiss
+              </button>
+            </div>
           </div>
         ))}
       </div>

@@ -155,7 +155,7 @@ export function CustomRecurrence({ value, onChange }: { value: Custom; onChange:
                 checked={pattern.days.includes(day as Weekday)}
                 onChange={({ target }) => toggle(day as Weekday, target.checked)}
               />
-              <abbr title={name}>{name.slice(0, 3)}</abbr>
+              {name}
             </label>
           ))}
         </fieldset>

@@ -65,7 +65,11 @@ export function ReminderField({ value, due, error, onChange }: ReminderFieldProp
   }
 
   return (
-    <Field label="Reminder" error={error} {...(remindAt !== null && { hint: inWords(remindAt) })}>
+    <Field
+      label="Reminder"
+      error={error}
+      {...(value.kind === 'before' && remindAt !== null && { hint: inWords(remindAt) })}
+    >
       {(props) => (
         <select
           {...props}
@@ -110,7 +114,7 @@ export function NotificationOffer() {
       Reminders are shown on these pages.{' '}
       <button
         type="button"
-        className="quiet"
+        className="quiet offer"
         onClick={async () => setPermission(await Notification.requestPermission())}
       >
         Notify me outside of them, too

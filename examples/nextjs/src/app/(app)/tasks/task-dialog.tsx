@@ -187,18 +187,13 @@ function TaskForm({ api, userId, draft, onSave, onClose }: FormProps & { readonl
             )}
           </Field>
         </div>
-        <div className="fields">
-          <RecurrenceField
-            value={repetition}
-            day={due.day}
-            saved={saved}
-            error={problemOf('recurrence')}
-            onChange={setRepetition}
-          />
-          <ReminderField value={reminder} due={due} error={problemOf('remindAt')} onChange={setReminder} />
-        </div>
-        {reminder.kind === 'at' && <ReminderTime at={reminder.at} onChange={(at) => setReminder({ kind: 'at', at })} />}
-        {reminder.kind !== 'none' && <NotificationOffer />}
+        <RecurrenceField
+          value={repetition}
+          day={due.day}
+          saved={saved}
+          error={problemOf('recurrence')}
+          onChange={setRepetition}
+        />
         {due.day !== '' && repetition.kind === 'custom' && (
           <CustomRecurrence value={repetition} onChange={setRepetition} />
         )}
@@ -211,6 +206,13 @@ function TaskForm({ api, userId, draft, onSave, onClose }: FormProps & { readonl
             task={task?.dueDate === dueDate && isEqual(task.recurrence, recurrence) ? task : undefined}
           />
         )}
+        <div className="fields">
+          <ReminderField value={reminder} due={due} error={problemOf('remindAt')} onChange={setReminder} />
+          {reminder.kind === 'at' && (
+            <ReminderTime at={reminder.at} onChange={(at) => setReminder({ kind: 'at', at })} />
+          )}
+        </div>
+        {reminder.kind !== 'none' && <NotificationOffer />}
       </fieldset>
       <div className="actions">
         <button type="button" className="quiet" onClick={onClose}>

@@ -208,20 +208,20 @@ function RowOfTask({ task, isUnmatched, isLate, isToCome, actions }: RowProps) {
       <p id={`about-${id}`} className="about">
         {isUnmatched && <span className="badge">Does not match the filter</span>}
         {dueDate && (
-          <span className="due">
+          <span className="fact due">
             {icons.calendar}
             {isLate && 'Overdue · '}
             <time dateTime={dueDate}>{inWords(dueDate)}</time>
           </span>
         )}
         {recurrence && (
-          <span className="due">
+          <span className="fact">
             {icons.repeat}
             {inShort(recurrence)}
           </span>
         )}
         {isToCome && remindAt && (
-          <span className="due">
+          <span className="fact">
             {icons.bell}
             <span className="for-screen-readers">Reminder </span>
             <time dateTime={remindAt}>{inWords(remindAt)}</time>
