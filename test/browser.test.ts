@@ -544,6 +544,7 @@ inBrowser('a task repeats: the next one comes when it is completed, and goes whe
   await other.goto('/tasks');
   await seen(t, other, ['Buy milk']);
   await mark(other);
+  await page.bringToFront();
   const call = await callerOf(page);
   const dialog = page.getByRole('dialog');
   const [day, repeat] = [dialog.getByLabel('Due date'), dialog.getByLabel('Repeat')];

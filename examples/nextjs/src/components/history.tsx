@@ -90,7 +90,7 @@ function whatHappened(entry: JournalEntry): ReactNode {
     case 'todo.task.erased.v1':
       return <Sentence>Erased for good</Sentence>;
     case 'todo.task.reminder-due.v1':
-      return <Sentence>Reminder</Sentence>;
+      return <Sentence>Reminded</Sentence>;
   }
 }
 
