@@ -757,6 +757,7 @@ inBrowser('a reminder that comes is shown once in each tab, and completed or dis
   const [tab, profile] = tabs;
   await tab.goto('/tasks');
   await seen(t, tab, ['Buy milk']);
+  await profile.setViewportSize({ width: 360, height: 740 });
   await profile.goto('/profile');
   await profile.getByRole('img').waitFor();
   const call = await callerOf(tab);
@@ -792,6 +793,11 @@ inBrowser('a reminder that comes is shown once in each tab, and completed or dis
     await reminders(place).getByText('“Water the plants”').waitFor({ timeout: 60_000 });
     await reminders(place).getByText('“Call Eve”').waitFor({ timeout: 60_000 });
     t.is(await reminders(place).count(), 2);
+  }
+  t.is(await profile.evaluate('document.documentElement.scrollWidth'), 360);
+  for (const button of await reminders(profile).getByRole('button').all()) {
+    const { x = -1, width = 0 } = (await button.boundingBox()) ?? {};
+    t.true(x >= 0 && x + width <= 360);
   }
   t.deepEqual([...(await notified())].sort(), ['Call Eve', 'Water the plants']);
   // Done from there, it is done everywhere; done elsewhere, it is not reminded of any more.
@@ -1720,9 +1726,15 @@ inBrowser('on a phone nothing is wider than the screen', async (t) => {
   await page.getByLabel('Priority').selectOption('');
   await page.getByRole('button', { name: 'Filters' }).tap();
   await page.getByRole('button', { name: /^Edit “Donau/ }).tap();
-  await page.getByRole('dialog').waitFor();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Due date').fill('2031-03-10');
+  await dialog.getByLabel('Repeat').selectOption('Custom…');
+  await dialog.getByLabel('Ends').selectOption('After a number of times');
+  await dialog.getByLabel('Reminder').selectOption('At another time…');
+  await dialog.locator('.next-dates time').first().waitFor();
   t.is(await width(), 360);
   t.true(Number(await page.evaluate(`document.querySelector('dialog').getBoundingClientRect().right`)) <= 360);
+  t.true(await dialog.evaluate((element) => element.scrollWidth <= element.clientWidth));
   for (const [path, place] of [
     ['/profile', page.getByRole('img')],
     ['/trash', page.locator('.task').first()],
@@ -2127,12 +2139,15 @@ if (process.env.SCREENSHOTS) {
         dueDate: day(2),
       },
       { title: 'Book the train to Vienna', category: 'personal', dueDate: day(9) },
-      { title: 'Buy milk and bread', category: 'home', dueDate: day(0) },
+      {
+        ...{ title: 'Buy milk and bread', category: 'home', dueDate: day(0) },
+        recurrence: { rule: 'FREQ=WEEKLY', anchor: 'schedule', timeZone: 'Etc/UTC' },
+      },
     ];
     const deleted = { title: 'Sort the photos', category: 'home', priority: 'low' };
     const pictures: [string, BrowserContextOptions][] = [
-      ['tasks-light', { viewport: { width: 1000, height: 930 } }],
-      ['tasks-dark', { viewport: { width: 1000, height: 930 }, colorScheme: 'dark' }],
+      ['tasks-light', { viewport: { width: 1000, height: 1080 } }],
+      ['tasks-dark', { viewport: { width: 1000, height: 1080 }, colorScheme: 'dark' }],
       ['tasks-phone', { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5 }],
     ];
     for (const [name, options] of pictures) {
@@ -2145,7 +2160,7 @@ if (process.env.SCREENSHOTS) {
       await page.evaluate('document.activeElement.blur(), scrollTo(0, 0)');
       await page.screenshot({ path: join(ROOT, 'docs', 'images', `${name}.png`) });
     }
-    const page = await openTasks(tasks, { viewport: { width: 640, height: 600 } });
+    const page = await openTasks(tasks, { viewport: { width: 640, height: 900 } });
     await page.getByRole('button', { name: 'Edit “Prepare the talk”' }).click();
     await page.getByLabel('Title').fill(' ');
     await page.getByRole('button', { name: 'Save' }).click();
@@ -2168,7 +2183,7 @@ if (process.env.SCREENSHOTS) {
     await trash.evaluate('document.activeElement.blur()');
     await trash.mouse.move(0, 0);
     await trash.screenshot({ path: join(ROOT, 'docs', 'images', 'trash.png') });
-    const profile = await open({ storageState: ada, viewport: { width: 1000, height: 460 } });
+    const profile = await open({ storageState: ada, viewport: { width: 1000, height: 720 } });
     await profile.goto('/profile');
     await profile.getByRole('img', { name: '20 percent done' }).waitFor();
     await profile.screenshot({ path: join(ROOT, 'docs', 'images', 'profile.png') });
