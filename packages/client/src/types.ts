@@ -248,7 +248,7 @@ export type JournalEntry =
            */
           start: string;
           /**
-           * The tasks of the series before that one.
+           * The occurrences of the rule before this one, done or missed.
            */
           before: number;
         } | null;
@@ -477,7 +477,7 @@ export type JournalEntry =
              */
             start: string;
             /**
-             * The tasks of the series before that one.
+             * The occurrences of the rule before this one, done or missed.
              */
             before: number;
           } | null;
@@ -498,7 +498,7 @@ export type JournalEntry =
              */
             start: string;
             /**
-             * The tasks of the series before that one.
+             * The occurrences of the rule before this one, done or missed.
              */
             before: number;
           } | null;
@@ -616,7 +616,7 @@ export interface Task {
      */
     start: string;
     /**
-     * The tasks of the series before that one.
+     * The occurrences of the rule before this one, done or missed.
      */
     before: number;
   } | null;
