@@ -27,7 +27,7 @@ export const content = {
     v.nullable(
       v.object({ rule: v.string(), anchor: v.optional(v.picklist(RECURRENCE_ANCHORS)), timeZone: v.string() }),
     ),
-    'rule: RFC 5545, such as FREQ=WEEKLY;BYDAY=MO; timeZone: IANA. Needs a dueDate',
+    'RFC 5545, such as FREQ=WEEKLY;BYDAY=MO. Needs a dueDate',
   ),
   remindAt: described(v.nullable(v.string()), 'instant'),
 } satisfies Readonly<Record<keyof TaskContent, v.GenericSchema>>;
@@ -60,7 +60,7 @@ export const whole = {
   category: v.string(),
   dueDate: v.nullable(v.string()),
   tags: content.tags,
-  recurrence: v.nullable(v.object({ rule: v.string(), anchor: v.string(), timeZone: v.string() })),
+  recurrence: v.nullable(v.record(v.string(), v.string())),
   remindAt: v.nullable(v.string()),
   createdAt: v.string(),
   updatedAt: v.string(),

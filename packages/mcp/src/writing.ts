@@ -1,4 +1,4 @@
-import type { ChangeOptions, OperationInput, OperationResult } from '@todo-backend/application';
+import type { ChangedTask, ChangeOptions, OperationInput } from '@todo-backend/application';
 import { isCompleted, type Task } from '@todo-backend/domain';
 import * as v from 'valibot';
 import { firstThatFits, NOTICE } from './answer.js';
@@ -36,7 +36,9 @@ async function change(call: Call, operations: readonly OperationInput[], isDryRu
     notice: NOTICE,
     dryRun: isDryRun,
     ...(!isDryRun && { changeId: call.changeId }),
-    changes: results.flatMap((result) => ('op' in result ? [present(result, isDryRun, longest)] : [])),
+    changes: results
+      .flatMap((result) => ('op' in result ? [result, ...(result.next ? [result.next] : [])] : []))
+      .map((one) => present(one, isDryRun, longest)),
     hint: isDryRun
       ? 'Nothing was changed. To do it, call again without dryRun.'
       : 'This can be undone by undo_changes, with this changeId.',
@@ -44,23 +46,21 @@ async function change(call: Call, operations: readonly OperationInput[], isDryRu
   return firstThatFits(outputs);
 }
 
-type Done = Extract<OperationResult, { readonly op: unknown }>;
-
-function present({ op, task, before }: Done, isDryRun: boolean, longest: number) {
+function present({ task, before }: ChangedTask, isDryRun: boolean, longest: number) {
   const id = before?.id ?? (isDryRun ? undefined : task?.id);
   const fields = fieldChanges(before ?? {}, task ?? {}, longest);
-  return { ...(id !== undefined && { id }), change: wordFor(op, before, task, Object.keys(fields).length), fields };
+  return { ...(id !== undefined && { id }), change: wordFor(before, task, Object.keys(fields).length), fields };
 }
 
-function wordFor(op: Done['op'], before: Task | null, after: Task | null, changed: number) {
-  if (op === 'create') return 'added';
-  if (op === 'delete' || before === null || after === null) return 'deleted';
+function wordFor(before: Task | null, after: Task | null, changed: number) {
+  if (before === null) return 'added';
+  if (after === null) return 'deleted';
   if (changed === 0) return 'nothing';
   if (isCompleted(before) === isCompleted(after)) return 'updated';
   return isCompleted(after) ? 'completed' : 'reopened';
 }
 
-const { title, description, priority, category, dueDate, tags } = content;
+const { title, description, priority, category, dueDate, tags, recurrence, remindAt } = content;
 
 export const addTasks = tool({
   name: 'add_tasks',
@@ -77,6 +77,8 @@ export const addTasks = tool({
         category: v.optional(category, 'other'),
         dueDate: v.optional(dueDate),
         tags: v.optional(tags),
+        recurrence: v.optional(recurrence),
+        remindAt: v.optional(remindAt),
       }),
     ),
     dryRun,
@@ -94,7 +96,7 @@ export const updateTasks = tool({
   name: 'update_tasks',
   title: 'Change tasks',
   description:
-    'Changes the fields that are given of up to 25 tasks, and leaves the rest as it is: all tasks or none. Null clears description or dueDate. Tags are replaced.',
+    'Changes the fields that are given of up to 25 tasks, and leaves the rest as it is: all tasks or none. Null clears. Tags are replaced.',
   scope: 'todo:write',
   annotations: changes({ destroys: true, isIdempotent: true }),
   input: v.object({ changes: several(v.object({ id: v.string(), ...v.partial(v.object(content)).entries })), dryRun }),
@@ -110,7 +112,8 @@ export const updateTasks = tool({
 export const completeTasks = tool({
   name: 'complete_tasks',
   title: 'Complete or reopen tasks',
-  description: 'Completes up to 25 tasks, or reopens them with completed false: all of them or none. Never toggles.',
+  description:
+    'Completes up to 25 tasks, or reopens them with completed false: all of them or none. Never toggles. Completing one that repeats adds the next.',
   scope: 'todo:write',
   annotations: changes({ destroys: false, isIdempotent: true }),
   input: v.object({ ids, completed: v.boolean(), dryRun }),

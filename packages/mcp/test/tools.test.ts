@@ -90,6 +90,30 @@ test('tasks are added, found, read, changed, completed, deleted, and brought bac
       hasDescription: true,
     },
   ]);
+  const recurrence = { rule: 'FREQ=WEEKLY', timeZone: 'Europe/Berlin' };
+  const { output: repeating } = await use('add_tasks', {
+    tasks: [{ title: 'c', dueDate: '2126-03-11', recurrence, remindAt: '2126-03-10T12:00:00Z' }],
+  });
+  t.like(repeating.changes[0].fields, {
+    recurrence: { after: 'FREQ=WEEKLY (schedule, Europe/Berlin)' },
+    remindAt: { after: '2126-03-10T12:00:00.000Z' },
+  });
+  const complete = (more: object) => use('complete_tasks', { ids: [repeating.changes[0].id], ...more });
+  for (const dryRun of [true, false]) {
+    const { output } = await complete({ completed: true, dryRun });
+    t.deepEqual(
+      output.changes.map(({ change }: { change: string }) => change),
+      ['completed', 'added'],
+    );
+    t.is(output.changes[1].fields.dueDate.after, '2126-03-18T00:00:00');
+  }
+  t.is((await use('find_tasks', { search: 'c', status: 'pending' })).output.tasks[0].repeats, true);
+  t.deepEqual(
+    (await complete({ completed: false })).output.changes.map(({ change }: { change: string }) => change),
+    ['reopened', 'deleted'],
+  );
+  await use('delete_tasks', { ids: [repeating.changes[0].id] });
+
   const { output: read } = await use('get_tasks', { ids: [milk, ABSENT, milk] });
   t.deepEqual(
     read.tasks.map(({ description, tags }: Task) => [description, tags]),

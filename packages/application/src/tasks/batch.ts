@@ -37,9 +37,19 @@ export interface BatchInput {
   readonly dryRun?: boolean | undefined;
 }
 
-/** The result of one operation of a batch: the task, and what it was before. `null` stands for a task that is not there. */
+/** A task, and what it was before. `null` stands for a task that is not there. */
+export interface ChangedTask {
+  readonly task: Task | null;
+  readonly before: Task | null;
+}
+
+/** The result of one operation of a batch. */
 export type OperationResult =
-  | { readonly op: OperationInput['op']; readonly task: Task | null; readonly before: Task | null }
+  | (ChangedTask & {
+      readonly op: OperationInput['op'];
+      /** The next occurrence of the task, where it came or went with it. */
+      readonly next?: ChangedTask | undefined;
+    })
   | { readonly code: 'INVALID_INPUT' | 'TASK_NOT_FOUND'; readonly problems: readonly Problem[] };
 
 /** Checks a {@link BatchInput}, but not its operations: {@link OperationSchema} checks each one on its own. */
@@ -115,13 +125,17 @@ function carryOut(
         if (after) current.set(after.id, after);
         else if (before) current.delete(before.id);
       }
-      const [{ before, after }] = done.transitions;
-      return { op: item.output.op, task: after ?? null, before: before ?? null };
+      const [first, next] = done.transitions;
+      return { op: item.output.op, ...changeOf(first), ...(next && { next: changeOf(next) }) };
     } catch (error) {
       return failureOf(error, i, item.output);
     }
   });
   return { transitions, result, reads };
+}
+
+function changeOf({ before, after }: TaskTransition): ChangedTask {
+  return { task: after ?? null, before: before ?? null };
 }
 
 /** What an operation does. */
