@@ -31,7 +31,7 @@ for (const { name, declare: test, open } of hosts) {
       dueDate: '2126-03-18T09:30:00',
       // The reminder keeps its distance.
       remindAt: '2126-03-18T07:00:00.000Z',
-      series: { id: first.id, occurrence: 2, start: DUE, before: 0 },
+      series: { id: first.id, occurrence: 2, start: DUE, before: 1 },
     });
     t.is(next.createdAt, next.updatedAt);
     const { body: entries } = await alice.call('GET', '/audit?limit=2');
