@@ -160,6 +160,13 @@ export function tasksOfEveryKind(newTask: (content: Partial<TaskContent>) => Tas
     newTask({ title: 'last moment', dueDate: due('9999-12-31T23:59:59.999Z') }),
     newTask({ title: `'"\\%_ \u0001\t\u{1f600}\ufeff\u202e x`, description: "'; drop table tasks; --\r\n$1" }),
     newTask({ title: 'one tag', tags: ['next'] }),
+    newTask({ title: 'reminder', remindAt: '0001-01-01T00:00:00.001Z' }),
+    newTask({
+      title: 'repeats',
+      dueDate: due('9999-12-31T23:59:59.999Z'),
+      recurrence: { rule: 'freq=yearly;bymonth=2;bymonthday=-1', anchor: 'completion', timeZone: 'Etc/GMT+12' },
+      remindAt: '9999-12-31T23:59:59.999Z',
+    }),
     newTask({
       title: 'tags of every kind',
       dueDate: due('2026-03-10'),

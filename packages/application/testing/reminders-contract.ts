@@ -110,7 +110,7 @@ export const remindersContract: readonly RemindersCase[] = [
 
   contract('numbers the events of one transaction in the order of the reminders', async (context) => {
     const { owner, addMany, record, reminded } = context;
-    const ids = await addMany(owner, 3, (i) => ago(HOUR + i));
+    const ids = await addMany(owner, 3, (i) => ago(HOUR + 1_000 * i));
     const { position } = await record(ids);
     const events = await reminded();
     assert.deepEqual(

@@ -57,8 +57,10 @@ export const taskRepositoryContract: readonly ContractCase[] = [
     /** The tasks, with their content rotated by this many positions. */
     const moved = (current: readonly Task[], by: number) =>
       current.map((task, i) => {
-        const { title, description, priority, category, dueDate, tags } = contents[(i + by) % contents.length] ?? task;
-        return editTask(task, { title, description, priority, category, dueDate, tags }, later);
+        const content = contents[(i + by) % contents.length] ?? task;
+        const { title, description, priority, category, dueDate, tags, recurrence, remindAt } = content;
+        const patch = { title, description, priority, category, dueDate, tags, recurrence, remindAt };
+        return editTask(task, patch, later);
       });
     const origin = () => originOf(owner, newId());
     const stored = async () => Promise.all(contents.map(({ id }) => tasks.find(owner, id)));

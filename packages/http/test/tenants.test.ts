@@ -278,6 +278,24 @@ const commands: fc.Arbitrary<Command>[] = [
       assert.deepEqual(body, listOf([...mine.values()], query));
     }),
   ),
+  fc.tuple(user, fc.constantFrom('schedule', 'completion')).map(([who, anchor]) =>
+    command(`repeats from ${anchor}`, who, async (mine, me, { ids }) => {
+      const recurrence = { rule: 'FREQ=WEEKLY', anchor, timeZone: 'Europe/Berlin' };
+      const json = { title: 'weekly', priority: 'low', category: 'work', dueDate: '2026-03-10', recurrence };
+      const { body: first } = await me.call('POST', '/tasks', { json });
+      await me.call('PATCH', `/tasks/${first.id}/complete`);
+      const { body: all } = await me.call('GET', '/tasks');
+      const more = all.filter(({ id }: Task) => !mine.has(id) && id !== first.id);
+      assert.equal(more.length, 1);
+      assert.deepEqual(more[0].series, { ...first.series, occurrence: 2, before: more[0].series.before });
+      // So that what follows is about single tasks again.
+      for (const { id } of [first, more[0]]) {
+        const { body } = await me.call('PUT', `/tasks/${id}`, { json: { recurrence: null } });
+        mine.set(id, body);
+        ids.push(id);
+      }
+    }),
+  ),
   user.map((who) =>
     command('counts tags', who, async (mine, me) => {
       const all = [...mine.values()].flatMap(({ tags }) => tags as string[]);

@@ -77,7 +77,8 @@ function fieldsOf(entry: JournalEntry) {
       ) as Partial<Task>;
     return fieldChanges(sides('before'), sides('after'), LONGEST_TEXT);
   }
-  if (!('task' in entry)) return {};
+  // A reminder changes nothing.
+  if (!('task' in entry) || entry.type === 'todo.task.reminder-due.v1') return {};
   return entry.type === 'todo.task.deleted.v1'
     ? fieldChanges(entry.task, {}, LONGEST_TEXT)
     : fieldChanges({}, entry.task, LONGEST_TEXT);
