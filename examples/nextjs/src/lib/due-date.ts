@@ -16,7 +16,8 @@ const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-di
 
 /** The day of a due date here, as `<input type="date">` has it: `2026-03-10`. */
 export function dayOf(dueDate: string): string {
-  return calendarDay(new Date(dueDate));
+  // A wall clock has its day in it.
+  return dueDate.endsWith('Z') ? calendarDay(new Date(dueDate)) : dueDate.slice(0, 10);
 }
 
 /** The time of a due date here, as `<input type="time">` has it: `09:30`; empty where it is a whole day. */
@@ -64,8 +65,8 @@ function isWholeDay(dueDate: string): boolean {
 }
 
 /** Whether the day of a due date, or its time where it has one, is over. */
-export function isOver(dueDate: string, now = new Date()): boolean {
-  return isWholeDay(dueDate) ? dayOf(dueDate) < calendarDay(now) : new Date(dueDate) < now;
+export function isOver(dueDate: string, now: Date, today = dayIn(0, now)): boolean {
+  return isWholeDay(dueDate) ? dayOf(dueDate) < today : new Date(dueDate) < now;
 }
 
 function nearDay(date: Date, now: Date): string | undefined {
