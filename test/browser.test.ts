@@ -785,6 +785,7 @@ inBrowser('a reminder that comes is shown once in each tab, and completed or dis
   await dialog.getByLabel('Reminder').selectOption('At another time…');
   await offer.click();
   await offer.waitFor({ state: 'detached' });
+  t.is(await tab.evaluate('document.activeElement.name'), 'reminder');
   await tab.keyboard.press('Escape');
 
   await remind('Water the plants');

@@ -73,9 +73,8 @@ export function ReminderField({ value, due, error, onChange }: ReminderFieldProp
       {(props) => (
         <select
           {...props}
-          value={
-            remindAt === null && value.kind === 'before' ? 'none' : value.kind === 'before' ? value.minutes : value.kind
-          }
+          name="reminder"
+          value={value.kind !== 'before' ? value.kind : remindAt === null ? 'none' : value.minutes}
           onChange={({ target }) => choose(target.value)}
         >
           <option value="none">None</option>
@@ -115,7 +114,11 @@ export function NotificationOffer() {
       <button
         type="button"
         className="quiet offer"
-        onClick={async () => setPermission(await Notification.requestPermission())}
+        onClick={async ({ currentTarget }) => {
+          // The button goes when that is answered.
+          currentTarget.form?.querySelector<HTMLElement>('[name=reminder]')?.focus();
+          setPermission(await Notification.requestPermission());
+        }}
       >
         Notify me outside of them, too
       </button>
