@@ -1,9 +1,12 @@
 import {
+  DUE_DATE_PATTERN,
+  type DueDate,
   FOREIGN_DATE_PATTERN,
   INVISIBLE,
   InvalidInputError,
   isFloating,
   type Problem,
+  parseDueDate,
   parseForeignDate,
   textProblem,
 } from '@todo-backend/domain';
@@ -137,6 +140,20 @@ export const CURSOR_DESCRIPTION = 'Where to go on, as the link to the next part 
 
 /** JSON Schema pattern of {@link instant}. */
 const INSTANT_PATTERN = `^(?=.*(?:[Zz]|[+-]\\d{2}:?\\d{2})$)${FOREIGN_DATE_PATTERN}$`;
+
+/** A due date of either kind. */
+export function dueDate(message: string, description: string) {
+  return v.pipe(
+    v.string(message),
+    v.rawTransform<string, DueDate>(({ dataset, addIssue, NEVER }) => {
+      const parsed = parseDueDate(dataset.value);
+      if (parsed !== undefined) return parsed;
+      addIssue({ message });
+      return NEVER;
+    }),
+    v.metadata({ description, examples: ['2026-03-10', '2026-03-10T09:30:00Z'], pattern: `^${DUE_DATE_PATTERN}$` }),
+  );
+}
 
 /** An instant that may be left out. */
 export function moment(name: string, description: string) {

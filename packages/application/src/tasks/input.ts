@@ -26,7 +26,18 @@ import {
   titleProblem,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { countUpTo, domainRule, instant, isRequired, moment, NO_NUL, NOT_BLANK, oneOf, record } from '../validation.js';
+import {
+  countUpTo,
+  domainRule,
+  instant,
+  isRequired,
+  moment,
+  NO_NUL,
+  NOT_BLANK,
+  oneOf,
+  record,
+  dueDate as requiredDueDate,
+} from '../validation.js';
 import { timeZone } from './time-zone.js';
 
 /** The content of a task as input. `priority` and `category` are case-insensitive. */
@@ -349,20 +360,7 @@ export interface PreviewInput extends OccurrencesQueryInput {
 /** Checks {@link PreviewInput}. Unknown names are ignored. */
 export const PreviewSchema = v.object(
   {
-    dueDate: v.pipe(
-      v.string(DUE_DATE_PROBLEM),
-      v.rawTransform<string, DueDate>(({ dataset, addIssue, NEVER }) => {
-        const parsed = parseDueDate(dataset.value);
-        if (parsed !== undefined) return parsed;
-        addIssue({ message: DUE_DATE_PROBLEM });
-        return NEVER;
-      }),
-      v.metadata({
-        description: 'The due date that the rule counts from.',
-        examples: ['2026-03-10T09:30'],
-        pattern: `^${DUE_DATE_PATTERN}$`,
-      }),
-    ),
+    dueDate: requiredDueDate(DUE_DATE_PROBLEM, 'The due date that the rule counts from.'),
     ...recurrenceEntries,
     limit,
   } satisfies Record<keyof PreviewInput, v.GenericSchema>,

@@ -1,7 +1,6 @@
 import {
   CATEGORIES,
   type Category,
-  DUE_DATE_PATTERN,
   DUE_DATE_PROBLEM,
   type DueDate,
   folded,
@@ -20,7 +19,7 @@ import {
   titleProblem,
 } from '@todo-backend/domain';
 import * as v from 'valibot';
-import { countUpTo, domainRule, NO_NUL, NOT_BLANK, oneOf } from '../validation.js';
+import { countUpTo, domainRule, dueDate, NO_NUL, NOT_BLANK, oneOf } from '../validation.js';
 import { type DueBound, dueBound, isDueFrom } from './due-bound.js';
 import { timeZone } from './time-zone.js';
 
@@ -144,8 +143,8 @@ const filters = {
       }),
     ),
   ),
-  dueAfter: dueDate('due_after', 'Only tasks that are due at this time or later.'),
-  dueBefore: dueDate('due_before', 'Only tasks that are due before this time.'),
+  dueAfter: dueParameter('due_after', 'Only tasks that are due at this time or later.'),
+  dueBefore: dueParameter('due_before', 'Only tasks that are due before this time.'),
   hasDueDate: v.optional(
     v.pipe(
       v.boolean('Parameter has_due_date must be true or false.'),
@@ -303,21 +302,9 @@ function isTimestamp(text: string | null): boolean {
   return text?.endsWith('Z') === true && parseDueDate(text) === text;
 }
 
-/** A due date of either kind. */
-function dueDate(name: string, description: string) {
-  const message = DUE_DATE_PROBLEM.replace('Due date', `Parameter ${name}`);
-  return v.optional(
-    v.pipe(
-      v.string(message),
-      v.rawTransform<string, DueDate>(({ dataset, addIssue, NEVER }) => {
-        const parsed = parseDueDate(dataset.value);
-        if (parsed !== undefined) return parsed;
-        addIssue({ message });
-        return NEVER;
-      }),
-      v.metadata({ description, examples: ['2026-03-10', '2026-03-10T09:30:00Z'], pattern: `^${DUE_DATE_PATTERN}$` }),
-    ),
-  );
+/** A due date as a parameter. */
+function dueParameter(name: string, description: string) {
+  return v.optional(dueDate(DUE_DATE_PROBLEM.replace('Due date', `Parameter ${name}`), description));
 }
 
 function filter<const Values extends readonly string[]>(name: string, values: Values) {
