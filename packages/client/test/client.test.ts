@@ -51,6 +51,24 @@ async function strange(t: ExecutionContext, answer: RequestListener) {
 const busy = (status: number, seconds: string) => new Response(null, { status, headers: { 'Retry-After': seconds } });
 const milk = { title: 'Buy milk', priority: 'high', category: 'home' } as const;
 
+test('tasks that repeat, and what a rule gives before it is saved', async (t) => {
+  const { id, todo } = await connected(t);
+  const recurrence = { rule: 'FREQ=MONTHLY', timeZone: 'Europe/Berlin' };
+  const query = { due_date: '2126-01-31', rule: recurrence.rule, time_zone: recurrence.timeZone, limit: 2 };
+  const dates = ['2126-02-28T00:00:00', '2126-03-31T00:00:00'];
+  t.deepEqual(await todo.previewOccurrences(id, query), dates);
+  const remindAt = '2126-01-30T12:00:00.000Z';
+  const task = await todo.createTask(id, { ...milk, dueDate: '2126-01-31', recurrence, remindAt });
+  t.like(task, { recurrence: { ...recurrence, anchor: 'schedule' }, remindAt, series: { occurrence: 1 } });
+  t.deepEqual(await todo.occurrences(id, task.id, { limit: 2 }), dates);
+  t.is((await todo.occurrences(id, task.id)).length, 5);
+  await todo.completeTask(id, task.id);
+  const [next] = await todo.listTasks(id, { status: 'pending' });
+  t.is(next?.dueDate, dates[0]);
+  const refused = todo.previewOccurrences(id, { ...query, rule: 'FREQ=HOURLY' });
+  t.like(await t.throwsAsync<TodoApiError>(refused), { status: 422 });
+});
+
 test('every operation, against the real API', async (t) => {
   const { id, todo } = await connected(t);
   const task = await todo.createTask(id, { ...milk, dueDate: '2026-12-24' });
