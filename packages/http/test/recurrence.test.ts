@@ -167,6 +167,10 @@ for (const { name, declare: test, open } of hosts) {
     assertProblem(t, await put({}), 422, ['recurrence.rule', 'recurrence.timeZone']);
     const wrong = { rule: 'FREQ=HOURLY', anchor: 'due', timeZone: 'Berlin' };
     assertProblem(t, await put(wrong), 422, ['recurrence.rule', 'recurrence.anchor', 'recurrence.timeZone']);
+    // Abbreviations that only some programs know as time zones.
+    for (const timeZone of ['PST', 'ist', 'AET']) {
+      assertProblem(t, await put({ ...weekly, timeZone }), 422, ['recurrence.timeZone']);
+    }
     assertProblem(t, await put(weekly, {}), 422, ['dueDate']);
     assertProblem(t, await put(weekly, { dueDate: null }), 422, ['dueDate']);
     assertProblem(t, await put({ ...weekly, rule: 'FREQ=DAILY;UNTIL=21260311' }), 422, ['recurrence.rule']);

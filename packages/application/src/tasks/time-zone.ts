@@ -1,3 +1,4 @@
+import { Temporal } from 'temporal-polyfill';
 import * as v from 'valibot';
 
 const PATTERN = '^[A-Za-z][\\w+/-]{0,63}$';
@@ -24,7 +25,8 @@ export function isTimeZone(name: string): boolean {
   // An offset is none: it does not say what the clocks of a place do.
   if (!new RegExp(PATTERN).test(name)) return false;
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
+    // Not `Intl`, which also takes abbreviations such as PST: dates could not be computed by them.
+    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
   } catch {
     return false;
   }
