@@ -4,7 +4,7 @@ import type { Recurrence } from './recurrence.js';
 
 /** Which occurrence a task is, of a task that repeats. */
 export interface Series {
-  /** The id of the task that the series began with. */
+  /** The id of the task that the series began with; one of its own, where that was not imported. */
   readonly id: string;
   /** Counts the tasks of the series from 1. */
   readonly occurrence: number;

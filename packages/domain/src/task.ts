@@ -110,7 +110,7 @@ export interface ImportedState {
   /** Not before `createdAt`. */
   readonly updatedAt: Timestamp;
   /** Which occurrence of its series it is. The first, when left out. */
-  readonly series?: Omit<Series, 'id'> | undefined;
+  readonly series?: Series | undefined;
 }
 
 /**
@@ -122,7 +122,7 @@ export function importTask(content: TaskContent, state: ImportedState, origin: T
   const created = state.createdAt < origin.now ? state.createdAt : origin.now;
   const updated = state.updatedAt < origin.now ? state.updatedAt : origin.now;
   const task = createTask(content, origin);
-  const series = task.series && { ...task.series, ...state.series };
+  const series = task.series && (state.series ?? task.series);
   return {
     ...task,
     status: state.status,
@@ -165,7 +165,9 @@ export type TaskState = TaskContent & Pick<Task, 'status'>;
  */
 export function putBack(task: Task, fields: Partial<TaskState>, now: Timestamp, series?: Series | null): Task {
   const following = seriesOf(task.id, { ...task, ...fields }, task);
-  return changed(task, { ...fields, series: following && (series ?? following) }, now);
+  // While it did not repeat, it may have got a due date of the other kind.
+  const isBack = series && following && isFloating(series.start) === isFloating(following.start);
+  return changed(task, { ...fields, series: isBack ? series : following }, now);
 }
 
 /** The task as a new version. */

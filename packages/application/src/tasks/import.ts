@@ -49,11 +49,11 @@ export function planImport(input: unknown, { owner, newId, newOrigin }: ChangeCo
   return tasks.map((imported) => {
     const origin = newOrigin();
     const { status, createdAt = origin.time, updatedAt = createdAt, series, ...content } = imported;
-    const task = importTask(
-      content,
-      { status, createdAt, updatedAt, series: series ?? undefined },
-      { id: newId(), userId: owner, now: origin.time },
-    );
+    const id = newId();
+    // Another one than the task's: if that begins a series by another rule, both would have the same occurrences.
+    const kept = series ? { ...series, id: series.occurrence === 1 ? id : newId() } : undefined;
+    const state = { status, createdAt, updatedAt, series: kept };
+    const task = importTask(content, state, { id, userId: owner, now: origin.time });
     return takeover(task, origin);
   });
 }
