@@ -199,6 +199,33 @@ for (const { name, declare: test, open } of hosts) {
     t.is((await put(null, { dueDate: null })).status, 200);
   });
 
+  test(`${name}: a batch that reopens and completes makes the next one anew`, async (t) => {
+    const alice = await person(await host());
+    const { id } = await alice.create({ ...task, dueDate: DUE, recurrence: weekly });
+    await alice.call('PATCH', `/tasks/${id}/complete`, { json: { completed: true } });
+    const operations = [false, true].map((completed) => ({ op: 'complete', id, completed }));
+    t.is((await alice.call('POST', '/tasks/batch', { json: { operations } })).status, 200);
+    const [made] = (await alice.call('GET', '/audit?limit=1')).body;
+    t.is(made.type, 'todo.task.created.v1');
+    t.like((await alice.call('GET', `/tasks/${made.taskId}`)).body, made.task);
+    await alice.call('PATCH', `/tasks/${id}/complete`, { json: { completed: false } });
+    t.is((await alice.call('GET', `/tasks/${made.taskId}`)).status, 404, 'nobody has touched it');
+  });
+
+  test(`${name}: the change of an imported occurrence's rule can be undone, whatever followed`, async (t) => {
+    const alice = await person(await host());
+    const series = { occurrence: 3, start: DUE, before: 2 };
+    const tasks = [{ ...task, dueDate: DUE, recurrence: weekly, series }];
+    await alice.call('POST', '/tasks/import', { json: { tasks } });
+    const pending = async () => (await alice.call('GET', '/tasks?status=pending')).body[0];
+    const { id } = await pending();
+    await alice.call('PUT', `/tasks/${id}`, { json: { recurrence: { rule: 'FREQ=DAILY', timeZone } } });
+    const [{ correlationId }] = (await alice.call('GET', '/audit?limit=1')).body;
+    for (let i = 0; i < 2; i++) await alice.call('PATCH', `/tasks/${(await pending()).id}/complete`);
+    t.is((await alice.call('POST', '/undo', { json: { correlationId } })).status, 200);
+    t.like((await alice.call('GET', `/tasks/${id}`)).body, { recurrence: weekly });
+  });
+
   test(`${name}: a rule is tried before it is saved`, async (t) => {
     const alice = await person(await host());
     const preview = (query: object) => alice.call('GET', `/occurrences?${new URLSearchParams({ ...query })}`);

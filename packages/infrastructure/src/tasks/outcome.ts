@@ -14,12 +14,13 @@ export function outcomeOf(transitions: readonly TaskTransition[]) {
     const id = (after ?? before)?.id;
     if (id === undefined) continue;
     const earlier = states.get(id);
-    states.set(id, earlier ? { ...earlier, after } : { before, after, ...(remindedUntil && { remindedUntil }) });
+    const reminded = remindedUntil && { remindedUntil };
+    states.set(id, earlier ? { ...earlier, after, ...reminded } : { before, after, ...reminded });
   }
   const all = [...states.values()];
   return {
     created: all.flatMap((state) => (!state.before && state.after ? [{ ...state, after: state.after }] : [])),
-    updated: all.flatMap(({ before, after }) => (before && after ? [after] : [])),
+    updated: all.flatMap((state) => (state.before && state.after ? [{ ...state, after: state.after }] : [])),
     deleted: all.flatMap(({ before, after }) => (before && !after ? [before.id] : [])),
   };
 }

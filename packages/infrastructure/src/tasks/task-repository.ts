@@ -382,7 +382,7 @@ export class SqlTaskRepository implements TaskRepository {
         owner,
         email: standInEmail(owner),
         created: JSON.stringify(created.map(({ after, remindedUntil }) => toRow(after, remindedUntil))),
-        updated: JSON.stringify(updated.map((task) => toRow(task))),
+        updated: JSON.stringify(updated.map(({ after, remindedUntil }) => toRow(after, remindedUntil))),
         deleted,
         events: JSON.stringify(transitions.map(({ event }) => toEventRow(event))),
         ...ledgerChanges(transitions),

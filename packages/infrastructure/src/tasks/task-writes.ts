@@ -130,7 +130,12 @@ function updateTasks(db: QueryCreator<Tables>, isOwn: RawBuilder<boolean>) {
   return db
     .updateTable('tasks')
     .from(rowsOf('updated').as('row'))
-    .set((eb) => Object.fromEntries(CONTENT_COLUMNS.map((name) => [name, eb.ref(`row.${name}`)])))
+    .set((eb) => ({
+      ...Object.fromEntries(CONTENT_COLUMNS.map((name) => [name, eb.ref(`row.${name}`)])),
+      // Another value only where it was deleted and made again, both in this change.
+      createdAt: eb.ref('row.createdAt'),
+      remindedUntil: eb.fn.coalesce('row.remindedUntil', 'tasks.remindedUntil'),
+    }))
     .whereRef('tasks.id', '=', 'row.id')
     .where(isOwn);
 }
