@@ -120,6 +120,63 @@ test('undo puts a series back as it was, so that month ends do not drift', async
   t.is((await completeOne(tasks))?.date, '2026-03-31');
 });
 
+test('an undo of all that was done to a series takes it back to the first task, and can be undone', async (t) => {
+  for (const lastly of ['complete', 'edit', 'delete'] as const) {
+    const { tasks, recovery, clock } = setUp();
+    const recurrence = { ...berlin, rule: 'FREQ=DAILY' };
+    const first = await tasks.create('alice', { ...input, dueDate: '2026-03-10', recurrence });
+    const agent = { actor: { type: 'agent', id: 'bot' } } as const;
+    clock.tick();
+    await tasks.complete('alice', first.id, { completed: true }, agent);
+    const [next] = await pending(tasks);
+    clock.tick();
+    if (lastly === 'edit') await tasks.update('alice', next?.id ?? '', { title: 'x' }, agent);
+    else if (lastly === 'delete') await tasks.delete('alice', next?.id ?? '', agent);
+    else await tasks.complete('alice', next?.id ?? '', { completed: true }, agent);
+    const done = (await tasks.list('alice')).tasks.map(({ id, title, status }) => ({ id, title, status }));
+    clock.tick();
+    await recovery.undo('alice', { actor: 'bot', since: '2026-01-01T00:00:00Z' }, { correlationId: 'undo' });
+    t.deepEqual(
+      (await tasks.list('alice')).tasks.map(({ id, status }) => [id, status]),
+      [[first.id, 'pending']],
+      lastly,
+    );
+    clock.tick();
+    await recovery.undo('alice', { correlationId: 'undo' });
+    t.deepEqual(
+      (await tasks.list('alice')).tasks.map(({ id, title, status }) => ({ id, title, status })),
+      done,
+    );
+  }
+});
+
+test('a repetition that an undo brings back counts from a due date of the kind that the task has now', async (t) => {
+  const { tasks, recovery } = setUp();
+  const recurrence = { ...berlin, rule: 'FREQ=DAILY' };
+  const { id } = await tasks.create('alice', { ...input, dueDate: '2026-03-10T09:00:00Z', recurrence });
+  await tasks.update('alice', id, { recurrence: null }, { correlationId: 'ended' });
+  await tasks.update('alice', id, { dueDate: '2026-03-20' });
+  await recovery.undo('alice', { correlationId: 'ended' });
+  t.deepEqual((await completeOne(tasks))?.date, '2026-03-21');
+});
+
+test('an imported occurrence is not of the series that begins with it when its rule changes', async (t) => {
+  const { tasks, recovery, clock } = setUp();
+  const recurrence = { ...berlin, rule: 'FREQ=DAILY' };
+  const series = { occurrence: 3, start: '2026-03-08', before: 2 };
+  await tasks.import('alice', { tasks: [{ ...input, dueDate: '2026-03-10', recurrence, series }] });
+  const [imported] = await pending(tasks);
+  const edited = { recurrence: { ...recurrence, rule: 'FREQ=WEEKLY' } };
+  await tasks.update('alice', imported?.id ?? '', edited, { correlationId: 'edited' });
+  for (let i = 0; i < 2; i++) {
+    clock.tick();
+    await completeOne(tasks);
+  }
+  await recovery.undo('alice', { correlationId: 'edited' });
+  const places = (await tasks.list('alice')).tasks.map(({ series }) => `${series?.id} ${series?.occurrence}`);
+  t.is(new Set(places).size, 3, places.join());
+});
+
 test('what a patch leaves out is not checked again, and an undo can leave a rule without a due date', async (t) => {
   const { tasks, recovery } = setUp();
   const recurrence = { ...berlin, rule: 'FREQ=DAILY' };

@@ -315,6 +315,10 @@ function takeBack(
   /** The deletions that are in force again, as the restorations after them were taken back. */
   const inForce = new Map<TaskId, string | undefined>();
   const followers = nextOnes(events);
+  /** The versions that tasks are back at, as all that came after them was taken back. */
+  const versions = new Map<TaskId, Timestamp>();
+  const versionOf = (task: Task) => versions.get(task.id) ?? task.updatedAt;
+  const isAsMade = (task: Task) => isUntouched({ ...task, updatedAt: versionOf(task) });
   const transitions: TaskTransition[] = [];
   const apply = (transition: TaskTransition | undefined, taskId: TaskId) => {
     if (transition === undefined) return;
@@ -328,19 +332,31 @@ function takeBack(
     // The task is gone by another deletion, which is not to be undone.
     const isInForce = deletedAgainBy === undefined || takenBack.has(deletedAgainBy) || inForce.get(taskId) === eventId;
     // The completion that made it is taken back without it.
-    const stays = event.type === 'todo.task.created.v1' && followers.has(taskId) && task && !isUntouched(task);
+    const stays = event.type === 'todo.task.created.v1' && followers.has(taskId) && task && !isAsMade(task);
     if (!isInForce || stays) return { eventId, taskId, outcome: 'nothing', fields: [], task };
     const { outcome, fields, transition } = inverse(event, task, newOrigin());
     if (outcome === 'undone') takenBack.add(eventId);
     if (outcome === 'undone' && event.type === 'todo.task.restored.v1') inForce.set(taskId, event.undoes);
+    if (transition !== undefined) {
+      const version = outcome === 'undone' ? versionBefore(event, task && versionOf(task)) : undefined;
+      if (version === undefined) versions.delete(taskId);
+      else versions.set(taskId, version);
+    }
     apply(transition, taskId);
     const next = outcome === 'undone' && 'next' in event ? present.get(event.next ?? '') : undefined;
-    if (next !== undefined && isUntouched(next)) {
+    if (next !== undefined && isAsMade(next)) {
       apply(deletion(next, { ...newOrigin(), undoes: eventId }), next.id);
     }
     return { eventId, taskId, outcome, fields, task: present.get(taskId) };
   });
   return { transitions, result };
+}
+
+/** The version of a task before an event, if the event has led to its `present` one, or has deleted it. */
+function versionBefore(event: TaskEvent, present: Timestamp | undefined): Timestamp | undefined {
+  if (event.type === 'todo.task.deleted.v1') return event.task.updatedAt;
+  if (!('changes' in event) || event.changes.updatedAt?.after !== present) return undefined;
+  return event.changes.updatedAt?.before;
 }
 
 /** The next occurrences that completions have made. */
