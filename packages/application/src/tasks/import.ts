@@ -51,7 +51,7 @@ export function planImport(input: unknown, { owner, newId, newOrigin }: ChangeCo
     const { status, createdAt = origin.time, updatedAt = createdAt, series, ...content } = imported;
     const id = newId();
     // Another one than the task's: if that begins a series by another rule, both would have the same occurrences.
-    const kept = series ? { ...series, id: series.occurrence === 1 ? id : newId() } : undefined;
+    const kept = series ? { id: series.occurrence === 1 ? id : newId(), ...series } : undefined;
     const state = { status, createdAt, updatedAt, series: kept };
     const task = importTask(content, state, { id, userId: owner, now: origin.time });
     return takeover(task, origin);
