@@ -726,3 +726,14 @@ test('a series is as cheap when it is old', (t) => {
     t.true(user < 1_000_000, `${rule} took ${user / 10} µs`);
   }
 });
+
+test('many dates from completion are cheap where there are many in a year', (t) => {
+  for (const more of ['', ';INTERVAL=7']) {
+    const due = series(`FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU${more}`, '2026-12-01', 'Europe/Berlin', 'completion');
+    const start = process.cpuUsage();
+    for (let run = 0; run < 5; run += 1) t.is(nextDueDates(due, '2026-03-10T00:00:00.000Z', 100).length, 100);
+    const { user } = process.cpuUsage(start);
+    // To find the dates of a year for each of them would take seconds.
+    t.true(user < 1_000_000, `${user / 5} µs`);
+  }
+});

@@ -163,15 +163,38 @@ function followingCompletion(rule: RecurrenceRule, due: RepeatedDue, completedAt
   const time = wallClockOf(due.start, timeZone).toPlainTime();
   const found: NextDue[] = [];
   let moment = completedAt;
+  let start = dateOf(moment, timeZone);
+  let dates = datesAfter(rule, start, start);
   for (let before = due.before + 1; found.length < limit && before < (rule.count ?? before + 1); before += 1) {
     const day = dateOf(moment, timeZone);
-    const next = firstOf(datesAfter(rule, day, day));
+    // Finding the dates of a year takes long, and there may be a date on each day of it.
+    if (found.length > 0 && !isSameFrom(rule, start, day)) {
+      start = day;
+      dates = datesAfter(rule, start, day);
+    }
+    const next = firstAfter(day, dates);
     const occurrence = next && occurrenceAt(next.toPlainDateTime(time), isFloating(due.start), timeZone);
     if (occurrence === undefined || isOver(rule, occurrence)) break;
     found.push({ dueDate: occurrence.dueDate, before });
     moment = Math.max(moment, occurrence.moment);
   }
   return found;
+}
+
+/** Whether a rule gives the same dates from another start on: one in the same period, on which no date depends. */
+function isSameFrom(
+  { freq, byDay, byMonthDay }: RecurrenceRule,
+  start: Temporal.PlainDate,
+  other: Temporal.PlainDate,
+): boolean {
+  if (freq === 'DAILY' || (byDay ?? byMonthDay) === undefined) return false;
+  return periodOf(start, freq).equals(periodOf(other, freq));
+}
+
+/** The next of some dates in order that is after a day. The others are left for the next time. */
+function firstAfter(day: Temporal.PlainDate, dates: Iterator<Temporal.PlainDate>): Temporal.PlainDate | undefined {
+  for (let next = dates.next(); !next.done; next = dates.next()) if (isBefore(day, next.value)) return next.value;
+  return undefined;
 }
 
 /** An occurrence, with the wall clock that the rule gives, which the clocks may skip. */
@@ -245,11 +268,6 @@ function zoned(due: DueDate, timeZone: string): Temporal.ZonedDateTime {
 
 function dateOf(moment: number, timeZone: string): Temporal.PlainDate {
   return Temporal.Instant.fromEpochMilliseconds(moment).toZonedDateTimeISO(timeZone).toPlainDate();
-}
-
-function firstOf<Value>(values: Iterable<Value>): Value | undefined {
-  for (const value of values) return value;
-  return undefined;
 }
 
 /** The unit of each frequency, whose number is that of a rule's periods if its interval is 1. */
