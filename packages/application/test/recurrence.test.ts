@@ -117,6 +117,8 @@ test('undo puts a series back as it was, so that month ends do not drift', async
   t.deepEqual((await tasks.get('alice', id)).series, february?.series);
   await tasks.update('alice', id, { recurrence: null }, { correlationId: 'ended' });
   await recovery.undo('alice', { correlationId: 'ended' });
+  await tasks.update('alice', id, { dueDate: '2026-01-31' }, { correlationId: 'back to the start' });
+  await recovery.undo('alice', { correlationId: 'back to the start' });
   t.is((await completeOne(tasks))?.date, '2026-03-31');
 });
 

@@ -1,4 +1,5 @@
 import { isEqual } from './equality.js';
+import type { Series } from './series.js';
 import { putBack, type Task, type TaskState } from './task.js';
 import {
   deletion,
@@ -68,11 +69,16 @@ function inverseOfRevision(changes: TaskDiff, present: Task | undefined, origin:
   const back = touched.filter((field) => is(field, 'after'));
   const changed = touched.filter((field) => !is(field, 'after') && !is(field, 'before'));
   const fields = Object.fromEntries(back.map((field) => [field, changes[field]?.before])) as Partial<TaskState>;
-  // The series goes back with what it followed from, unless that has led to another one since.
-  const series = isEqual(present.series, changes.series?.after) ? changes.series?.before : undefined;
-  const transition = revision(present, putBack(present, fields, origin.time, series), origin);
+  const transition = revision(present, putBack(present, fields, origin.time, seriesBefore(changes, present)), origin);
   if (changed.length > 0) return { outcome: 'conflict', fields: changed, transition };
   return back.length === 0 ? NOTHING : { outcome: 'undone', fields: back, transition };
+}
+
+/** The series goes back with what it followed from, unless that has led to another one since. */
+function seriesBefore(changes: TaskDiff, { id, series }: Task): Series | null | undefined {
+  if (changes.series !== undefined) return isEqual(series, changes.series.after) ? changes.series.before : undefined;
+  // A later occurrence was moved to the very date that its rule counts from: that was the same before.
+  return series && series.id !== id && series.start === changes.dueDate?.after ? series : undefined;
 }
 
 /** The fields that can be put back. A missing one is a type error. */
