@@ -23,7 +23,10 @@ const allowed = [
   // application: tasks and the journal know nothing of each other, and neither knows how events are delivered.
   { from: { path: '^packages/application/src/' }, to: { path: [...published('domain'), ...library('valibot')] } },
   { from: { path: '^packages/application/src/index[.]ts$' }, to: { path: '^packages/application/src/' } },
-  { from: { path: '^packages/application/src/tasks/due-bound[.]ts$' }, to: { path: library('temporal-polyfill') } },
+  {
+    from: { path: '^packages/application/src/tasks/(?:due-bound|time-zone)[.]ts$' },
+    to: { path: library('temporal-polyfill') },
+  },
   {
     from: { path: '^packages/application/src/tasks/occurrences[.]ts$' },
     to: { path: library('rrule-temporal', 'temporal-polyfill') },
