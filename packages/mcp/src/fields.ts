@@ -12,6 +12,13 @@ import * as v from 'valibot';
 import { shortened } from './answer.js';
 import { described } from './tool.js';
 
+/** How a task repeats, as a tool takes it. */
+export const recurrence = v.object({
+  rule: v.string(),
+  anchor: v.optional(v.picklist(RECURRENCE_ANCHORS)),
+  timeZone: v.string(),
+});
+
 /** The content of a task as a tool takes it. The use cases check it: this tells a model what there is. */
 export const content = {
   title: v.string(),
@@ -24,10 +31,8 @@ export const content = {
   ),
   tags: v.array(v.string()),
   recurrence: described(
-    v.nullable(
-      v.object({ rule: v.string(), anchor: v.optional(v.picklist(RECURRENCE_ANCHORS)), timeZone: v.string() }),
-    ),
-    'RFC 5545, such as FREQ=WEEKLY;BYDAY=MO. Needs a dueDate',
+    v.nullable(recurrence),
+    'rule: RFC 5545, such as FREQ=WEEKLY;BYDAY=MO; timeZone: IANA. Needs a dueDate',
   ),
   remindAt: described(v.nullable(v.string()), 'instant'),
 } satisfies Readonly<Record<keyof TaskContent, v.GenericSchema>>;

@@ -3,7 +3,7 @@ import { isCompleted, type Task } from '@todo-backend/domain';
 import * as v from 'valibot';
 import { firstThatFits, NOTICE } from './answer.js';
 import type { Call } from './caller.js';
-import { content, fieldChanges } from './fields.js';
+import { content, fieldChanges, recurrence } from './fields.js';
 import { changes, described, dryRun, ids, several, tool } from './tool.js';
 
 /** Who does it, and what it belongs to. */
@@ -60,7 +60,7 @@ function wordFor(before: Task | null, after: Task | null, changed: number) {
   return isCompleted(after) ? 'completed' : 'reopened';
 }
 
-const { title, description, priority, category, dueDate, tags, recurrence, remindAt } = content;
+const { title, description, priority, category, dueDate, tags } = content;
 
 export const addTasks = tool({
   name: 'add_tasks',
@@ -77,8 +77,9 @@ export const addTasks = tool({
         category: v.optional(category, 'other'),
         dueDate: v.optional(dueDate),
         tags: v.optional(tags),
+        // What they mean is said once, by the tool that changes them.
         recurrence: v.optional(recurrence),
-        remindAt: v.optional(remindAt),
+        remindAt: v.optional(v.string()),
       }),
     ),
     dryRun,
