@@ -193,8 +193,8 @@ export function CustomRecurrence({ value, onChange }: { value: Custom; onChange:
               <input
                 {...props}
                 type="number"
-                min={1}
-                max={1000}
+                min={2}
+                max={366}
                 required
                 value={pattern.count}
                 onChange={({ target }) => set({ count: target.value })}
