@@ -134,7 +134,8 @@ function conforming(given: Schema, longest = Number.POSITIVE_INFINITY): fc.Arbit
       return objects.map(({ status, completed, recurrence, ...rest }: Record<string, unknown>) => ({
         ...rest,
         ...(status !== undefined ? { status } : completed !== undefined && { completed }),
-        // A task that repeats needs a due date, with more dates after it: also in later changes of the same task.
+        // A task that repeats needs a due date, with more dates after it. Whether a task that is changed does, is not known.
+        ...('dueDate' in rest && !rest.dueDate && 'recurrence' in properties && { recurrence: null }),
         ...(recurrence != null &&
           required.includes('title') && { recurrence: { ...REPEATING }, dueDate: '2026-03-10' }),
       }));
