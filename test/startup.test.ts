@@ -166,8 +166,9 @@ for (const moment of [0, 300, 900]) {
     await new Promise((resolve) => setTimeout(resolve, moment));
     child.kill('SIGTERM');
     const [code, signal] = await exit;
-    // Before Node.js has got as far as to run the program, the signal itself ends it.
-    t.true(code === 0 || signal === 'SIGTERM', `${code} ${signal}`);
+    // Before Node.js has got as far as to run the program, the signal itself ends it; where the machine is too busy to end
+    // the start within its time, the watchdog does.
+    t.true(code === 0 || signal === 'SIGTERM' || signal === 'SIGKILL', `${code} ${signal}`);
     const program = await startProgram(t, { DATA_DIR });
     t.is(await program.end('SIGTERM'), 0);
   });
