@@ -40,6 +40,17 @@ export interface ContractCase {
 }
 
 export const later = '2026-06-01T00:00:00.000Z';
+/** The content of a task with nothing special about it. */
+export const plain: TaskContent = {
+  title: 'a task',
+  description: null,
+  priority: 'low',
+  category: 'work',
+  dueDate: null,
+  tags: [],
+  recurrence: null,
+  remindAt: null,
+};
 export const newestFirst: TaskQuery = { sortBy: 'createdAt', sortOrder: 'desc' };
 
 /** What a case works with. */
@@ -60,17 +71,7 @@ export function contract(name: string, verify: (context: Context) => Promise<voi
       const newTask = (content: Partial<TaskContent>) => {
         moment += 1000;
         return createTask(
-          {
-            title: 'a task',
-            description: null,
-            priority: 'low',
-            category: 'work',
-            dueDate: null,
-            tags: [],
-            recurrence: null,
-            remindAt: null,
-            ...content,
-          },
+          { ...plain, ...content },
           { id: harness.newId(), userId: owner, now: new Date(moment).toISOString() },
         );
       };

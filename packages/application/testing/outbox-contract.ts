@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outbox, RequeuedEvent, Settlement, TaskRepository, WaitingEvents } from '@todo-backend/application';
 import { createTask, type Timestamp, type UserId } from '@todo-backend/domain';
+import { plain } from './contract.js';
 import { taskWriter } from './task-writer.js';
 
 /** What the contract needs besides the port. */
@@ -295,21 +296,7 @@ function contract(name: string, verify: (context: Context) => Promise<void>): Ou
       const owner = await harness.newUser();
       const add = async (events: number, userId = owner) => {
         for (let i = 0; i < events; i++) {
-          await taskWriter(tasks).add(
-            createTask(
-              {
-                title: 'a task',
-                description: null,
-                priority: 'low',
-                category: 'work',
-                dueDate: null,
-                tags: [],
-                recurrence: null,
-                remindAt: null,
-              },
-              { id: newId(), userId, now: '2026-03-01T12:00:00.000Z' },
-            ),
-          );
+          await taskWriter(tasks).add(createTask(plain, { id: newId(), userId, now: '2026-03-01T12:00:00.000Z' }));
         }
       };
       await verify({

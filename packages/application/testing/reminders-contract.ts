@@ -25,6 +25,7 @@ import {
   takeover,
   type UserId,
 } from '@todo-backend/domain';
+import { plain } from './contract.js';
 import { taskWriter } from './task-writer.js';
 
 /** What the contract needs besides the port. */
@@ -291,19 +292,7 @@ function contract(name: string, verify: (context: Context) => Promise<void>): Re
         correlationId: null,
       });
       const newTask = ({ remindAt }: Pick<Task, 'remindAt'>, userId = owner) =>
-        createTask(
-          {
-            title: 'a task',
-            description: null,
-            priority: 'low',
-            category: 'work',
-            dueDate: null,
-            tags: ['of a reminder'],
-            recurrence: null,
-            remindAt,
-          },
-          { id: newId(), userId, now: ago(4 * HOUR) },
-        );
+        createTask({ ...plain, tags: ['of a reminder'], remindAt }, { id: newId(), userId, now: ago(4 * HOUR) });
       await verify({
         ...harness,
         owner,

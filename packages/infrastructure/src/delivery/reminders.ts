@@ -1,7 +1,15 @@
 import type { DuePage, DueReminders, RecordedReminders, Reminders, ToReminder } from '@todo-backend/application';
 import type { TaskId, UserId } from '@todo-backend/domain';
 import { type Kysely, type QueryCreator, type RawBuilder, sql } from 'kysely';
-import { appendEvents, EVENTS_OF_JSON, ledgerChanges, ONCE, positionOf, updateLedger } from '../journal/append.js';
+import {
+  appendEvents,
+  EVENTS_OF_JSON,
+  LEDGER_SEQUENCE,
+  ledgerChanges,
+  ONCE,
+  positionOf,
+  updateLedger,
+} from '../journal/append.js';
 import { toEventRow, utcText } from '../journal/entry.js';
 import { asTask, knowsCaller } from '../postgres/caller.js';
 import type { Database } from '../postgres/database.js';
@@ -156,6 +164,6 @@ export class SqlReminders implements Reminders {
       appended: (db) => appendEvents(db, EVENTS_OF_JSON),
     })
       .selectFrom('ledger')
-      .select(sql<number>`"sequence"`.as('sequence'));
+      .select(LEDGER_SEQUENCE);
   }
 }

@@ -24,6 +24,9 @@ export function ledgerChanges(transitions: readonly TaskTransition[]) {
   };
 }
 
+/** What the statements return: the sequence that the journal has reached. */
+export const LEDGER_SEQUENCE = sql<number>`"sequence"`.as('sequence');
+
 /** A source of one row, for unconditional writes. */
 export const ONCE = sql`(select) as "once"`;
 

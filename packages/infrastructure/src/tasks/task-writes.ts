@@ -1,6 +1,6 @@
 import type { UserId } from '@todo-backend/domain';
 import { type Kysely, type QueryCreator, type RawBuilder, sql } from 'kysely';
-import { appendEvents, EVENTS_OF_JSON, ONCE, ONE_EVENT, updateLedger } from '../journal/append.js';
+import { appendEvents, EVENTS_OF_JSON, LEDGER_SEQUENCE, ONCE, ONE_EVENT, updateLedger } from '../journal/append.js';
 import { asCaller, type CallerTables, knowsCaller, noOffset } from '../postgres/caller.js';
 import { rowOfValues, rowsOfJson, value, withParts } from '../postgres/statements.js';
 import type { Tables } from '../schema/tables.js';
@@ -12,9 +12,6 @@ export function standInEmail(owner: UserId): string {
 }
 
 type Part = typeof insertStandIn;
-
-/** What the statements return: the sequence that the journal has reached. */
-const LEDGER_SEQUENCE = sql<number>`"sequence"`.as('sequence');
 
 /** Creates one task, with its event. Returns a row unless the owner has too many tasks. */
 export function createOne(db: Kysely<Tables>, standIn: Part | undefined, maxTasks: number) {
